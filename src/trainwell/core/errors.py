@@ -1,0 +1,104 @@
+"""Every error a user can meet, as one tree.
+
+    TrainwellError
+    ├── RecipeError            the recipe says something impossible
+    │   └── UnknownName        a name or key nobody registered
+    ├── DataError              the source cannot be read or used
+    ├── CompileError           recipe and data do not fit together
+    ├── TrainingError          training cannot go on
+    │   └── NonFinite          NaN or infinity in data, loss or gradient
+    ├── CheckpointError        saved state is damaged or belongs to something else
+    ├── MissingExtra           an optional dependency is not installed
+    └── UsageError             the command line is wrong (exit code 2)
+
+Each error is a sentence a user can act on: *what* was found, *where*, and the *remedy*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class TrainwellError(Exception):
+    """What went wrong, where, and what to do about it.
+
+    Args:
+        what: one sentence without a final stop, naming what was found.
+        where: file, row, column or layer; empty when `what` already says it.
+        remedy: what the user can do, as an imperative sentence.
+
+    Example:
+        >>> print(TrainwellError("the file is empty", where="a.csv", remedy="Give a file with rows."))
+        a.csv: the file is empty. Give a file with rows.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        self.what, self.where, self.remedy = what, where, remedy
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}. {self.remedy}" if self.remedy else head
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.where, self.remedy)
+
+
+def _rebuild(kind: type[TrainwellError], what: str, where: str, remedy: str) -> TrainwellError:
+    return kind(what, where=where, remedy=remedy)
+
+
+class RecipeError(TrainwellError):
+    """The recipe says something impossible."""
+
+
+class UnknownName(RecipeError):
+    """A name or key that nobody registered."""
+
+
+class DataError(TrainwellError):
+    """The source cannot be read or used."""
+
+
+class CompileError(TrainwellError):
+    """Recipe and data do not fit together."""
+
+
+class TrainingError(TrainwellError):
+    """Training cannot go on."""
+
+
+class NonFinite(TrainingError):
+    """NaN or infinity in data, loss or gradient; the weights are those of the step before."""
+
+
+class CheckpointError(TrainwellError):
+    """Saved state is damaged or belongs to another recipe."""
+
+
+class MissingExtra(TrainwellError):
+    """An optional dependency is not installed."""
+
+
+class UsageError(TrainwellError):
+    """The command line is wrong."""
+
+    exit_code = 2
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A suggestion sentence for a misspelt `name`, or the list of what is known.
+
+    Example:
+        >>> did_you_mean("adamv", ["adamw", "sgd"])
+        'Did you mean adamw?'
+    """
+    known = sorted(known)
+    close = get_close_matches(name, known, n=2, cutoff=0.6)
+    if close:
+        return f"Did you mean {' or '.join(close)}?"
+    shown = ", ".join(known[:30]) + (", …" if len(known) > 30 else "")
+    return f"Known: {shown}." if known else ""

@@ -1,0 +1,127 @@
+"""Measurements of a run as columns in memory and CRC-guarded JSON lines on disk."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+Row = dict[str, Any]
+
+
+def encode_line(row: Mapping[str, Any]) -> str:
+    """One row as a JSON line that carries the CRC-32 of its own content."""
+    body = json.dumps(row, separators=(",", ":"), ensure_ascii=False)
+    return f'{{"crc":"{crc32(body.encode()):08x}","row":{body}}}\n'
+
+
+def decode_line(line: bytes) -> Row | None:
+    """The row of a line, or None when the line is torn or damaged."""
+    if not line.endswith(b"}\n") or not line.startswith(b'{"crc":"'):
+        return None
+    body = line[24:-2]
+    if f"{crc32(body):08x}".encode() != line[8:16]:
+        return None
+    row: Row = json.loads(body)
+    return row
+
+
+class History:
+    """A table of measurements: each row says where it was taken (`step`, `epoch`, `split`) and what was measured.
+
+    Args:
+        path: the JSONL file to append to; None keeps the table in memory only.
+
+    Reading stops at the first damaged line: what a crash tore off is cut away, what was written before it stays.
+
+    Example:
+        >>> history = History()
+        >>> history.add(step=0, split="train", loss=2.3)
+        >>> history.column("loss", split="train")
+        [2.3]
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path, self.rows = path, []
+        self._file = None
+        if path is not None and path.exists():
+            self.rows, good = read_rows(path)
+            os.truncate(path, good)
+
+    rows: list[Row]
+
+    def add(self, **row: Any) -> None:
+        """Append one row, in memory and on disk; NaN and infinity become text, for JSON has none."""
+        self.rows.append(row)
+        if self.path is not None:
+            self._open().write(encode_line({k: _plain(v) for k, v in row.items()}))
+
+    def column(self, name: str, **where: Any) -> list[Any]:
+        """The values of `name` in the rows that have it and match `where`, in order."""
+        return [r[name] for r in self.matching(**where) if name in r]
+
+    def matching(self, **where: Any) -> Iterator[Row]:
+        """The rows whose columns equal `where`."""
+        return (r for r in self.rows if all(r.get(k) == v for k, v in where.items()))
+
+    def flush(self) -> int:
+        """Push everything to the disk; returns the length in bytes that a checkpoint refers to."""
+        if self.path is None:
+            return 0
+        file = self._open()
+        file.flush()
+        os.fsync(file.fileno())
+        return self.path.stat().st_size
+
+    def cut(self, length: int) -> None:
+        """Forget everything after the first `length` bytes: what a resumed run will measure again."""
+        if self.path is None:
+            return
+        self.close()
+        if self.path.exists():
+            os.truncate(self.path, min(length, self.path.stat().st_size))
+            self.rows, _ = read_rows(self.path)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _open(self) -> Any:
+        if self._file is None:
+            self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115  one handle for the run; close() closes it
+        return self._file
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def read_rows(path: Path) -> tuple[list[Row], int]:
+    """The undamaged rows at the head of a history file, and their length in bytes."""
+    rows: list[Row] = []
+    good = 0
+    with open(path, "rb") as file:
+        for line in file:
+            row = decode_line(line)
+            if row is None:
+                break
+            rows.append({k: _number(v) for k, v in row.items()})
+            good += len(line)
+    return rows, good
+
+
+_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    return value
+
+
+def _number(value: Any) -> Any:
+    return _SPECIAL.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,342 @@
+"""The recipe: everything that decides how one network is trained, as frozen plain data.
+
+Same recipe + same data + same seed = same bits. Every change to training is a function `Recipe -> Recipe`; `but` makes one.
+The docstring under a field is its documentation, on the command line and in the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
+
+from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
+
+Auto = Literal["auto"]
+
+#: What users of Keras, Lightning, fastai, Hugging Face and Ludwig type, and what it is called here.
+ALIASES = {
+    "lr": "learning_rate",
+    "max_epochs": "epochs",
+    "num_train_epochs": "epochs",
+    "max_steps": "steps",
+    "bs": "batch_size",
+    "per_device_train_batch_size": "batch_size",
+    "network": "model",
+    "criterion": "loss",
+    "lr_scheduler": "schedule",
+    "scheduler": "schedule",
+    "gradient_clip_val": "clip_norm",
+    "clipnorm": "clip_norm",
+    "clipvalue": "clip_value",
+    "accumulate_grad_batches": "accumulate",
+    "gradient_accumulation_steps": "accumulate",
+    "patience": "early_stopping",
+    "jit_compile": "compile",
+    "output": "target",
+    "augmentation": "augment",
+}
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=False)
+
+
+class Part(_Plain):
+    """A registered name with its options; in YAML `mlp`, or `{name: mlp, width: 256}`.
+
+    Example:
+        >>> Part.of("mlp").but(width=256)
+        Part(name='mlp', options={'width': 256})
+    """
+
+    name: str = "auto"
+    """A registered name, `auto`, or the path of your own class or function as `package.module:Name`."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Keyword options of that name; `trainwell parts` lists them."""
+
+    @classmethod
+    def of(cls, value: Any) -> Part:
+        """A part from a name, a mapping with `name`, a class or function, or a part."""
+        return cls.model_validate(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value, "options": {}}
+        if isinstance(value, Mapping):
+            return _part_mapping(dict(value))
+        if isinstance(value, Part):
+            return {"name": value.name, "options": value.options}
+        if callable(value):
+            return {"name": path_of(value), "options": {}}
+        raise ValueError("expected a name, or a mapping with 'name' and options")
+
+    @model_serializer
+    def _as_short_form(self) -> Any:
+        return {"name": self.name, **self.options} if self.options else self.name
+
+    def but(self, **options: Any) -> Part:
+        """The same name with some options changed."""
+        return Part(name=self.name, options={**self.options, **options})
+
+    @property
+    def is_auto(self) -> bool:
+        return self.name == "auto"
+
+
+def _part_mapping(value: dict[str, Any]) -> dict[str, Any]:
+    if "name" not in value and "options" not in value:
+        return {"name": "auto", "options": value}
+    options = value.pop("options", {})
+    return {"name": value.pop("name", "auto"), "options": {**options, **value}}
+
+
+def path_of(thing: Callable[..., Any]) -> str:
+    """`package.module:Name` of a class or function, the form in which a recipe names the user's own code."""
+    return f"{thing.__module__}:{thing.__qualname__}"
+
+
+class Split(_Plain):
+    """Which rows train, which choose (valid), which judge (test)."""
+
+    how: Literal["auto", "random", "stratified", "group", "time", "column", "given"] = "auto"
+    """`auto`: given parts if the source has them, else stratified for classes and random for numbers."""
+    valid: float = Field(0.15, ge=0, lt=1)
+    """Share of the rows that are not test rows."""
+    test: float = Field(0.2, ge=0, lt=1)
+    """Share of all rows; ignored where the source brings its own test part."""
+    by: str | None = None
+    """Column of groups, times, or part names (`train`, `valid`, `test`)."""
+    gap: float = Field(0.0, ge=0, lt=1)
+    """`time` only: share of rows left out between one part and the next."""
+    seed: int = 0
+    """Seed of the split, apart from the seed of training, so that runs with several seeds share one split."""
+    fold: int | None = None
+    """Which of `folds` parts is the validation part; None for a single holdout."""
+    folds: int = Field(5, ge=2)
+    """Number of folds when `fold` is set."""
+
+
+class Column(_Plain):
+    """How one column is treated; what is not said is taken from `prepare`."""
+
+    kind: Literal["auto", "number", "category", "boolean", "datetime", "picture", "ignore"] = "auto"
+    """What the column holds; `ignore` leaves it out."""
+    missing: Literal["inherit", "mean", "median", "mode", "constant", "category"] = "inherit"
+    """How empty cells are filled."""
+    fill: float | str | None = None
+    """The constant of `missing: constant`."""
+    scale: Literal["inherit", "standard", "minmax", "signed", "robust", "quantile", "log", "none"] = "inherit"
+    """How numbers are scaled."""
+    outliers: Literal["inherit", "leave", "clip", "replace", "drop"] = "inherit"
+    """What is done about values outside the outlier fence."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_alone(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+
+class Prepare(_Plain):
+    """How raw columns become numbers. Everything fitted is fitted on the training rows only."""
+
+    missing: Literal["auto", "mean", "median", "mode", "constant"] = "auto"
+    """Numbers: `auto` is the median; categories: a category of its own."""
+    indicator: bool = True
+    """Add a 0/1 column for each number column that has empty cells in the training rows."""
+    scale: Literal["auto", "standard", "minmax", "signed", "robust", "quantile", "log", "none"] = "auto"
+    """`auto` is `quantile` (to a normal distribution); `signed` is to [-1, 1]."""
+    scale_target: bool = True
+    """Scale a numeric target to mean 0 and deviation 1 for training; predictions and scores are in the target's own unit."""
+    outliers: Literal["leave", "clip", "replace", "drop"] = "leave"
+    """What is done about number cells outside the fence; `drop` drops training rows only."""
+    outlier_rule: Literal["mad", "iqr", "forest"] = "mad"
+    """Robust z-score over 5 (`mad`), 3 interquartile ranges (`iqr`), or rows found by an isolation forest."""
+    rare: int = Field(2, ge=1)
+    """Categories seen fewer times than this in the training rows share the code of unseen ones."""
+    max_categories: int = Field(10_000, ge=2)
+    """Most categories kept per column, the most frequent first."""
+    duplicates: Literal["auto", "keep", "drop"] = "auto"
+    """Repeated rows: `auto` keeps them, together in one part of the split; `drop` keeps the first."""
+    constant: Literal["drop", "keep"] = "drop"
+    """Columns with one value in the training rows."""
+    identifier: Literal["drop", "keep"] = "drop"
+    """Columns whose values name the row (unique text, running numbers called id)."""
+    leaks: Literal["warn", "drop", "keep"] = "warn"
+    """Columns that tell the target almost alone."""
+    picture_size: Auto | int = "auto"
+    """Side in pixels to which pictures are resized and padded; `auto` takes the common size, at most 128."""
+    picture_channels: Auto | Literal[1, 3] = "auto"
+    """1 for grey, 3 for colour; `auto` is 1 if every picture is grey."""
+
+
+class Recipe(_Plain):
+    """Everything that decides how one network is trained.
+
+    `auto` means: filled in from the data by `Recipe.suggest`; the saved recipe shows the value and the reason.
+
+    Example:
+        >>> recipe = Recipe(model="mlp", lr=3e-3)
+        >>> recipe.but(model__width=256).model
+        Part(name='mlp', options={'width': 256})
+    """
+
+    target: str | list[str] | None = None
+    """Column (or columns, all numbers) to predict; None when the source says it: class folders, (x, y) arrays."""
+    task: Auto | Literal["classification", "regression"] = "auto"
+    """`auto` follows the target's kind."""
+    columns: dict[str, Column] = Field(default_factory=dict)
+    """Rules for single columns: `columns.zip=category`, `columns.note=ignore`."""
+    split: Split = Split()
+    """Which rows train, choose and judge."""
+    prepare: Prepare = Prepare()
+    """How raw columns become numbers."""
+    preset: Literal["quick", "good", "best"] = "good"
+    """How much time the suggestion may spend: a first look, a good model, the best known here."""
+
+    model: Part = Part()
+    """The network."""
+    loss: Part = Part()
+    """What training makes small."""
+    metrics: Auto | list[str] = "auto"
+    """Scores computed on validation rows while training; the first one is watched by early stopping."""
+    optimizer: Part = Part()
+    """The update rule."""
+    learning_rate: Auto | float = "auto"
+    """Step size at the top of the schedule."""
+    schedule: Part = Part()
+    """How the learning rate moves over the run."""
+    batch_size: Auto | int = "auto"
+    """Rows per update; 0 is the whole training part."""
+    epochs: Auto | float = "auto"
+    """Passes over the training rows."""
+    steps: int = Field(0, ge=0)
+    """Number of updates; 0 leaves it to `epochs`."""
+    time_limit: float = Field(0.0, ge=0)
+    """Seconds for training; 0 is none. Measured once at the start, turned into a step count and kept with the run."""
+
+    augment: Auto | list[Part] = "auto"
+    """Random changes of training batches, in order; `[]` for none."""
+    sampling: Literal["shuffle", "balanced"] = "shuffle"
+    """`balanced` draws every class equally often."""
+    class_weight: Literal["none", "balanced"] = "none"
+    """`balanced` weighs each class by the inverse of its frequency in the loss."""
+
+    weight_decay: Auto | float = "auto"
+    """Decoupled decay of weight matrices (norms, biases and embeddings of numbers are left out)."""
+    l1: float = Field(0.0, ge=0)
+    """Strength of the sum of absolute weights added to the loss."""
+    l2: float = Field(0.0, ge=0)
+    """Strength of half the sum of squared weights added to the loss."""
+    max_norm: float = Field(0.0, ge=0)
+    """Largest norm of the weights into one unit; 0 is off."""
+    clip_norm: Auto | float = "auto"
+    """Largest norm of the whole gradient; 0 is off."""
+    clip_value: float = Field(0.0, ge=0)
+    """Largest absolute value of one gradient entry; 0 is off."""
+    label_smoothing: Auto | float = "auto"
+    """Share of the target spread over all classes."""
+    ema: Auto | float = "auto"
+    """Decay of an exponential moving average of the weights, used to evaluate and predict; 0 is off."""
+    accumulate: int = Field(1, ge=1)
+    """Micro-batches whose gradients are summed before one update; the batch size stays the number of rows per update."""
+
+    early_stopping: Auto | int = "auto"
+    """Validations without a better score before stopping; 0 never stops. The best weights are returned either way."""
+    validate_every: Auto | int = "auto"
+    """Updates between validations; `auto` is once an epoch, and at most every tenth of a long epoch."""
+
+    initializer: str = "auto"
+    """Initialisation of weight matrices by name; `auto` leaves each network its own."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Arithmetic of forward and backward; `auto` is bfloat16 on GPUs that have it, float32 elsewhere."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """`torch.compile`; `auto` measures whether it pays over this run."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`."""
+    threads: Auto | int = "auto"
+    """CPU threads; `auto` measures."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _aliases(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        renamed = {ALIASES.get(k, k): v for k, v in value.items()}
+        for key in renamed:
+            if key not in cls.model_fields:
+                raise UnknownName(f"a recipe has no key {key!r}", remedy=did_you_mean(str(key), cls.model_fields))
+        return renamed
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise recipe_error(error) from None
+
+    def but(self, **changes: Any) -> Self:
+        """A copy with `changes`; a double underscore reaches into a part: `but(model__width=256, split__test=0.1)`."""
+        fields = self.model_dump()
+        ordered = sorted(changes.items(), key=lambda item: item[0].count("__"))
+        for key, value in ordered:
+            set_path(fields, [ALIASES.get(k, k) if i == 0 else k for i, k in enumerate(key.split("__"))], value)
+        return type(self)(**fields)
+
+    def with_keys(self, assignments: Mapping[str, Any]) -> Self:
+        """`but` with dotted keys, as the command line writes them: `{"model.width": 256}`."""
+        return self.but(**{key.replace(".", "__"): value for key, value in assignments.items()})
+
+    def diff(self, other: Recipe) -> dict[str, tuple[Any, Any]]:
+        """Dotted keys where two recipes differ, with both values.
+
+        Example:
+            >>> Recipe(lr=0.1).diff(Recipe(lr=0.2))
+            {'learning_rate': (0.1, 0.2)}
+        """
+        mine, theirs = flatten(self.model_dump()), flatten(other.model_dump())
+        keys = sorted({*mine, *theirs})
+        return {k: (mine.get(k), theirs.get(k)) for k in keys if mine.get(k) != theirs.get(k)}
+
+
+def set_path(tree: dict[str, Any], path: list[str], value: Any) -> None:
+    """Set `tree[path[0]][path[1]]… = value`, turning a part's short form into a mapping on the way."""
+    *parents, last = path
+    for name in parents:
+        inner = tree.get(name)
+        if isinstance(inner, str):
+            inner = {"name": inner}
+        elif not isinstance(inner, Mapping):
+            inner = {}
+        tree[name] = dict(inner)
+        tree = tree[name]
+    tree[last] = value
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one mapping with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def recipe_error(error: ValidationError) -> RecipeError:
+    """Pydantic's first complaint as one sentence with the dotted key, the value that came and a suggestion."""
+    first = error.errors()[0]
+    path = [str(p) for p in first["loc"] if not str(p).startswith(("literal[", "list[", "function-", "constrained-"))]
+    where = ".".join(p for p in path if p not in {"float", "int", "str"})
+    if first["type"] == "extra_forbidden":
+        return UnknownName(f"the recipe has no key {where!r}", remedy=did_you_mean(path[-1], _keys_beside(path)))
+    reason = "; or ".join(dict.fromkeys(e["msg"][0].lower() + e["msg"][1:] for e in error.errors()[:3]))
+    return RecipeError(f"recipe key {where!r} got {first['input']!r}: {reason}", remedy="See `trainwell parts recipe`.")
+
+
+def _keys_beside(path: list[str]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {"split": Split, "prepare": Prepare, "columns": Column}
+    return list(sections.get(path[0], Recipe).model_fields)

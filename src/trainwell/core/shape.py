@@ -1,0 +1,69 @@
+"""What a network is told about the data before it is built: its inputs, and the facts a recipe is chosen from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+Task = Literal["classification", "regression"]
+InputKind = Literal["number", "category", "picture", "tensor"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One tensor a network takes, without its batch axis.
+
+    Args:
+        name: the array's name in the data ("number", "category", "picture", or a user's name).
+        kind: what the values are; decides which encoder a registered network uses.
+        shape: per example: `(F,)` numbers, `(C,)` category codes, `(C, H, W)` pictures.
+        cardinalities: number of codes of each category column; codes run from 0 (unseen or rare) to `cardinality - 1`.
+        columns: the source columns, in the order of the last axis of numbers and categories.
+    """
+
+    name: str
+    kind: InputKind
+    shape: tuple[int, ...]
+    cardinalities: tuple[int, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The inputs of a network, in the order of its `forward` arguments."""
+
+    inputs: tuple[Input, ...]
+
+    def of_kind(self, kind: InputKind) -> Input | None:
+        """The first input of `kind`, or None."""
+        return next((i for i in self.inputs if i.kind == kind), None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(i.name for i in self.inputs)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What `Recipe.suggest` looks at: nothing here needs the values themselves.
+
+    Args:
+        rows: number of training rows.
+        shape: the network's inputs.
+        task: what is predicted.
+        n_out: number of network outputs: classes, or target columns.
+        imbalance: rows of the most frequent class over rows of the rarest (1 for regression).
+        labels_mirror: False when flipping a picture left-right may change its label (digits, letters).
+    """
+
+    rows: int
+    shape: Shape
+    task: Task
+    n_out: int
+    imbalance: float = 1.0
+    labels_mirror: bool = True
