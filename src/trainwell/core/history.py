@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zlib import crc32
 
 Row = dict[str, Any]
@@ -46,13 +46,12 @@ class History:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path, self.rows = path, []
-        self._file = None
+        self.path = path
+        self.rows: list[Row] = []
+        self._file: IO[str] | None = None
         if path is not None and path.exists():
             self.rows, good = read_rows(path)
             os.truncate(path, good)
-
-    rows: list[Row]
 
     def add(self, **row: Any) -> None:
         """Append one row, in memory and on disk; NaN and infinity become text, for JSON has none."""
@@ -91,7 +90,8 @@ class History:
             self._file.close()
             self._file = None
 
-    def _open(self) -> Any:
+    def _open(self) -> IO[str]:
+        assert self.path is not None
         if self._file is None:
             self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115  one handle for the run; close() closes it
         return self._file

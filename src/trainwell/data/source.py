@@ -1,0 +1,37 @@
+"""What every reader returns: raw columns, and what the source itself says about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from trainwell.data.card import Check
+
+
+@dataclass
+class Source:
+    """Raw columns as they were found; nothing cleaned, nothing fitted.
+
+    Args:
+        frame: one row per example. Columns whose cells are not scalars live in `arrays` instead.
+        origin: the path or name, for messages and the card.
+        arrays: columns of arrays with the example as first axis: pictures `(N, H, W, C)` uint8, or any other tensor
+            `(N, …)` float32/int64; same row order as `frame`.
+        target: the column the source itself declares as target (class folders, labelled archives), else None.
+        kinds: column kinds the source is sure of, by column name: `{"picture": "picture", "label": "category"}`.
+        parts: "train" / "valid" / "test" per row where the source brings its own split, else None.
+        checks: what the reader noticed (encoding, delimiter, ragged lines, broken files), for the card.
+    """
+
+    frame: pl.DataFrame
+    origin: str
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    target: str | None = None
+    kinds: dict[str, str] = field(default_factory=dict)
+    parts: np.ndarray | None = None
+    checks: list[Check] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.frame) if self.frame.width else len(next(iter(self.arrays.values()), []))
