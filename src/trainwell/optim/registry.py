@@ -1,0 +1,11 @@
+"""Names of update rules and schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from trainwell.core.registry import Registry
+
+optimizers: Registry[Callable[..., Any]] = Registry("optimizer", home="trainwell.optim")
+schedules: Registry[Callable[..., float]] = Registry("schedule", home="trainwell.optim")

@@ -1,0 +1,115 @@
+"""Update rules: torch's own, fused where torch has a fused kernel for the device.
+
+Each takes parameter groups (with their `weight_decay`) and returns a `torch.optim.Optimizer`; the loop sets the rate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from trainwell.optim.registry import optimizers
+
+Groups = list[dict[str, Any]]
+
+
+@optimizers.register
+def sgd(groups: Groups, *, momentum: float = 0.9, nesterov: bool = True, dampening: float = 0.0) -> torch.optim.Optimizer:
+    """Stochastic gradient descent with (Nesterov) momentum.
+
+    `weight_decay` is L2, as in torch. Source: Sutskever et al., "On the importance of initialization and momentum", ICML 2013.
+
+    Args:
+        momentum: share of the last update kept; 0 is plain gradient descent.
+        nesterov: look ahead along the momentum before taking the gradient.
+        dampening: share of the gradient held back from the momentum.
+
+    Example:
+        >>> weight = nn.Parameter(torch.ones(2))
+        >>> sgd([{"params": [weight]}], momentum=0.0, nesterov=False).defaults["momentum"]
+        0.0
+    """
+    nesterov = nesterov and momentum > 0 and dampening == 0
+    return torch.optim.SGD(groups, lr=1.0, momentum=momentum, nesterov=nesterov, dampening=dampening, fused=has_fused(groups))
+
+
+@optimizers.register
+def adam(groups: Groups, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> torch.optim.Optimizer:
+    """Adam; `weight_decay` is L2, as in torch (use `adamw` for decoupled decay).
+
+    Source: Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+
+    Args:
+        betas: decay of the running mean of gradients and of their squares.
+        eps: added to the denominator.
+
+    Example:
+        >>> weight = nn.Parameter(torch.ones(2))
+        >>> adam([{"params": [weight]}]).defaults["betas"]
+        (0.9, 0.999)
+    """
+    return torch.optim.Adam(groups, lr=1.0, betas=betas, eps=eps, fused=has_fused(groups))
+
+
+@optimizers.register
+def adamw(groups: Groups, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8) -> torch.optim.Optimizer:
+    """Adam with decoupled weight decay.
+
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
+
+    Args:
+        betas: decay of the running mean of gradients and of their squares.
+        eps: added to the denominator.
+
+    Example:
+        >>> weight = nn.Parameter(torch.ones(2))
+        >>> type(adamw([{"params": [weight]}])).__name__
+        'AdamW'
+    """
+    return torch.optim.AdamW(groups, lr=1.0, betas=betas, eps=eps, fused=has_fused(groups))
+
+
+@optimizers.register
+def rmsprop(
+    groups: Groups, *, alpha: float = 0.99, momentum: float = 0.0, eps: float = 1e-8, centered: bool = False
+) -> torch.optim.Optimizer:
+    """RMSProp: the gradient over the root of a running mean of its square.
+
+    Source: Tieleman and Hinton, "Lecture 6.5", Coursera 2012.
+
+    Args:
+        alpha: decay of the running mean of squares.
+        momentum: share of the last update kept.
+        eps: added to the denominator.
+        centered: divide by the running variance instead.
+
+    Example:
+        >>> weight = nn.Parameter(torch.ones(2))
+        >>> rmsprop([{"params": [weight]}]).defaults["alpha"]
+        0.99
+    """
+    return torch.optim.RMSprop(groups, lr=1.0, alpha=alpha, momentum=momentum, eps=eps, centered=centered, foreach=True)
+
+
+def has_fused(groups: Groups) -> bool:
+    """Whether torch's fused kernels take all these parameters: floating point on CPU or CUDA."""
+    tensors = [p for group in groups for p in group["params"]]
+    return all(p.device.type in {"cpu", "cuda"} and p.is_floating_point() for p in tensors)
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> Groups:
+    """Trainable parameters with decay on weight matrices only; norms, biases and embedding tables go without.
+
+    One group when nothing decays: every group costs a kernel launch per step.
+    """
+    tables = {id(m.weight) for m in network.modules() if isinstance(m, (nn.Embedding, nn.EmbeddingBag))}
+    trained = [p for p in network.parameters() if p.requires_grad]
+    if weight_decay == 0:
+        return [{"params": trained, "weight_decay": 0.0}]
+    decayed = [p for p in trained if p.ndim >= 2 and id(p) not in tables]
+    chosen = {id(p) for p in decayed}
+    rest = [p for p in trained if id(p) not in chosen]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
+    return [g for g in groups if g["params"]]
