@@ -23,6 +23,8 @@ class Source:
         kinds: column kinds the source is sure of, by column name: `{"picture": "picture", "label": "category"}`.
         parts: "train" / "valid" / "test" per row where the source brings its own split, else None.
         checks: what the reader noticed (encoding, delimiter, ragged lines, broken files), for the card.
+        base: the folder that path cells are relative to: open `Path(base, cell)` (an absolute cell stays as it is); empty
+            for data from memory.
     """
 
     frame: pl.DataFrame
@@ -32,6 +34,7 @@ class Source:
     kinds: dict[str, str] = field(default_factory=dict)
     parts: np.ndarray | None = None
     checks: list[Check] = field(default_factory=list)
+    base: str = ""
 
     def __len__(self) -> int:
         return len(self.frame) if self.frame.width else len(next(iter(self.arrays.values()), []))
