@@ -24,7 +24,7 @@ def decode_line(line: bytes) -> Row | None:
     if not line.endswith(b"}\n") or not line.startswith(b'{"crc":"'):
         return None
     body = line[24:-2]
-    if f"{crc32(body):08x}".encode() != line[8:16]:
+    if line[16:24] != b'","row":' or f"{crc32(body):08x}".encode() != line[8:16]:
         return None
     row: Row = json.loads(body)
     return row
@@ -36,7 +36,8 @@ class History:
     Args:
         path: the JSONL file to append to; None keeps the table in memory only.
 
-    Reading stops at the first damaged line: what a crash tore off is cut away, what was written before it stays.
+    Reading stops at the first damaged line, and the first writing cuts it away: what was written before it stays. A reader
+    changes nothing, so a run may be looked at while it trains.
 
     Example:
         >>> history = History()
@@ -49,9 +50,9 @@ class History:
         self.path = path
         self.rows: list[Row] = []
         self._file: IO[str] | None = None
+        self._good = 0
         if path is not None and path.exists():
-            self.rows, good = read_rows(path)
-            os.truncate(path, good)
+            self.rows, self._good = read_rows(path)
 
     def add(self, **row: Any) -> None:
         """Append one row, in memory and on disk; NaN and infinity become text, for JSON has none."""
@@ -83,17 +84,19 @@ class History:
         self.close()
         if self.path.exists():
             os.truncate(self.path, min(length, self.path.stat().st_size))
-            self.rows, _ = read_rows(self.path)
+            self.rows, self._good = read_rows(self.path)
 
     def close(self) -> None:
-        if self._file is not None:
+        if self._file is not None and self.path is not None:
             self._file.close()
-            self._file = None
+            self._file, self._good = None, self.path.stat().st_size
 
     def _open(self) -> IO[str]:
         assert self.path is not None
         if self._file is None:
-            self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115  one handle for the run; close() closes it
+            if self.path.exists():
+                os.truncate(self.path, self._good)
+            self._file = open(self.path, "a", encoding="utf-8", newline="\n")  # noqa: SIM115  one handle for the run
         return self._file
 
     def __len__(self) -> int:
@@ -120,8 +123,16 @@ _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
     return value
 
 
 def _number(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_number(v) for v in value]
+    if isinstance(value, dict):
+        return {k: _number(v) for k, v in value.items()}
     return _SPECIAL.get(value, value) if isinstance(value, str) else value

@@ -7,13 +7,19 @@ The docstring under a field is its documentation, on the command line and in the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
+from trainwell.core.trees import differences, set_path
 
 Auto = Literal["auto"]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
 
 #: What users of Keras, Lightning, fastai, Hugging Face and Ludwig type, and what it is called here.
 ALIASES = {
@@ -73,6 +79,11 @@ class Part(_Plain):
         if callable(value):
             return {"name": path_of(value), "options": {}}
         raise ValueError("expected a name, or a mapping with 'name' and options")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:
+        name = {"type": "string", "description": cls.model_fields["name"].description}
+        return {"title": "Part", "anyOf": [name, {"type": "object", "properties": {"name": name}}]}
 
     @model_serializer
     def _as_short_form(self) -> Any:
@@ -134,6 +145,11 @@ class Column(_Plain):
     outliers: Literal["inherit", "leave", "clip", "replace", "drop"] = "inherit"
     """What is done about values outside the outlier fence."""
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
+        full = handler.resolve_ref_schema(handler(core))
+        return {"title": "Column", "anyOf": [full["properties"]["kind"], full]}
+
     @model_validator(mode="before")
     @classmethod
     def _kind_alone(cls, value: Any) -> Any:
@@ -167,7 +183,7 @@ class Prepare(_Plain):
     """Columns whose values name the row (unique text, running numbers called id)."""
     leaks: Literal["warn", "drop", "keep"] = "warn"
     """Columns that tell the target almost alone."""
-    picture_size: Auto | int = "auto"
+    picture_size: Auto | AtLeastOne = "auto"
     """Side in pixels to which pictures are resized and padded; `auto` takes the common size, at most 128."""
     picture_channels: Auto | Literal[1, 3] = "auto"
     """1 for grey, 3 for colour; `auto` is 1 if every picture is grey."""
@@ -205,13 +221,13 @@ class Recipe(_Plain):
     """Scores computed on validation rows while training; the first one is watched by early stopping."""
     optimizer: Part = Part()
     """The update rule."""
-    learning_rate: Auto | float = "auto"
+    learning_rate: Auto | NotNegative = "auto"
     """Step size at the top of the schedule."""
     schedule: Part = Part()
     """How the learning rate moves over the run."""
-    batch_size: Auto | int = "auto"
+    batch_size: Auto | Count = "auto"
     """Rows per update; 0 is the whole training part."""
-    epochs: Auto | float = "auto"
+    epochs: Auto | Positive = "auto"
     """Passes over the training rows."""
     steps: int = Field(0, ge=0)
     """Number of updates; 0 leaves it to `epochs`."""
@@ -225,7 +241,7 @@ class Recipe(_Plain):
     class_weight: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its frequency in the loss."""
 
-    weight_decay: Auto | float = "auto"
+    weight_decay: Auto | NotNegative = "auto"
     """Decoupled decay of weight matrices (norms, biases and embeddings of numbers are left out)."""
     l1: float = Field(0.0, ge=0)
     """Strength of the sum of absolute weights added to the loss."""
@@ -233,20 +249,20 @@ class Recipe(_Plain):
     """Strength of half the sum of squared weights added to the loss."""
     max_norm: float = Field(0.0, ge=0)
     """Largest norm of the weights into one unit; 0 is off."""
-    clip_norm: Auto | float = "auto"
+    clip_norm: Auto | NotNegative = "auto"
     """Largest norm of the whole gradient; 0 is off."""
     clip_value: float = Field(0.0, ge=0)
     """Largest absolute value of one gradient entry; 0 is off."""
-    label_smoothing: Auto | float = "auto"
+    label_smoothing: Auto | Share = "auto"
     """Share of the target spread over all classes."""
-    ema: Auto | float = "auto"
+    ema: Auto | Share = "auto"
     """Decay of an exponential moving average of the weights, used to evaluate and predict; 0 is off."""
     accumulate: int = Field(1, ge=1)
     """Micro-batches whose gradients are summed before one update; the batch size stays the number of rows per update."""
 
-    early_stopping: Auto | int = "auto"
+    early_stopping: Auto | Count = "auto"
     """Validations without a better score before stopping; 0 never stops. The best weights are returned either way."""
-    validate_every: Auto | int = "auto"
+    validate_every: Auto | AtLeastOne = "auto"
     """Updates between validations; `auto` is once an epoch, and at most every tenth of a long epoch."""
 
     initializer: str = "auto"
@@ -257,7 +273,7 @@ class Recipe(_Plain):
     """`torch.compile`; `auto` measures whether it pays over this run."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`."""
-    threads: Auto | int = "auto"
+    threads: Auto | AtLeastOne = "auto"
     """CPU threads; `auto` measures."""
 
     @model_validator(mode="before")
@@ -265,11 +281,15 @@ class Recipe(_Plain):
     def _aliases(cls, value: Any) -> Any:
         if not isinstance(value, Mapping):
             return value
-        renamed = {ALIASES.get(k, k): v for k, v in value.items()}
-        for key in renamed:
+        renamed: dict[str, Any] = {}
+        for word, item in value.items():
+            key = ALIASES.get(word, word)
             if key not in cls.model_fields:
                 raise UnknownName(f"a recipe has no key {key!r}", remedy=did_you_mean(str(key), cls.model_fields))
-        return renamed
+            if key in renamed:
+                raise RecipeError(f"the recipe key {key!r} is given twice, once as {word!r}", remedy="Keep one of the two.")
+            renamed[key] = item
+        return {key: _in_full(key, item) for key, item in renamed.items()}
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -282,48 +302,44 @@ class Recipe(_Plain):
         fields = self.model_dump()
         ordered = sorted(changes.items(), key=lambda item: item[0].count("__"))
         for key, value in ordered:
-            set_path(fields, [ALIASES.get(k, k) if i == 0 else k for i, k in enumerate(key.split("__"))], value)
+            set_path(fields, _path(key, "__"), value)
         return type(self)(**fields)
 
     def with_keys(self, assignments: Mapping[str, Any]) -> Self:
         """`but` with dotted keys, as the command line writes them: `{"model.width": 256}`."""
-        return self.but(**{key.replace(".", "__"): value for key, value in assignments.items()})
+        fields = self.model_dump()
+        for key, value in sorted(assignments.items(), key=lambda item: item[0].count(".")):
+            set_path(fields, _path(key, "."), value)
+        return type(self)(**fields)
 
     def diff(self, other: Recipe) -> dict[str, tuple[Any, Any]]:
-        """Dotted keys where two recipes differ, with both values.
+        """Dotted keys where two recipes differ, with both values: `with_keys` of the second ones makes the other recipe.
 
         Example:
             >>> Recipe(lr=0.1).diff(Recipe(lr=0.2))
             {'learning_rate': (0.1, 0.2)}
         """
-        mine, theirs = flatten(self.model_dump()), flatten(other.model_dump())
-        keys = sorted({*mine, *theirs})
-        return {k: (mine.get(k), theirs.get(k)) for k in keys if mine.get(k) != theirs.get(k)}
+        return differences(self.model_dump(), other.model_dump())
 
 
-def set_path(tree: dict[str, Any], path: list[str], value: Any) -> None:
-    """Set `tree[path[0]][path[1]]… = value`, turning a part's short form into a mapping on the way."""
-    *parents, last = path
-    for name in parents:
-        inner = tree.get(name)
-        if isinstance(inner, str):
-            inner = {"name": inner}
-        elif not isinstance(inner, Mapping):
-            inner = {}
-        tree[name] = dict(inner)
-        tree = tree[name]
-    tree[last] = value
+def _path(key: str, separator: str) -> list[str]:
+    """The steps of a dotted key. The name of a column is one step, whatever characters it has."""
+    head, *rest = key.split(separator)
+    head = ALIASES.get(head, head)
+    if head == "columns" and len(rest) > 2:
+        split_off = 1 if rest[-1] in Column.model_fields else 0
+        rest = [separator.join(rest[: len(rest) - split_off]), *rest[len(rest) - split_off :]]
+    return [head, *rest]
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one mapping with dotted keys."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+def _in_full(key: str, item: Any) -> Any:
+    """`metrics=accuracy` and `augment=flip` mean lists of one, `compile=True` means "on"."""
+    if key == "compile" and isinstance(item, bool):
+        return "on" if item else "off"
+    if key not in {"metrics", "augment"}:
+        return item
+    alone = isinstance(item, Mapping | Part) or (isinstance(item, str) and item != "auto")
+    return [item] if alone else item
 
 
 def recipe_error(error: ValidationError) -> RecipeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,52 @@ import yaml
 
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import RecipeError
-from trainwell.core.recipe import Recipe
+from trainwell.core.recipe import ALIASES, Recipe
+
+# What a plain word means, as in YAML 1.2: `1e-3` is a number; `on`, `no`, `1:30` and `2026-01-31` are words.
+_WORDS = {
+    "null": (r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    "bool": (r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
+    "int": (r"^[-+]?[0-9]+$", list("-+0123456789")),
+    "float": (
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        list("-+.0123456789"),
+    ),
+}
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's idea of a number, so that `1e-3` is one."""
+    """Reads plain words as YAML 1.2 does, and refuses a key that is given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is not text", node.start_mark)
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        return int(str(self.construct_scalar(node)))
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        return float(str(self.construct_scalar(node)).replace(".inf", "inf").replace(".nan", "nan"))
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)([eE][-+]?\d+)?$"),
-    list("-+0123456789."),
-)
+class _Dumper(yaml.SafeDumper):
+    """Quotes what `_Loader` would not read back as text."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  the name is PyYAML's
+        return True
+
+
+for _yaml in (_Loader, _Dumper):
+    _yaml.yaml_implicit_resolvers = {}
+    for _word, (_pattern, _first) in _WORDS.items():
+        _yaml.add_implicit_resolver(f"tag:yaml.org,2002:{_word}", re.compile(_pattern), _first)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 
 
 def parse_value(text: str) -> Any:
@@ -46,8 +80,12 @@ def read_recipe(path: str | Path) -> Recipe:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         raise RecipeError("there is no such file", where=str(path), remedy="Give the path of a recipe.yaml.") from None
+    except OSError as error:
+        raise RecipeError(
+            f"cannot be read: {error.strerror}", where=str(path), remedy="Give the path of a recipe.yaml."
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"not YAML: {' '.join(str(error).split())}", where=str(path)) from None
+        raise RecipeError(f"not a recipe in YAML: {' '.join(str(error).split())}", where=str(path)) from None
     if not isinstance(content or {}, Mapping):
         raise RecipeError("expected `key: value` lines", where=str(path), remedy="See `trainwell parts recipe`.")
     try:
@@ -57,18 +95,19 @@ def read_recipe(path: str | Path) -> Recipe:
 
 
 def to_yaml(recipe: Recipe, reasons: Mapping[str, str] | None = None) -> str:
-    """YAML of a recipe; a line `# why` stands above each key that `reasons` explains.
+    r"""YAML of a recipe; a line `# why` stands above each key that `reasons` explains.
 
     Example:
-        >>> print(to_yaml(Recipe(lr=0.001), {"learning_rate": "measured"}).split("model: auto")[0].count("measured"))
-        0
+        >>> text = to_yaml(Recipe(lr=0.001), {"learning_rate": "found by the range test"})
+        >>> "# found by the range test\nlearning_rate: 0.001\n" in text
+        True
     """
     reasons = reasons or {}
     lines: list[str] = []
     for key, value in recipe.model_dump().items():
         if key in reasons:
-            lines.append(f"# {reasons[key]}")
-        lines.append(yaml.safe_dump({key: value}, sort_keys=False, allow_unicode=True).rstrip())
+            lines.append(f"# {' '.join(reasons[key].split())}")
+        lines.append(yaml.dump({key: value}, Dumper=_Dumper, sort_keys=False, allow_unicode=True).removesuffix("\n"))
     return "\n".join(lines) + "\n"
 
 
@@ -79,4 +118,11 @@ def write_recipe(recipe: Recipe, path: str | Path, reasons: Mapping[str, str] | 
 
 def json_schema() -> str:
     """The JSON Schema of a recipe file, for completion and checks in an editor."""
-    return json.dumps(Recipe.model_json_schema(), indent=2, ensure_ascii=False)
+    schema = Recipe.model_json_schema()
+    fields = schema["properties"]
+    for key in ("metrics", "augment"):  # a list of one may be written without brackets
+        fields[key]["anyOf"].append(fields[key]["anyOf"][1]["items"])
+    for word, key in ALIASES.items():
+        fields[word] = {**fields[key], "description": f"Another word for `{key}`."}
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -56,6 +56,7 @@ class Registry(Generic[F]):
     def __init__(self, noun: str, *, home: str) -> None:
         self.noun, self.home = noun, home
         self._functions: dict[str, F] = {}
+        self._aliases: dict[str, str] = {}
         self._loaded = not home
 
     def register(self, function: F) -> F:
@@ -70,20 +71,26 @@ class Registry(Generic[F]):
         self._functions[name] = function
         return function
 
+    def alias(self, **names: str) -> None:
+        """Further names that users of the field know: `losses.alias(mse="mean_squared_error")`."""
+        self._aliases.update(names)
+
     def names(self) -> list[str]:
-        """Every registered name, sorted."""
+        """Every registered name, sorted; further names are not listed."""
         self._load()
         return sorted(self._functions)
 
     def __contains__(self, name: str) -> bool:
         self._load()
-        return name in self._functions
+        return self._aliases.get(name, name) in self._functions
 
     def __getitem__(self, name: str) -> F:
         self._load()
-        if name not in self._functions:
-            raise UnknownName(f"there is no {self.noun} {name!r}", remedy=did_you_mean(name, self._functions))
-        return self._functions[name]
+        own = self._aliases.get(name, name)
+        if own not in self._functions:
+            remedy = did_you_mean(name, {*self._functions, *self._aliases})
+            raise UnknownName(f"there is no {self.noun} {name!r}", remedy=remedy)
+        return self._functions[own]
 
     def options(self, name: str) -> dict[str, Option]:
         """The keyword-only parameters of `name`, in the order of its signature."""
@@ -100,7 +107,14 @@ class Registry(Generic[F]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
+        self._loaded = True  # said first: a module of `home` may ask for names while it is imported
+        try:
+            self._import_home()
+        except BaseException:
+            self._loaded = False
+            raise
+
+    def _import_home(self) -> None:
         package = importlib.import_module(self.home)
         for module in pkgutil.iter_modules(package.__path__, f"{self.home}."):
             importlib.import_module(module.name)
@@ -152,7 +166,7 @@ def argument_help(doc: str) -> dict[str, str]:
     name = ""
     inside = False
     for line in doc.splitlines():
-        if re.match(r"^\w.*:$", line):
+        if re.match(r"^\S", line):
             inside, name = line == "Args:", ""
         elif inside and (match := _ARGUMENT.match(line)):
             name = match[1]
