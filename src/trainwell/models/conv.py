@@ -1,0 +1,97 @@
+"""A plain convolutional network for pictures of any size."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from trainwell.core.shape import Shape
+from trainwell.models.check import at_least, only, share
+from trainwell.models.picture import Normalize
+from trainwell.models.registry import Named, activation, models, norm
+
+#: What to use when a picture network is asked for other inputs.
+OTHER_INPUTS = "Use mlp, residual_mlp or tabm, which take every mixture of inputs."
+
+
+class PictureNetwork(nn.Module):
+    """Channel normalisation, convolutional stages, averages over the pixels, one linear head.
+
+    **Shape:** `(B, C, H, W)` in [0, 1] → `(B, n_out)`.
+    """
+
+    def __init__(self, normalize: Normalize, stages: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.normalize, self.stages, self.head = normalize, stages, head
+
+    def forward(self, x: Tensor) -> Tensor:
+        pixels: Tensor = self.stages(self.normalize(x))  # (B, width · 2^stages, H', W')
+        out: Tensor = self.head(pixels.mean((2, 3)))
+        return out
+
+
+def conv_layer(n_in: int, n_out: int, *, norm_name: Named, activation_name: Named, stride: int = 1) -> list[nn.Module]:
+    """A 3 x 3 convolution, its norm and its activation; the convolution has a bias only where no norm follows."""
+    plain = norm_name == "none"
+    convolution = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=plain)
+    rest = [] if plain else [norm(norm_name, n_out, picture=True)]
+    return [convolution, *rest, activation(activation_name)]
+
+
+@models.register
+def cnn(
+    shape: Shape,
+    n_out: int,
+    *,
+    width: int = 32,
+    stages: int = 3,
+    layers: int = 1,
+    pool: Literal["average", "max", "stride"] = "average",
+    dropout: float = 0.0,
+    activation: Named = "relu",
+    norm: Named = "batch_norm",
+) -> PictureNetwork:
+    """Plain convolutional network: stages of 3 x 3 convolutions, each at half the size and twice the width of the one before.
+
+    Args:
+        width: channels of the first stage; every later stage has twice those of the one before.
+        stages: number of sizes; fewer are built where the picture is too small.
+        layers: convolutions per stage.
+        pool: how a stage halves the size: `average` (cheapest to run backwards), `max`, or `stride` in its first convolution.
+        dropout: share of the averaged features dropped before the head.
+        activation: activation after each convolution.
+        norm: normalisation after each convolution.
+
+    Source: LeCun et al., "Gradient-based learning applied to document recognition", 1998.
+
+    Example:
+        >>> import torch
+        >>> from trainwell.core.shape import Input
+        >>> cnn(Shape((Input("picture", "picture", (1, 28, 28)),)), 10, width=8)(torch.rand(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
+    """
+    for name, value in {"width": width, "stages": stages, "layers": layers}.items():
+        at_least(name, value, 1)
+    share("dropout", dropout)
+    channels, *size = only(shape, "picture", model="cnn", instead=OTHER_INPUTS).shape
+    body, n_in = nn.Sequential(), channels
+    for stage in range(min(stages, _most_stages(size))):
+        stride = 2 if pool == "stride" and stage else 1
+        for layer in range(layers):
+            new = conv_layer(n_in, width << stage, norm_name=norm, activation_name=activation, stride=1 if layer else stride)
+            body.extend(new)
+            n_in = width << stage
+        body.extend(_halving(pool, last=stage + 1 == stages))
+    return PictureNetwork(Normalize(channels), body, nn.Sequential(nn.Dropout(dropout), nn.Linear(n_in, n_out)))
+
+
+def _most_stages(size: list[int]) -> int:
+    """Stages until the shorter side would be under two pixels."""
+    return max(1, min(size).bit_length() - 1)
+
+
+def _halving(pool: str, *, last: bool) -> list[nn.Module]:
+    if last or pool == "stride":
+        return []
+    return [nn.AvgPool2d(2, ceil_mode=True) if pool == "average" else nn.MaxPool2d(2, ceil_mode=True)]

@@ -1,0 +1,92 @@
+"""All inputs of a network as one row of features: what dense networks begin with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from trainwell.core.errors import CompileError
+from trainwell.core.shape import Input, Shape
+from trainwell.models.embeddings import CategoryEmbeddings, OneHot, PeriodicEmbeddings, PiecewiseLinearEmbeddings
+from trainwell.models.picture import Normalize, PictureFeatures
+
+Numbers = Literal["plain", "piecewise", "periodic"]
+
+#: Features a picture becomes when it stands beside other inputs.
+PICTURE_WIDTH = 64
+
+
+class Inputs(nn.Module):
+    """Every input encoded by its kind, flattened and joined.
+
+    Numbers pass as they are or are embedded; categories are one-hot or embedded; a picture alone is flattened, beside other
+    inputs it goes through a small convolutional encoder; other tensors are flattened.
+
+    **Shape:** one tensor `(B, …)` per input of `shape` → `(B, width)`.
+
+    Args:
+        shape: the network's inputs.
+        numbers: how numbers enter.
+        number_width: length of each number's embedding.
+        bins: most bins of a piecewise-linear embedding.
+        category_width: length of each category's embedding; 0 is one-hot.
+
+    Attributes:
+        width: number of features that come out.
+        chunks: how many neighbouring features belong to the same column, in order.
+
+    Example:
+        >>> import torch
+        >>> from trainwell.core.shape import Input
+        >>> shape = Shape((Input("number", "number", (3,)), Input("category", "category", (1,), (5,))))
+        >>> encoder = Inputs(shape, numbers="piecewise", number_width=8, bins=4, category_width=0)
+        >>> encoder(torch.randn(2, 3), torch.zeros(2, 1, dtype=torch.int32)).shape, encoder.chunks
+        (torch.Size([2, 28]), [8, 8, 8, 4])
+    """
+
+    def __init__(self, shape: Shape, *, numbers: Numbers, number_width: int, bins: int, category_width: int) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList()
+        self.chunks: list[int] = []
+        alone = len(shape.inputs) == 1
+        for position, given in enumerate(shape.inputs):
+            if given.kind == "number":
+                module, chunks = _numbers(given, position, numbers, number_width, bins)
+            elif given.kind == "category":
+                module, chunks = _categories(given, category_width)
+            elif given.kind == "picture":
+                module, chunks = _picture(given, position, alone)
+            else:
+                module, chunks = nn.Flatten(), [given.size]
+            self.encoders.append(module)
+            self.chunks += [n for n in chunks if n]
+        self.width = sum(self.chunks)
+        if not self.width:
+            raise CompileError("the data have no input columns", remedy="Keep at least one column that is not the target.")
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        parts = [encoder(x).flatten(1) for encoder, x in zip(self.encoders, inputs, strict=True)]
+        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]  # (B, width)
+
+
+def _numbers(given: Input, position: int, numbers: Numbers, width: int, bins: int) -> tuple[nn.Module, list[int]]:
+    columns = given.size
+    if numbers == "plain" or not columns:
+        return nn.Flatten(), [1] * columns
+    if numbers == "piecewise":
+        return PiecewiseLinearEmbeddings(columns, width, bins, position), [width] * columns
+    return PeriodicEmbeddings(columns, width), [width] * columns
+
+
+def _categories(given: Input, width: int) -> tuple[nn.Module, list[int]]:
+    if width == 0:
+        return OneHot(given.cardinalities), [n - 1 for n in given.cardinalities]
+    return CategoryEmbeddings(given.cardinalities, width), [width] * len(given.cardinalities)
+
+
+def _picture(given: Input, position: int, alone: bool) -> tuple[nn.Module, list[int]]:
+    if alone:
+        return nn.Sequential(Normalize(given.shape[0], position), nn.Flatten()), [1] * given.size
+    return PictureFeatures(given.shape[0], PICTURE_WIDTH, position), [1] * PICTURE_WIDTH

@@ -1,0 +1,69 @@
+"""What every picture network begins with: channel normalisation, and a small encoder for pictures beside other inputs."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from trainwell.models.adaptive import Adaptive
+
+
+class Normalize(Adaptive):
+    """Subtracts the channel means of the training pictures and divides by their deviations.
+
+    Until it is adapted, mean is 0 and deviation 1: the pictures pass unchanged. A channel that never varies is only centred.
+
+    **Shape:** `(B, C, H, W)` in [0, 1] → the same.
+
+    Example:
+        >>> import torch
+        >>> layer = Normalize(3)
+        >>> layer.fit(torch.rand(64, 3, 8, 8))
+        >>> layer(torch.rand(64, 3, 8, 8)).std().item() > 0.9
+        True
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, channels: int, position: int = 0) -> None:
+        super().__init__(position)
+        self.register_buffer("mean", torch.zeros(channels, 1, 1))
+        self.register_buffer("deviation", torch.ones(channels, 1, 1))
+
+    def fit(self, x: Tensor) -> None:
+        deviation, mean = torch.std_mean(x.double(), dim=(0, 2, 3), keepdim=True, correction=0)  # (1, C, 1, 1)
+        self.mean.copy_(mean[0])
+        self.deviation.copy_(torch.where(deviation < 1e-4, 1.0, deviation)[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        normal: Tensor = (x - self.mean) / self.deviation
+        return normal
+
+
+class PictureFeatures(nn.Module):
+    """Three strided convolutions and global averages: a picture as `width` numbers, to be joined with other inputs.
+
+    **Shape:** `(B, C, H, W)` → `(B, width)`.
+
+    Example:
+        >>> import torch
+        >>> PictureFeatures(3, 64)(torch.rand(2, 3, 32, 20)).shape
+        torch.Size([2, 64])
+    """
+
+    def __init__(self, channels: int, width: int = 64, position: int = 0) -> None:
+        super().__init__()
+        widths = [channels, width // 4, width // 2, width]
+        self.normalize = Normalize(channels, position)
+        self.stages = nn.Sequential()
+        for c, c_next in pairwise(widths):
+            self.stages.append(nn.Conv2d(c, c_next, 3, stride=2, padding=1, bias=False))
+            self.stages.append(nn.BatchNorm2d(c_next))
+            self.stages.append(nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        pixels: Tensor = self.stages(self.normalize(x))  # (B, width, H / 8, W / 8)
+        return pixels.mean((2, 3))

@@ -1,0 +1,268 @@
+"""Residual networks for pictures of any size; parameter names are torchvision's, so that its weight files load."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from trainwell.core.shape import Shape
+from trainwell.models.check import at_least, only, share
+from trainwell.models.conv import OTHER_INPUTS
+from trainwell.models.picture import Normalize
+from trainwell.models.registry import Named, activation, models, norm
+
+Stem = Literal["auto", "imagenet", "small"]
+
+#: Below this many pixels on the shorter side, `stem=auto` keeps the full size at the beginning.
+SMALL = 96
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut.
+
+    **Shape:** `(B, C, H, W)` → `(B, width, H / stride, W / stride)`.
+
+    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Example:
+        >>> import torch
+        >>> BasicBlock(8, 16, 2, "relu", "batch_norm")(torch.randn(1, 8, 6, 6)).shape
+        torch.Size([1, 16, 3, 3])
+    """
+
+    expansion = 1
+
+    def __init__(self, n_in: int, width: int, stride: int, activation_name: Named, norm_name: Named) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(n_in, width, 3, stride, 1, bias=False)
+        self.bn1 = norm(norm_name, width, picture=True)
+        self.relu = activation(activation_name)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = norm(norm_name, width, picture=True)
+        self.downsample = _shortcut(n_in, width, stride, norm_name)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        out: Tensor = self.relu(y + self.downsample(x))
+        return out
+
+
+class Bottleneck(nn.Module):
+    """A 3 x 3 convolution between two 1 x 1 convolutions, beside a shortcut; the stride is in the middle.
+
+    **Shape:** `(B, C, H, W)` → `(B, 4 · width, H / stride, W / stride)`.
+
+    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Example:
+        >>> import torch
+        >>> Bottleneck(8, 4, 2, "relu", "batch_norm")(torch.randn(1, 8, 6, 6)).shape
+        torch.Size([1, 16, 3, 3])
+    """
+
+    expansion = 4
+
+    def __init__(self, n_in: int, width: int, stride: int, activation_name: Named, norm_name: Named) -> None:
+        super().__init__()
+        n_out = width * self.expansion
+        self.conv1 = nn.Conv2d(n_in, width, 1, bias=False)
+        self.bn1 = norm(norm_name, width, picture=True)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = norm(norm_name, width, picture=True)
+        self.conv3 = nn.Conv2d(width, n_out, 1, bias=False)
+        self.bn3 = norm(norm_name, n_out, picture=True)
+        self.relu = activation(activation_name)
+        self.downsample = _shortcut(n_in, n_out, stride, norm_name)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.relu(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        out: Tensor = self.relu(y + self.downsample(x))
+        return out
+
+
+def _shortcut(n_in: int, n_out: int, stride: int, norm_name: Named) -> nn.Module:
+    if stride == 1 and n_in == n_out:
+        return nn.Identity()
+    return nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), norm(norm_name, n_out, picture=True))
+
+
+Block = type[BasicBlock] | type[Bottleneck]
+
+
+class ResNet(nn.Module):
+    """Stem, four (or fewer) stages of residual blocks, averages over the pixels, one linear head.
+
+    **Shape:** `(B, C, H, W)` in [0, 1] → `(B, n_out)`.
+
+    Args:
+        channels: C.
+        n_out: number of outputs.
+        block: `BasicBlock` or `Bottleneck`.
+        stage_blocks: blocks of each stage.
+        width: channels of the first stage.
+        small: whether the stem keeps the size of the picture.
+        pieces: activation and norm.
+        dropout: share of the averaged features dropped before the head.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        n_out: int,
+        *,
+        block: Block,
+        stage_blocks: tuple[int, ...],
+        width: int,
+        small: bool,
+        pieces: tuple[Named, Named],
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        act, norm_name = pieces
+        self.normalize = Normalize(channels)
+        self.conv1 = nn.Conv2d(channels, width, *((3, 1, 1) if small else (7, 2, 3)), bias=False)
+        self.bn1 = norm(norm_name, width, picture=True)
+        self.relu = activation(act)
+        self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
+        n_in = width
+        for stage, blocks in enumerate(stage_blocks):
+            layer = nn.Sequential()
+            for i in range(blocks):
+                layer.append(block(n_in, width << stage, 2 if stage and not i else 1, act, norm_name))
+                n_in = (width << stage) * block.expansion
+            self.add_module(f"layer{stage + 1}", layer)
+        self.stages = len(stage_blocks)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(n_in, n_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.maxpool(self.relu(self.bn1(self.conv1(self.normalize(x)))))
+        for stage in range(self.stages):
+            x = self.get_submodule(f"layer{stage + 1}")(x)  # (B, width · 2^stage, H / 2^stage, W / 2^stage)
+        out: Tensor = self.fc(self.dropout(x.mean((2, 3))))
+        return out
+
+
+@models.register
+def resnet(
+    shape: Shape,
+    n_out: int,
+    *,
+    blocks: tuple[int, ...] = (1, 1, 1),
+    width: int = 32,
+    bottleneck: bool = False,
+    stem: Stem = "auto",
+    dropout: float = 0.0,
+    activation: Named = "relu",
+    norm: Named = "batch_norm",
+) -> ResNet:
+    """Residual network with a chosen number of blocks per stage; the default is small enough for a CPU.
+
+    Args:
+        blocks: residual blocks of each stage; each stage has half the size and twice the channels of the one before.
+        width: channels of the first stage.
+        bottleneck: blocks of 1 x 1, 3 x 3 and 1 x 1 convolutions instead of two 3 x 3.
+        stem: `imagenet` quarters the size at once (7 x 7 convolution, pool), `small` keeps it; `auto` is `small` under
+            96 pixels.
+        dropout: share of the averaged features dropped before the head.
+        activation: activation of all blocks.
+        norm: normalisation after each convolution.
+
+    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Example:
+        >>> import torch
+        >>> from trainwell.core.shape import Input
+        >>> resnet(Shape((Input("picture", "picture", (3, 32, 32)),)), 10, width=8)(torch.rand(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
+    """
+    at_least("width", width, 1)
+    at_least("number of stages in blocks", len(blocks), 1)
+    for count in blocks:
+        at_least("every number in blocks", count, 1)
+    share("dropout", dropout)
+    channels, *size = only(shape, "picture", model="resnet", instead=OTHER_INPUTS).shape
+    return ResNet(
+        channels,
+        n_out,
+        block=Bottleneck if bottleneck else BasicBlock,
+        stage_blocks=blocks,
+        width=width,
+        small=stem == "small" or (stem == "auto" and min(size) < SMALL),
+        pieces=(activation, norm),
+        dropout=dropout,
+    )
+
+
+@models.register
+def resnet18(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
+    """ResNet-18: 8 basic blocks, 11 million parameters.
+
+    Args:
+        width: channels of the first stage; 64 as in the paper.
+        stem: `imagenet` quarters the size at once, `small` keeps it; `auto` is `small` under 96 pixels.
+        dropout: share of the averaged features dropped before the head.
+
+    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+    """
+    return resnet(shape, n_out, blocks=(2, 2, 2, 2), width=width, stem=stem, dropout=dropout)
+
+
+@models.register
+def resnet34(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
+    """ResNet-34: 16 basic blocks, 21 million parameters.
+
+    Args:
+        width: channels of the first stage; 64 as in the paper.
+        stem: `imagenet` quarters the size at once, `small` keeps it; `auto` is `small` under 96 pixels.
+        dropout: share of the averaged features dropped before the head.
+
+    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+    """
+    return resnet(shape, n_out, blocks=(3, 4, 6, 3), width=width, stem=stem, dropout=dropout)
+
+
+@models.register
+def resnet50(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
+    """ResNet-50: 16 bottleneck blocks, 24 million parameters.
+
+    Args:
+        width: channels of the first stage; 64 as in the paper.
+        stem: `imagenet` quarters the size at once, `small` keeps it; `auto` is `small` under 96 pixels.
+        dropout: share of the averaged features dropped before the head.
+
+    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+    """
+    return resnet(shape, n_out, blocks=(3, 4, 6, 3), width=width, bottleneck=True, stem=stem, dropout=dropout)
+
+
+@models.register
+def resnet101(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
+    """ResNet-101: 33 bottleneck blocks, 43 million parameters.
+
+    Args:
+        width: channels of the first stage; 64 as in the paper.
+        stem: `imagenet` quarters the size at once, `small` keeps it; `auto` is `small` under 96 pixels.
+        dropout: share of the averaged features dropped before the head.
+
+    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+    """
+    return resnet(shape, n_out, blocks=(3, 4, 23, 3), width=width, bottleneck=True, stem=stem, dropout=dropout)
+
+
+@models.register
+def resnet152(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
+    """ResNet-152: 50 bottleneck blocks, 58 million parameters.
+
+    Args:
+        width: channels of the first stage; 64 as in the paper.
+        stem: `imagenet` quarters the size at once, `small` keeps it; `auto` is `small` under 96 pixels.
+        dropout: share of the averaged features dropped before the head.
+
+    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+    """
+    return resnet(shape, n_out, blocks=(3, 8, 36, 3), width=width, bottleneck=True, stem=stem, dropout=dropout)
