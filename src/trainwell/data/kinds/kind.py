@@ -49,13 +49,13 @@ class Raw:
         name: the column's name.
         values: a series of N cells, or an array whose first axis has N entries (pictures `(N, H, W, C)` uint8, tensors).
         rows: the train rows; the only ones that `recognise` may look at.
-        origin: path or name of the source; picture paths are relative to its folder.
+        base: the folder that path cells are relative to.
     """
 
     name: str
     values: pl.Series | np.ndarray
     rows: np.ndarray
-    origin: str = ""
+    base: str = ""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -99,6 +99,7 @@ class Cleaned:
         labels: the distinct texts of a category column.
         checks: for the card, in full sentences.
         set_aside: rows that cannot be used at all (broken pictures), bool (N,), or None.
+        scratch: what `fit` and `describe` share, so that it is computed once.
     """
 
     values: Any
@@ -107,6 +108,7 @@ class Cleaned:
     labels: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     set_aside: np.ndarray | None = None
+    scratch: dict[str, Any] = field(default_factory=dict)
 
 
 class Kind(Protocol):
@@ -114,8 +116,10 @@ class Kind(Protocol):
 
     #: The network input that the encoded column joins: "number", "category" or "picture".
     INPUT: str
-    #: The state's class; its fields are JSON values or numpy arrays.
-    State: type
+
+    @property
+    def State(self) -> type:
+        """The state's class; its fields are JSON values or numpy arrays."""
 
     def recognise(self, raw: Raw, *, forced: bool = False) -> Guess | None:
         """A claim on the column, judged on `raw.rows` alone, or None. `forced`: the user says it is this kind."""

@@ -1,0 +1,248 @@
+"""Moments in time: a trend, and the turning wheels of year, week and day, as far as they turn in the train rows.
+
+A wheel is a sine and a cosine, so that December stands beside January. An empty cell is the origin of all of them: no moment.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from trainwell.data.card import Check
+from trainwell.data.kinds.kind import Cleaned, Form, Guess, Raw, Rule
+from trainwell.data.kinds.number_text import nothing
+
+INPUT = "number"
+
+_DAY = 86_400_000_000  # microseconds
+_EPOCH = dt.datetime(1970, 1, 1)
+_LOOKED_AT = 2_000
+_ENOUGH = 0.9
+
+_DATES = (
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d.%m.%y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+)
+_SHORT = ("%d.%m.%y", "%m/%d/%y", "%d/%m/%y")
+_NAMED = ("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%a %b %d %H:%M:%S %Y")
+_TIMES = (
+    "",
+    " %H:%M:%S%.f",
+    "T%H:%M:%S%.f",
+    " %H:%M",
+    "T%H:%M",
+    " %I:%M:%S %p",
+    " %I:%M %p",
+    "T%H:%M:%S%.f%#z",
+    " %H:%M:%S%.f%#z",
+)
+_LOOKS_LIKE = r"^\w{1,9}[-/. ,]+\w{1,9}(?:[-/. ,]+\d{1,4})?(?:[T ,].*)?$"
+
+#: The wheels: name, number of teeth, and the tooth of each moment in microseconds since 1970.
+_WHEELS: dict[str, int] = {"month": 12, "weekday": 7, "hour": 1440}
+
+
+@dataclass(frozen=True)
+class State:
+    """Centre and spread of the trend in days since 1970, and the wheels that turn."""
+
+    centre: float = 0.0
+    spread: float = 1.0
+    wheels: list[str] = field(default_factory=list)
+    indicator: bool = False
+    fill: float | None = None
+
+
+def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
+    """Date and datetime columns; text when nine cells in ten read in one date format."""
+    series = raw.series
+    if series.dtype in (pl.Date, pl.Datetime):
+        return Guess(f"the column holds dates ({series.dtype})")
+    if series.dtype.is_integer():
+        return Guess("whole numbers of the form YYYYMMDD", {"format": "%Y%m%d"}) if forced or _eight_digits(raw) else None
+    if series.dtype != pl.String and not forced:
+        return None
+    return _guess_format(raw, forced)
+
+
+def _eight_digits(raw: Raw) -> bool:
+    if "date" not in raw.name.lower():
+        return False
+    seen = raw.series.gather(raw.rows).drop_nulls()
+    days = seen.cast(pl.String).str.to_date("%Y%m%d", strict=False)
+    return len(seen) > 0 and bool(days.is_between(dt.date(1800, 1, 1), dt.date(2200, 1, 1)).fill_null(False).all())
+
+
+def _guess_format(raw: Raw, forced: bool) -> Guess | None:
+    counts = raw.words.counts(raw.rows)
+    seen = np.flatnonzero((counts > 0) & ~nothing(raw.words.texts))
+    seen = seen[:: max(1, len(seen) // _LOOKED_AT)]
+    texts, weights = raw.words.texts.gather(seen), counts[seen]
+    if not len(texts):
+        return None
+    looks = texts.str.contains(_LOOKS_LIKE) & texts.str.contains(r"\d") & (texts.str.len_chars() <= 40)
+    if not forced and looks.mean() < _ENOUGH:  # type: ignore[operator]
+        return None
+    shares = _shares(texts, weights)
+    best = max(shares, key=lambda form: shares[form])
+    if shares[best] < (_ENOUGH if not forced else 1e-9):
+        return None
+    why = f"text that reads as dates of the form {best}; {shares[best]:.1%} of the cells do"
+    return Guess(why, {"format": best}, _ambiguity(raw.name, best, shares))
+
+
+def _shares(texts: pl.Series, weights: np.ndarray) -> dict[str, float]:
+    """Share of cells that reads in each format; a few texts rule out most formats before all are tried."""
+    formats = [date + time for date in (*_DATES, *_SHORT, *_NAMED) for time in _TIMES]
+    few, few_weights = texts.head(20), weights[:20]
+    rough = {form: _share(few, few_weights, form) for form in formats}
+    return {form: _share(texts, weights, form) for form, share in rough.items() if share >= max(rough.values()) / 2}
+
+
+def _share(texts: pl.Series, weights: np.ndarray, form: str) -> float:
+    return float(weights @ _parse(texts, form).is_not_null().to_numpy() / weights.sum())
+
+
+def _ambiguity(name: str, best: str, shares: Form) -> tuple[Check, ...]:
+    """A warning where day-first and month-first read the cells equally well."""
+    swapped = best.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
+    if swapped == best or shares.get(swapped) != shares[best]:
+        return ()
+    text = f"the dates read equally well as {best} and {swapped}; {best} was taken: write them as YYYY-MM-DD if that is wrong"
+    return (Check("dates", "WARN", text, name),)
+
+
+def _parse(texts: pl.Series, form: str) -> pl.Series:
+    moments = texts.str.to_datetime(form, strict=False, time_unit="us")
+    if isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_zone:
+        moments = moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return moments
+
+
+def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
+    """datetime64[us], UTC where the cells name a zone; NaT where nothing can be read."""
+    series = raw.series
+    if series.dtype in (pl.Date, pl.Datetime):
+        values = _utc(series).to_numpy()
+        return Cleaned(values, np.isnat(values))
+    per_text = _parse(raw.words.texts, form.get("format", "%Y-%m-%d")).to_numpy()
+    lost = np.isnat(per_text) & ~nothing(raw.words.texts)
+    values = raw.words.spread(per_text, np.datetime64("NaT", "us"))
+    return Cleaned(values, np.isnat(values), np.flatnonzero(raw.words.spread(lost, False)))
+
+
+def _utc(series: pl.Series) -> pl.Series:
+    if isinstance(series.dtype, pl.Datetime) and series.dtype.time_zone:
+        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return series.cast(pl.Datetime("us"))
+
+
+def fit(cleaned: Cleaned, rows: np.ndarray, rule: Rule) -> State:
+    """Mean and deviation of the trend, and the wheels with at least three teeth in use."""
+    train = cleaned.values[rows]
+    gaps = np.isnat(train)
+    micros = train[~gaps].astype(np.int64)
+    if not len(micros):
+        return State()
+    days = micros / _DAY
+    wheels = [name for name in _WHEELS if len(np.unique(_teeth(name, micros))) >= 3]
+    fill = {"mean": days.mean(), "median": np.median(days), "mode": _mode(days)}.get(rule.missing)
+    return State(
+        centre=float(days.mean()),
+        spread=float(days.std()) or 1.0,
+        wheels=wheels,
+        indicator=bool(rule.indicator and gaps.any()),
+        fill=None if fill is None or rule.missing == "auto" else float(fill),
+    )
+
+
+def _mode(days: np.ndarray) -> float:
+    values, counts = np.unique(days, return_counts=True)
+    return float(values[counts.argmax()])
+
+
+def _teeth(wheel: str, micros: np.ndarray) -> np.ndarray:
+    """Which tooth of a wheel each moment stands on: month 0-11, weekday 0-6 (Monday first), minute of the day."""
+    if wheel == "month":
+        return np.asarray(micros.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64) % 12)
+    if wheel == "weekday":
+        return np.asarray((micros // _DAY + 3) % 7)
+    return np.asarray(micros // 60_000_000 % 1440)
+
+
+def _circle(teeth: int) -> np.ndarray:
+    """(teeth, 2) sines and cosines."""
+    angle = 2 * np.pi * np.arange(teeth) / teeth
+    return np.stack([np.sin(angle), np.cos(angle)], axis=1).astype(np.float32)
+
+
+def features(state: State, name: str) -> tuple[str, ...]:
+    """`name`, `name.month.sin`, `name.month.cos`, …"""
+    wheels = [f"{name}.{wheel}.{part}" for wheel in state.wheels for part in ("sin", "cos")]
+    return (name, *wheels, *([f"{name}.missing"] if state.indicator else []))
+
+
+def encode(state: State, cleaned: Cleaned) -> np.ndarray:
+    """(N, F) float32."""
+    values, missing = cleaned.values, cleaned.missing
+    micros = np.where(missing, 0 if state.fill is None else round(state.fill * _DAY), values.astype(np.int64))
+    trend = ((micros / _DAY - state.centre) / state.spread).clip(-1e18, 1e18).astype(np.float32)
+    columns = [trend[:, None], *(_circle(_WHEELS[wheel]).take(_teeth(wheel, micros), axis=0) for wheel in state.wheels)]
+    encoded = np.concatenate(columns, axis=1)
+    if state.fill is None:
+        encoded[missing] = 0
+    return np.concatenate([encoded, missing[:, None].astype(np.float32)], axis=1) if state.indicator else encoded
+
+
+def encode_cell(state: State) -> Callable[[Any], list[float] | None]:
+    """Dates and datetimes without a zone; text takes the long way."""
+    circles = {wheel: _circle(_WHEELS[wheel]).tolist() for wheel in state.wheels}
+    tail = [0.0] if state.indicator else []
+
+    def cell(value: Any) -> list[float] | None:
+        if type(value) is dt.date:
+            value = dt.datetime(value.year, value.month, value.day)
+        if type(value) is not dt.datetime or value.tzinfo is not None:
+            return None
+        since = value - _EPOCH
+        micros = since.days * _DAY + since.seconds * 1_000_000 + since.microseconds
+        teeth = {"month": value.month - 1, "weekday": value.weekday(), "hour": value.hour * 60 + value.minute}
+        turned = [part for wheel in state.wheels for part in circles[wheel][teeth[wheel]]]
+        return [(micros / _DAY - state.centre) / state.spread, *turned, *tail]
+
+    return cell
+
+
+def decode(state: State, encoded: np.ndarray) -> pl.Series:
+    """(N, F) back to moments by the trend, which holds about seven digits of the spread."""
+    days = encoded[:, 0].astype(np.float64) * state.spread + state.centre
+    series = pl.Series((days * _DAY).round().astype("datetime64[us]"))
+    return series.set(pl.Series(encoded[:, -1] == 1), None) if state.indicator else series
+
+
+def unusual(state: State, cleaned: Cleaned) -> Iterator[tuple[int, str]]:
+    """Nothing: any moment has its place."""
+    return iter(())
+
+
+def describe(cleaned: Cleaned, rows: np.ndarray, state: State) -> dict[str, Any]:
+    """First, middle and last moment of the train rows, and the wheels that turn."""
+    train = cleaned.values[rows]
+    train = np.sort(train[~np.isnat(train)])
+    if not len(train):
+        return {"distinct": 0}
+    first, middle, last = (str(train[place]) for place in (0, len(train) // 2, -1))
+    return {"distinct": len(np.unique(train)), "first": first, "middle": middle, "last": last, "wheels": state.wheels}
