@@ -31,10 +31,21 @@ class PictureNetwork(nn.Module):
         return out
 
 
-def conv_layer(n_in: int, n_out: int, *, norm_name: Named, activation_name: Named, stride: int = 1) -> list[nn.Module]:
-    """A 3 x 3 convolution, its norm and its activation; the convolution has a bias only where no norm follows."""
+def conv_layer(
+    n_in: int, n_out: int, *, norm_name: Named, activation_name: Named, stride: int = 1, bias: bool | None = None
+) -> list[nn.Module]:
+    """A 3 x 3 convolution, its norm and its activation.
+
+    Args:
+        n_in: channels in.
+        n_out: channels out.
+        norm_name: registered norm; `none` adds no module.
+        activation_name: registered activation.
+        stride: pixels from one output to the next.
+        bias: whether the convolution has one; None gives it one only where no norm follows.
+    """
     plain = norm_name == "none"
-    convolution = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=plain)
+    convolution = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=plain if bias is None else bias)
     rest = [] if plain else [norm(norm_name, n_out, picture=True)]
     return [convolution, *rest, activation(activation_name)]
 

@@ -20,6 +20,7 @@ models: Registry[Callable[..., nn.Module]] = Registry("model", home=HOME)
 activations: Registry[Callable[..., nn.Module]] = Registry("activation", home=HOME)
 norms: Registry[Callable[..., nn.Module]] = Registry("norm", home=HOME)
 initializers: Registry[Callable[..., Tensor]] = Registry("initializer", home=HOME)
+blocks: Registry[Callable[..., nn.Module]] = Registry("block", home=HOME)
 
 #: A registered name, or a mapping with `name` and that name's options.
 Named = str | dict[str, Any]
