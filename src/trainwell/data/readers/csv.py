@@ -1,0 +1,315 @@
+"""Delimited text: a well-formed file goes straight to Polars, anything else is mended record by record and said."""
+
+from __future__ import annotations
+
+import gzip
+import mmap
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from trainwell.core.errors import DataError
+from trainwell.data.card import Check
+from trainwell.data.readers.cells import clean_cells
+from trainwell.data.readers.csv_lines import Records, best_scan
+from trainwell.data.readers.dialect import NAMES, Dialect, find_dialect
+from trainwell.data.readers.encodings import decode, guess_encoding
+from trainwell.data.readers.frames import unique_names
+from trainwell.data.readers.idx import cannot_open, read_bytes
+from trainwell.data.readers.wording import counted
+from trainwell.data.source import Source
+
+SAMPLE = 1 << 18
+"""Bytes from which the dialect is found; more only where a record is longer."""
+
+INFER = 10_000
+"""Rows from which Polars infers types; a surprise further down sends the file through text columns."""
+
+
+@dataclass
+class _File:
+    """One file on its way through the reader."""
+
+    path: Path
+    dialect: Dialect
+    encoding: str = "utf-8"
+    checks: list[Check] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    def say(self, code: str, text: str, *, count: int = 0, examples: tuple[str, ...] = ()) -> None:
+        self.checks.append(Check(code, "WARN", text, count=count, examples=examples[:5]))
+
+
+def read_csv(path: Path, names: list[str] | None = None) -> Source:
+    """A delimited file; delimiter, encoding, header, quotes, comments and decimal comma are found out.
+
+    Args:
+        path: CSV, TSV or other delimited text, gzipped or not.
+        names: column names for a file without a header (from a UCI `.names` file); used only if their number fits.
+
+    Raises:
+        DataError: the file is empty, has no data rows, or holds binary data.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "a.csv")
+        >>> _ = path.write_text("age;height\\n39;1,75\\n50;?\\n")
+        >>> read_csv(path).frame.rows()
+        [(39, 1.75), (50, None)]
+    """
+    sample, whole = _sample(path)
+    if _is_plain(sample):
+        file = _File(path, find_dialect(sample))
+        frame = _fast(file, names, whole)
+        if frame is not None:
+            return _finish(file, frame)
+    return _careful(path, names)
+
+
+def _sample(path: Path) -> tuple[bytes, bytes | None]:
+    """The first complete lines, and the whole content if it had to be unpacked."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(SAMPLE)
+            if head[:2] == b"\x1f\x8b":
+                data = read_bytes(path)
+                return _lines(data[:SAMPLE], len(data) <= SAMPLE), data
+            while head.count(b"\n") < 3 and (more := file.read(len(head))):
+                head += more
+            return _lines(head, not file.read(1)), None
+    except (OSError, gzip.BadGzipFile) as error:
+        raise cannot_open(path, error) from None
+
+
+def _lines(head: bytes, complete: bool) -> bytes:
+    return head if complete else head[: head.rfind(b"\n") + 1]
+
+
+def _is_plain(sample: bytes) -> bool:
+    """UTF-8 (or ASCII) text with line feeds: what Polars reads as it is."""
+    if b"\0" in sample or guess_encoding(sample) not in ("utf-8", "utf-8-sig"):
+        return False
+    return b"\n" in sample or b"\r" not in sample
+
+
+def _fast(file: _File, names: list[str] | None, whole: bytes | None) -> pl.DataFrame | None:
+    """The file as Polars reads it, or None where something about it needs the careful way."""
+    dialect = file.dialect
+    if not dialect.first_line or dialect.preamble or dialect.padded or dialect.trailing or dialect.quotes == "line":
+        return None
+    file.names = _column_names(file, names)
+    try:
+        frame = pl.read_csv(
+            whole if whole is not None else file.path,
+            **_options(file),
+            skip_lines=dialect.first_line - 1,
+            infer_schema_length=INFER,
+        )
+    except (pl.exceptions.PolarsError, UnicodeDecodeError):
+        return None
+    if frame.width != dialect.width or _is_suspect(file, frame, whole):
+        return None
+    return frame
+
+
+def _options(file: _File) -> dict[str, Any]:
+    dialect = file.dialect
+    return {
+        "has_header": False,
+        "separator": dialect.delimiter,
+        "quote_char": None if dialect.quotes == "none" else '"',
+        "comment_prefix": dialect.comment or None,
+        "decimal_comma": dialect.decimal_comma,
+        "new_columns": file.names,
+    }
+
+
+def _is_suspect(file: _File, frame: pl.DataFrame, whole: bytes | None) -> bool:
+    """Short records and blank lines leave nulls in the last column; zero bytes hide in text. Then every line is looked at."""
+    data: Any = whole
+    if whole is None:
+        with file.path.open("rb") as handle:
+            data = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+    if data.find(b"\0") >= 0:
+        return True
+    if not frame.to_series(-1).null_count() or frame.width == 1:
+        return False
+    records, quotes = best_scan(data if whole is not None else data[:], file.dialect.delimiter, frame.width)
+    skipped = int((records.line < file.dialect.first_line).sum())
+    return quotes != file.dialect.quotes or bool((records.fields[skipped:] != frame.width).any() or not records.closed.all())
+
+
+def _column_names(file: _File, names: list[str] | None) -> list[str]:
+    """The header's names made unique; else those given; else positions."""
+    dialect = file.dialect
+    if dialect.names:
+        return unique_names(dialect.names, file.checks)
+    if names and len(names) == dialect.width:
+        return unique_names(names, file.checks)
+    if names:
+        text = f"The names file lists {len(names):,} columns and the table has {dialect.width:,}; it was not used."
+        file.say("names_file", text, count=len(names))
+    found = [f"column_{i}" for i in range(1, dialect.width + 1)]
+    file.say(
+        "no_header",
+        f"The first line holds data, not names; the columns are called {found[0]} to {found[-1]}.",
+        count=len(found),
+    )
+    return found
+
+
+def _careful(path: Path, names: list[str] | None) -> Source:
+    """The whole file decoded, its records counted, odd ones set aside with their line numbers."""
+    checks: list[Check] = []
+    data, encoding = _as_utf8(path, read_bytes(path), checks)
+    dialect = find_dialect(_lines(data[:SAMPLE], len(data) <= SAMPLE) or data)
+    file = _File(path, dialect, encoding, checks)
+    if not dialect.first_line:
+        raise _no_rows(path, dialect)
+    file.names = _column_names(file, names)
+    kept = _keep_whole_records(file, data)
+    frame = pl.read_csv(kept, **{**_options(file), "comment_prefix": None, "decimal_comma": False}, infer_schema=False)
+    if dialect.trailing:
+        frame = frame.drop(file.names[-1])
+        file.say("trailing_delimiter", "Every line ends in a delimiter; the empty last column was left out.", count=len(frame))
+    return _finish(file, frame, all_text=True)
+
+
+def _no_rows(path: Path, dialect: Dialect) -> DataError:
+    if not dialect.names:
+        return DataError("the file holds no table", where=str(path), remedy="Give delimited text with rows.")
+    shown = ", ".join(dialect.names[:5])
+    return DataError(f"the file has a header ({shown}) but no rows", where=str(path), remedy="Give a file with rows.")
+
+
+def _as_utf8(path: Path, data: bytes, checks: list[Check]) -> tuple[bytes, str]:
+    """The content as UTF-8 with line feeds and without zero bytes; what was changed is said."""
+    if not data.strip(b"\0 \r\n\t"):
+        raise DataError("the file is empty", where=str(path), remedy="Give a file with rows.")
+    encoding = guess_encoding(data)
+    if not encoding.startswith("utf-16"):
+        _refuse_binary(path, data)
+        if zeros := data.count(b"\0"):
+            line = data.count(b"\n", 0, data.find(b"\0")) + 1
+            checks.append(
+                Check(
+                    "zero_bytes",
+                    "WARN",
+                    f"Took {counted(zeros, 'zero byte')} out of the text.",
+                    count=zeros,
+                    examples=(f"line {line}",),
+                )
+            )
+            data = data.replace(b"\0", b"")
+    if encoding != "utf-8":
+        data = _decode(data, encoding, checks)
+    if b"\r" in data and b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
+    return data, encoding
+
+
+def _decode(data: bytes, encoding: str, checks: list[Check]) -> bytes:
+    text = decode(data, encoding)
+    if encoding != "utf-8-sig":
+        lines = [line.strip()[:60] for line in text.splitlines() if not line.isascii()][:3]
+        verdict = "WARN" if encoding in ("cp1252", "latin-1", "gb18030", "utf-8 with errors") else "PASS"
+        said = f"The text is not UTF-8; it was read as {encoding}." if verdict == "WARN" else f"The text is {encoding.upper()}."
+        checks.append(Check("encoding", verdict, said, count=text.count("\ufffd"), examples=tuple(lines)))  # type: ignore[arg-type]
+    return text.lstrip("\ufeff").encode("utf-8", "replace")
+
+
+def _refuse_binary(path: Path, data: bytes) -> None:
+    """One sentence for bytes that are no text: many control characters."""
+    head = np.frombuffer(data[:65_536], np.uint8)
+    control = ((head < 32) & ~np.isin(head, (0, 9, 10, 11, 12, 13, 26, 27))) | (head == 127)
+    if control.mean() > 0.02 or (head == 0).mean() > 0.3:
+        raise DataError(
+            "the file holds binary data, no table", where=str(path), remedy="Give CSV, Parquet, JSON Lines or Excel."
+        )
+
+
+def _keep_whole_records(file: _File, data: bytes) -> bytes:
+    """The records that have all their fields; the others are set aside, and the card names their lines."""
+    dialect = file.dialect
+    records, quotes = best_scan(data, dialect.delimiter, dialect.width)
+    file.dialect = dialect = replace(dialect, quotes=quotes)
+    after = records.line >= dialect.first_line
+    comment = _starts_with(data, records.start, dialect.comment) if dialect.comment else np.zeros(len(records), bool)
+    whole = (records.fields == dialect.width) & records.closed
+    blank = (records.fields == 0) & (dialect.width > 1)
+    good = after & ~comment & (whole | ((records.fields == 0) & (dialect.width == 1)))
+    _say_set_aside(file, records, after & ~comment & ~good & ~blank)
+    if count := int((comment & (records.fields > 0)).sum()):
+        file.checks.append(Check("comments", "PASS", f"Skipped {counted(count, 'comment line')}.", count=count))
+    if count := int((after & blank).sum()):
+        file.checks.append(Check("blank_lines", "PASS", f"Skipped {counted(count, 'blank line')}.", count=count))
+    if dialect.preamble:
+        where = tuple(f"line {n}" for n in dialect.preamble)
+        file.say("preamble", f"Skipped {counted(len(where), 'line')} before the table.", count=len(where), examples=where)
+    kept = _join(data, records.start[good], records.end[good])
+    return _unpad(kept, dialect) if dialect.padded else kept
+
+
+def _starts_with(data: bytes, starts: np.ndarray, comment: str) -> np.ndarray:
+    text = np.frombuffer(data + b"\0", np.uint8)
+    return text[starts] == ord(comment)
+
+
+def _say_set_aside(file: _File, records: Records, bad: np.ndarray) -> None:
+    where = np.flatnonzero(bad)
+    if not len(where):
+        return
+    examples = tuple(
+        f"line {records.line[i]}: " + (f"{records.fields[i]} fields" if records.closed[i] else "a quote that never closes")
+        for i in where[:5]
+    )
+    file.say(
+        "ragged",
+        f"Set aside {counted(len(where), 'row')} without the {file.dialect.width:,} fields of the others.",
+        count=len(where),
+        examples=examples,
+    )
+
+
+def _join(data: bytes, starts: np.ndarray, ends: np.ndarray) -> bytes:
+    """The byte ranges as lines; neighbours are copied together."""
+    if not len(starts):
+        return b""
+    breaks = np.flatnonzero(starts[1:] != ends[:-1] + 1)
+    first = np.concatenate([[0], breaks + 1])
+    last = np.concatenate([breaks, [len(starts) - 1]])
+    return b"\n".join(data[starts[a] : ends[b]] for a, b in zip(first, last, strict=True)) + b"\n"
+
+
+def _unpad(data: bytes, dialect: Dialect) -> bytes:
+    """Quotes moved up to the delimiter, where Polars looks for them; blanks around cells go later."""
+    if b'"' not in data:
+        return data
+    divider = dialect.delimiter.encode()
+    return data.replace(divider + b' "', divider + b'"')
+
+
+def _finish(file: _File, frame: pl.DataFrame, *, all_text: bool = False) -> Source:
+    frame, checks = clean_cells(frame, all_text=all_text, decimal_comma=file.dialect.decimal_comma)
+    if not len(frame):
+        raise _no_rows(file.path, file.dialect)
+    source = Source(frame, str(file.path), checks=[_summary(file, frame), *file.checks, *checks], base=str(file.path.parent))
+    for name in [n for n, t in frame.schema.items() if t == pl.Int128]:
+        source.frame = source.frame.with_columns(pl.col(name).cast(pl.String))
+        text = f"{name} holds whole numbers beyond 64 bits; they were read as text."
+        source.checks.append(Check("long_numbers", "WARN", text, name, len(frame)))
+    return source
+
+
+def _summary(file: _File, frame: pl.DataFrame) -> Check:
+    dialect = file.dialect
+    said = [f"{NAMES.get(dialect.delimiter, repr(dialect.delimiter))}-separated" if dialect.width > 1 else "one column"]
+    said.append(file.encoding.upper() if file.encoding.startswith("utf") else file.encoding)
+    said.append("with a header" if dialect.names else "no header")
+    if dialect.decimal_comma:
+        said.append("decimal comma")
+    text = f"Read as {', '.join(said)}: {counted(len(frame), 'row')}, {counted(frame.width, 'column')}."
+    return Check("format", "PASS", text, count=len(frame))
