@@ -1,0 +1,75 @@
+"""trainwell: train deep networks the way a careful senior engineer would, and show the evidence.
+
+    import trainwell as tw
+
+    data = tw.load("adult.csv", target="income")
+    run = tw.fit(tw.Recipe(), data, folder="runs/a")
+    print(tw.evaluate(run, data))
+
+Names are loaded on first use, so `import trainwell` costs nothing and loads no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainwell.core.errors import TrainwellError
+    from trainwell.core.recipe import Part, Recipe
+    from trainwell.data.data import Data
+    from trainwell.data.load import load, wrap
+    from trainwell.evaluate.evaluation import Evaluation
+    from trainwell.evaluate.run import evaluate
+    from trainwell.report.run import report
+    from trainwell.train.again import resume
+    from trainwell.train.fit import fit
+    from trainwell.train.five_steps import compile
+    from trainwell.train.rate_range import find_rate
+    from trainwell.train.run import Run
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Data": "trainwell.data.data",
+    "Evaluation": "trainwell.evaluate.evaluation",
+    "Part": "trainwell.core.recipe",
+    "Recipe": "trainwell.core.recipe",
+    "Run": "trainwell.train.run",
+    "TrainwellError": "trainwell.core.errors",
+    "compile": "trainwell.train.five_steps",
+    "evaluate": "trainwell.evaluate.run",
+    "find_rate": "trainwell.train.rate_range",
+    "fit": "trainwell.train.fit",
+    "load": "trainwell.data.load",
+    "report": "trainwell.report.run",
+    "resume": "trainwell.train.again",
+    "wrap": "trainwell.data.load",
+}
+
+__all__ = [
+    "Data",
+    "Evaluation",
+    "Part",
+    "Recipe",
+    "Run",
+    "TrainwellError",
+    "compile",
+    "evaluate",
+    "find_rate",
+    "fit",
+    "load",
+    "report",
+    "resume",
+    "wrap",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'trainwell' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -11,7 +11,7 @@ from torch import Tensor
 def add_penalties(parameters: Sequence[Tensor], *, l1: float, l2: float) -> None:
     """Add the gradient of `l1 * sum|w| + l2 / 2 * sum w²` over weight matrices (biases and norms are left out)."""
     weights = [p for p in parameters if p.ndim >= 2 and p.grad is not None]
-    gradients = [p.grad for p in weights]
+    gradients = [p.grad for p in weights if p.grad is not None]
     if not weights:
         return
     if l2:

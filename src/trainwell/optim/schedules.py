@@ -46,7 +46,8 @@ def step(moment: Moment, *, at: tuple[float, ...] = (0.5, 0.75), factor: float =
         >>> step(Moment(0.6), factor=0.5)
         0.5
     """
-    return ramp(moment.progress, warmup) * factor ** sum(moment.progress >= a for a in at)
+    falls = sum(moment.progress >= a for a in at)
+    return ramp(moment.progress, warmup) * float(factor**falls)
 
 
 @schedules.register
@@ -61,7 +62,7 @@ def exponential(moment: Moment, *, end: float = 0.01, warmup: float = 0.0) -> fl
         >>> round(exponential(Moment(0.5), end=0.01), 6)
         0.1
     """
-    return ramp(moment.progress, warmup) * end ** after(moment.progress, warmup)
+    return ramp(moment.progress, warmup) * float(end ** after(moment.progress, warmup))
 
 
 @schedules.register
@@ -77,8 +78,8 @@ def polynomial(moment: Moment, *, power: float = 1.0, end: float = 0.0, warmup: 
         >>> polynomial(Moment(0.25))
         0.75
     """
-    left = 1 - after(moment.progress, warmup)
-    return ramp(moment.progress, warmup) * (end + (1 - end) * left**power)
+    left = float((1 - after(moment.progress, warmup)) ** power)
+    return ramp(moment.progress, warmup) * (end + (1 - end) * left)
 
 
 @schedules.register
@@ -120,7 +121,13 @@ def one_cycle(moment: Moment, *, warmup: float = 0.3, start: float = 0.04, end: 
 
 @schedules.register
 def plateau(
-    moment: Moment, *, factor: float = 0.5, patience: int = 5, threshold: float = 1e-4, smallest: float = 1e-4, warmup: float = 0.0
+    moment: Moment,
+    *,
+    factor: float = 0.5,
+    patience: int = 5,
+    threshold: float = 1e-4,
+    smallest: float = 1e-4,
+    warmup: float = 0.0,
 ) -> float:
     """The rate falls by `factor` when the validation score has not risen for more than `patience` validations.
 

@@ -1,0 +1,66 @@
+"""Arguments that several verbs share: the source, `key=value` for the recipe, and the recipe they make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trainwell.core.errors import UsageError
+from trainwell.core.recipe import Recipe
+
+Assignments = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys: model.width=256 learning_rate=3e-3 …")
+]
+Target = Annotated[str | None, typer.Option("--target", "-t", help="Column to predict.", rich_help_panel="Data")]
+Test = Annotated[str | None, typer.Option(help="File with the test rows, if apart.", rich_help_panel="Data")]
+Valid = Annotated[str | None, typer.Option(help="File with the validation rows, if apart.", rich_help_panel="Data")]
+Config = Annotated[Path | None, typer.Option("--config", "-c", help="A recipe.yaml to start from.", rich_help_panel="Recipe")]
+Seed = Annotated[int, typer.Option(help="Seed of every random draw of the training.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Preset = Annotated[str | None, typer.Option(help="How much time may be spent: quick, good or best.", rich_help_panel="Recipe")]
+TimeLimit = Annotated[str | None, typer.Option(help="Longest time for training: 90, 90s, 10m, 1h.", rich_help_panel="Recipe")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def recipe_from(
+    assignments: list[str] | None, *, config: Path | None = None, target: str | None = None, **flags: str | float | None
+) -> Recipe:
+    """The recipe of a command line: the file, then the flags, then `key=value`; later ones win."""
+    from trainwell.core.recipe_file import read_recipe
+
+    recipe = read_recipe(config) if config else Recipe()
+    changes: dict[str, Any] = {k: v for k, v in {"target": target, **flags}.items() if v is not None}
+    return recipe.with_keys({**changes, **parse_assignments(assignments or [])})
+
+
+def parse_assignments(texts: list[str]) -> dict[str, Any]:
+    """`["model.width=256"]` as `{"model.width": 256}`."""
+    from trainwell.core.recipe_file import parse_value
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{text!r} is neither a flag nor key=value", remedy="Write recipe keys as learning_rate=3e-3.")
+        found[key] = parse_value(value)
+    return found
+
+
+def seconds(text: str | None) -> float | None:
+    """`10m` as 600.0 seconds.
+
+    Example:
+        >>> seconds("1.5m")
+        90.0
+    """
+    if text is None:
+        return None
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
+    try:
+        return float(number) * _UNITS[unit]
+    except ValueError:
+        raise UsageError(f"{text!r} is no time", remedy="Write 90, 90s, 10m or 1h.") from None

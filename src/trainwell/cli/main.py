@@ -1,0 +1,88 @@
+"""The command line: verbs with flags, and `key=value` for the recipe. No logic lives here.
+
+Progress and notes go to stderr, results to stdout; `--json` prints what the Python call returns. Exit codes: 0 done,
+1 refused with a reason, 2 wrong usage, 130 / 143 interrupted and saved.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+import typer
+
+from trainwell.cli.data_verbs import add_to as add_data_verbs
+from trainwell.cli.info_verbs import add_to as add_info_verbs
+from trainwell.cli.output import complain
+from trainwell.cli.train_verbs import add_to as add_train_verbs
+from trainwell.cli.use_verbs import add_to as add_use_verbs
+from trainwell.core.errors import TrainwellError
+
+EPILOG = """
+Start here:
+
+    trainwell demo                                   real digits: train, evaluate, report, in under a minute
+
+    trainwell look people.csv --target income        what is in the data, and what is wrong with it
+
+    trainwell fit people.csv --target income --out runs/a
+
+    trainwell evaluate runs/a                        scores with intervals, against free baselines
+
+    trainwell predict runs/a new.csv --to answers.csv
+
+Recipe keys are written key=value: model=mlp model.width=256 learning_rate=3e-3 epochs=20
+"""
+
+app = typer.Typer(
+    name="trainwell",
+    help="Train deep networks the way a careful senior engineer would, and show the evidence.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for add_verbs in (add_train_verbs, add_data_verbs, add_use_verbs, add_info_verbs):
+    add_verbs(app)
+
+
+def _version(show: bool) -> None:
+    if show:
+        from trainwell import __version__
+
+        typer.echo(f"trainwell {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and leave."),
+) -> None:
+    del version  # its callback has printed and left
+
+
+def run() -> None:
+    """Entry point: every error a user can meet becomes one sentence and an exit code."""
+    # Waiting threads that spin steal the core from a busy neighbour; told before torch loads its thread library.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    try:
+        code = app(standalone_mode=False)
+    except TrainwellError as error:
+        complain(str(error))
+        code = error.exit_code
+    except click.exceptions.Abort:
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except KeyboardInterrupt:
+        complain("interrupted before training began; nothing was lost")
+        code = 130
+    except BrokenPipeError:
+        # The reader of our output has left (`trainwell … | head`): silence the flush at exit, too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,81 @@
+"""Progress of a training on stderr: a bar with rate, remaining time and scores, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class TrainingProgress:
+    """An observer that shows a run; use it as a context.
+
+    Args:
+        title: what is trained, in a few words.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.console = Console(stderr=True)
+        self._steps, self._scores, self._loss = 0, "", float("nan")
+        self._recent: deque[tuple[float, int]] = deque(maxlen=20)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> TrainingProgress:
+        if self.console.is_terminal:
+            columns = [TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.fields[shown]}")]
+            self._bar = Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=self.console)
+            self._bar.start()
+            self._task = self._bar.add_task(self.title, total=None, shown="measuring the machine …")
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, row: dict[str, Any]) -> None:
+        if row["split"] == "plan":
+            self._begin(row)
+        elif row["split"] == "note":
+            self.console.print(f"note: {row['text']}", highlight=False)
+        elif row["split"] == "train":
+            self._loss = row["loss"]
+            self._recent.append((time.monotonic(), row["step"]))
+            self._show(row)
+        else:
+            self._scores = " ".join(f"{k} {v:.4g}" for k, v in row.items() if k not in _PLACES and isinstance(v, float))
+            self._show(row)
+            if self._bar is None:
+                self._line(row)
+
+    def _begin(self, row: dict[str, Any]) -> None:
+        self._steps = row["steps"]
+        self.console.print(row["text"], style="dim", highlight=False)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=self._steps, completed=row["step"])
+
+    def _show(self, row: dict[str, Any]) -> None:
+        if self._bar is not None and self._task is not None:
+            shown = f"{self._rate()}loss {self._loss:.4g}  {self._scores}"
+            self._bar.update(self._task, completed=row["step"], description=f"epoch {row['epoch']:.1f}", shown=shown)
+
+    def _rate(self) -> str:
+        if len(self._recent) < 2:
+            return ""
+        (start, first), (end, last) = self._recent[0], self._recent[-1]
+        return f"{(last - first) / max(end - start, 1e-9):.0f} steps/s  "
+
+    def _line(self, row: dict[str, Any]) -> None:
+        best = " *" if row.get("best") else ""
+        where = f"epoch {row['epoch']:7.2f}  step {row['step']}/{self._steps}"
+        sys.stderr.write(f"{where}  train loss {self._loss:.4g}  valid {self._scores}{best}\n")
+        sys.stderr.flush()
+
+
+_PLACES = {"step", "epoch", "split", "best", "seconds", "learning_rate"}

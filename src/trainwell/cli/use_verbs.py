@@ -1,0 +1,105 @@
+"""Verbs that use a trained network: evaluate (test), predict, report, summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trainwell.cli.arguments import AsJson, RunFolder
+from trainwell.cli.output import emit_json, note
+from trainwell.core.errors import UsageError
+
+NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Skip the free baselines.")]
+Part = Annotated[str, typer.Option(help="train, valid or test.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command(epilog="    trainwell evaluate runs/a\n\n    trainwell evaluate runs/a --on more.csv")(evaluate)
+    app.command("test", hidden=True)(evaluate)
+    app.command(epilog="    trainwell predict runs/a new.csv --to answers.csv")(predict)
+    app.command(epilog="    trainwell report runs/a")(report)
+    app.command(epilog="    trainwell summary runs/a")(summary)
+
+
+def evaluate(
+    run: RunFolder,
+    *,
+    on: Annotated[str | None, typer.Option(help="Other labelled data than the run's own test part.")] = None,
+    part: Part = "test",
+    no_baseline: NoBaseline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score a run with 95% intervals, and against baselines that cost nothing."""
+    from trainwell.evaluate.run import evaluate as score
+    from trainwell.report.terminal import show_evaluation
+    from trainwell.train.again import load_again
+    from trainwell.train.run import Run
+
+    opened = Run.open(run)
+    found = score(opened, load_again(run, other=on), part=part, baselines=not no_baseline)
+    emit_json(found.to_dict()) if as_json else show_evaluation(found)
+
+
+def predict(
+    run: RunFolder,
+    rows: Annotated[str, typer.Argument(help="Table file, picture, or folder of pictures.")],
+    *,
+    to: Annotated[Path | None, typer.Option(help="Write a .csv, .parquet or .json file instead of printing CSV.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer raw rows or pictures with the training's preparation; what was odd about a row stands beside its answer."""
+    from trainwell.train.run import Run
+
+    answers = Run.open(run).predict(rows)
+    odd = answers["problem"].drop_nulls().len()
+    if odd:
+        note(f"{odd} of {len(answers)} rows had something odd; see the column 'problem'")
+    if as_json:
+        emit_json(answers.to_dicts())
+    elif to is None:
+        typer.echo(answers.write_csv(), nl=False)
+    else:
+        _write(answers, to)
+        note(f"wrote {len(answers)} answers to {to}")
+
+
+def _write(answers: Any, to: Path) -> None:
+    writers = {".csv": answers.write_csv, ".parquet": answers.write_parquet, ".json": answers.write_json}
+    if to.suffix not in writers:
+        raise UsageError(f"--to {to} has no known suffix", remedy="Use .csv, .parquet or .json.")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    writers[to.suffix](to)
+
+
+def report(run: RunFolder, *, no_baseline: NoBaseline = False) -> None:
+    """Evaluate a run and write its report, one HTML file that needs no network."""
+    from trainwell.train.again import load_again
+    from trainwell.train.run import Run
+
+    evaluate_and_report(Run.open(run), load_again(run), as_json=True, baselines=not no_baseline)
+    typer.echo(str(run / "report.html"))
+
+
+def evaluate_and_report(run: Any, data: Any, *, as_json: bool, baselines: bool = True) -> Any:
+    """Score the run on its test part, show the scores, write the report."""
+    from trainwell.evaluate.run import evaluate as score
+    from trainwell.report.run import report as write
+    from trainwell.report.terminal import show_evaluation
+
+    evaluation = score(run, data, baselines=baselines)
+    if not as_json:
+        show_evaluation(evaluation)
+    path = write(run, data, evaluation)
+    note(f"report: {path}")
+    return evaluation
+
+
+def summary(run: RunFolder, *, as_json: AsJson = False) -> None:
+    """Draw the network of a run layer by layer: shape, parameters, cost, and what a batch looks like on its way through."""
+    from trainwell.report.terminal import show_layers
+    from trainwell.train.run import Run
+
+    found = Run.open(run).layers()
+    emit_json([vars(layer) for layer in found]) if as_json else show_layers(found)

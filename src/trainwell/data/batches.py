@@ -1,0 +1,129 @@
+"""Batches are indices: which rows step `s` sees is a function of (seed, s), and a batch is `array[rows]`.
+
+The rows of all steps form one endless stream, epoch after epoch of fresh permutations; step `s` takes rows
+`s * batch_size … (s + 1) * batch_size` of it. Every batch is full, and no position needs to be remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from trainwell.core.seeds import at_step, purpose_key
+
+Batch = tuple[tuple[Tensor, ...], Tensor]
+
+#: Bytes gathered at once: small enough to stay in the cache, large enough that one gather serves many small batches.
+CHUNK_BYTES = 4 << 20
+
+
+class RowStream:
+    """Row numbers of the endless shuffled stream.
+
+    Args:
+        rows: `(n,)` int64 training rows.
+        seed: the run's seed.
+        classes: `(n,)` class codes of these rows for balanced sampling; None shuffles.
+
+    Example:
+        >>> stream = RowStream(torch.arange(5), seed=0)
+        >>> sorted(stream.between(5, 10).tolist())
+        [0, 1, 2, 3, 4]
+    """
+
+    def __init__(self, rows: Tensor, *, seed: int, classes: Tensor | None = None) -> None:
+        self.rows, self.classes = rows, classes
+        self._key = purpose_key(seed, "shuffle")
+        self._epochs: dict[int, Tensor] = {}
+
+    def between(self, start: int, stop: int) -> Tensor:
+        """Rows at positions `start … stop` of the stream, `(stop - start,)`."""
+        n = len(self.rows)
+        first, last = start // n, (stop - 1) // n
+        pieces = [self._epoch(e)[max(start - e * n, 0) : stop - e * n] for e in range(first, last + 1)]
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def _epoch(self, epoch: int) -> Tensor:
+        if epoch not in self._epochs:
+            self._epochs = {e: p for e, p in self._epochs.items() if e == epoch - 1}
+            self._epochs[epoch] = self.rows[self._order(epoch)]
+        return self._epochs[epoch]
+
+    def _order(self, epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed(at_step(self._key, epoch))
+        if self.classes is None:
+            return torch.randperm(len(self.rows), generator=generator)
+        return balanced_order(self.classes, generator)
+
+
+def balanced_order(classes: Tensor, generator: torch.Generator) -> Tensor:
+    """`len(classes)` positions in which every class is equally likely, drawn with replacement within a class."""
+    counts = torch.bincount(classes)
+    weights = torch.where(counts > 0, 1.0 / counts.clamp(min=1), 0.0)[classes].double()
+    return torch.multinomial(weights, len(classes), replacement=True, generator=generator)
+
+
+class Batches:
+    """The batch of any step: `batches[step] -> (inputs, target)`.
+
+    Args:
+        inputs: arrays with the example as first axis, in the order of the network's arguments; host memory, memory map
+            or device.
+        target: `(N,)` or `(N, T)`.
+        stream: which rows each step sees.
+        batch_size: rows per step.
+        prefetch: gather the next chunk in a thread while the current one trains; pays for memory maps and GPUs.
+        place: moves a gathered tensor to the training device.
+
+    Consecutive small batches are gathered together, one `index_select` for many steps.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Tensor],
+        target: Tensor,
+        stream: RowStream,
+        *,
+        batch_size: int,
+        prefetch: bool = False,
+        place: Callable[[Tensor], Tensor] = lambda x: x,
+    ) -> None:
+        self.arrays = (*inputs, target)
+        self.stream, self.batch_size, self.place = stream, batch_size, place
+        row_bytes = sum(a[:1].numel() * a.element_size() for a in self.arrays)
+        self.per_chunk = max(1, CHUNK_BYTES // max(1, row_bytes * batch_size))
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="gather") if prefetch else None
+        self._ahead: dict[int, Future[list[Batch]]] = {}
+        self._chunk, self._batches = -1, list[Batch]()
+
+    def __getitem__(self, step: int) -> Batch:
+        chunk, position = divmod(step, self.per_chunk)
+        if chunk != self._chunk:
+            self._chunk, self._batches = chunk, self._load(chunk)
+        return self._batches[position]
+
+    def rows(self, step: int) -> Tensor:
+        """Row numbers of a step's batch, `(batch_size,)`."""
+        return self.stream.between(step * self.batch_size, (step + 1) * self.batch_size)
+
+    def close(self) -> None:
+        """Stop the prefetch thread."""
+        if self._worker is not None:
+            self._worker.shutdown(wait=True, cancel_futures=True)
+
+    def _load(self, chunk: int) -> list[Batch]:
+        if self._worker is None:
+            return self._gather(chunk)
+        waiting = self._ahead.pop(chunk, None) or self._worker.submit(self._gather, chunk)
+        self._ahead = {chunk + 1: self._worker.submit(self._gather, chunk + 1)}
+        return waiting.result()
+
+    def _gather(self, chunk: int) -> list[Batch]:
+        size = self.batch_size
+        start = chunk * self.per_chunk * size
+        rows = self.stream.between(start, start + self.per_chunk * size)
+        parts = [self.place(a.index_select(0, rows.to(a.device))).split(size) for a in self.arrays]
+        return [(batch[:-1], batch[-1]) for batch in zip(*parts, strict=True)]

@@ -1,0 +1,250 @@
+"""Compile: recipe + data -> program. Every name, shape, type and label range is checked here, before step 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainwell.core.errors import CompileError, RecipeError, did_you_mean
+from trainwell.core.recipe import Part, Recipe
+from trainwell.core.registry import Registry
+from trainwell.core.seeds import draw_seed
+from trainwell.core.shape import Input
+from trainwell.core.suggest import suggest
+from trainwell.data.augment.compose import build_augment
+from trainwell.data.data import Data
+from trainwell.models.adaptive import Adaptive
+from trainwell.models.custom import build_own
+from trainwell.models.initializers import initialize
+from trainwell.models.registry import models
+from trainwell.optim.registry import optimizers, schedules
+from trainwell.optim.schedules import Moment
+from trainwell.score.registry import losses, metrics
+from trainwell.train.steps import Augment, Loss, as_floats, has_members
+
+#: Rows that data-dependent layers look at; enough for quantiles, and bounded for pictures.
+ADAPT_ROWS = 20_000
+
+
+@dataclass
+class Program:
+    """A network, what it is trained on, and every function the loop needs.
+
+    Args:
+        recipe: without any `auto`.
+        reasons: why each suggested value was chosen.
+        data: what it is trained on.
+        seed: seed of every draw.
+        network: initialised, data-dependent layers adapted, on its device.
+        loss: `(output, target) -> ()`.
+        augment: changes training batches; None leaves them.
+        rate: the learning rate at a moment of the run.
+        device: where the network lies.
+    """
+
+    recipe: Recipe
+    reasons: dict[str, str]
+    data: Data
+    seed: int
+    network: nn.Module
+    loss: Loss
+    augment: Augment | None
+    rate: Callable[[Moment], float]
+    device: torch.device
+
+    @property
+    def batch_size(self) -> int:
+        rows, wanted = len(self.data.rows["train"]), self.recipe.batch_size
+        assert wanted != "auto"
+        return rows if wanted == 0 else min(wanted, rows)
+
+
+def compile_program(recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Module | None = None) -> Program:
+    """Everything that training needs, built and checked.
+
+    Args:
+        recipe: what the user wants; `auto` is filled in from the data.
+        data: loaded data.
+        seed: seed of initialisation and every later draw.
+        network: a module of the user's own, instead of the recipe's `model`.
+
+    Raises:
+        CompileError: the network's output does not fit the target, or a value is out of range.
+    """
+    recipe, reasons = suggest(recipe, data.facts)
+    check_names(recipe)
+    device = choose_device(recipe.device)
+    built = network if network is not None else build_network(recipe, data, seed)
+    program = Program(
+        recipe=recipe,
+        reasons=reasons,
+        data=data,
+        seed=seed,
+        network=built.to(device),
+        loss=bind_loss(recipe, data, device),
+        augment=bind_augment(recipe, data, seed),
+        rate=bind_rate(recipe),
+        device=device,
+    )
+    check_forward(program)
+    return program
+
+
+def check_names(recipe: Recipe) -> None:
+    """Every registered name of the recipe and its options, before anything is built."""
+    named: list[tuple[str, Registry[Any], Part]] = [
+        ("optimizer", optimizers, recipe.optimizer),
+        ("schedule", schedules, recipe.schedule),
+        ("loss", losses, recipe.loss),
+    ]
+    if ":" not in recipe.model.name:
+        named.append(("model", models, recipe.model))
+    for key, registry, part in named:
+        try:
+            registry.checked(part.name, part.options)
+        except RecipeError as error:
+            raise type(error)(error.what, where=f"recipe key {key!r}", remedy=error.remedy) from None
+    for name in recipe.metrics:
+        if name not in metrics:
+            raise RecipeError(
+                f"there is no metric {name!r}", where="recipe key 'metrics'", remedy=did_you_mean(name, metrics.names())
+            )
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a name; `auto` is CUDA, else MPS, else the CPU."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RecipeError(
+            f"there is no device {name!r}", where="recipe key 'device'", remedy="Known: auto, cpu, cuda, mps."
+        ) from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        found = f"torch sees {torch.cuda.device_count()} CUDA devices"
+        raise RecipeError(f"{found}, the recipe asks for {name!r}", where="recipe key 'device'", remedy="Use device=cpu.")
+    return device
+
+
+def build_network(recipe: Recipe, data: Data, seed: int) -> nn.Module:
+    """The recipe's network with its weights drawn from the seed and its data-dependent layers adapted to train rows."""
+    torch.manual_seed(draw_seed(seed, "init"))
+    part = recipe.model
+    if ":" in part.name:
+        network = build_own(part.name, data.shape, data.n_out, part.options)
+    else:
+        network = models.bind(part.name, part.options)(data.shape, data.n_out)
+    if recipe.initializer != "auto":
+        initialize(network, recipe.initializer)
+    adapt(network, data)
+    return network
+
+
+def adapt(network: nn.Module, data: Data) -> None:
+    """Show (at most `ADAPT_ROWS`) train rows to the layers that take their statistics from them."""
+    layers = [m for m in network.modules() if isinstance(m, Adaptive)]
+    if layers:
+        rows = spread(data.rows["train"], ADAPT_ROWS)
+        inputs = as_floats(tuple(torch.from_numpy(np.asarray(data.arrays[n][rows])) for n in data.shape.names))
+        for layer in layers:
+            layer.adapt(inputs)
+
+
+def spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` of `rows`, evenly spread over them."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+
+
+def bind_loss(recipe: Recipe, data: Data, device: torch.device) -> Loss:
+    """The loss with its options, label smoothing and class weights filled in."""
+    options = dict(recipe.loss.options)
+    known = losses.options(recipe.loss.name)
+    if recipe.label_smoothing not in ("auto", 0.0):
+        options = _add(options, known, "label_smoothing", recipe.label_smoothing, recipe.loss.name)
+    function = losses.bind(recipe.loss.name, options)
+    if recipe.class_weight == "none":
+        return function
+    if "weight" not in known or data.task != "classification":
+        raise RecipeError(f"the loss {recipe.loss.name!r} takes no class weights", remedy="Set class_weight=none.")
+    counts = np.bincount(data.arrays["target"][data.rows["train"]], minlength=data.n_out)
+    weight = torch.tensor(counts.sum() / (data.n_out * counts.clip(min=1)), dtype=torch.float32, device=device)
+    return partial(function, weight=weight)
+
+
+def _add(options: dict[str, Any], known: Any, key: str, value: Any, loss: str) -> dict[str, Any]:
+    if key not in known:
+        raise RecipeError(f"the loss {loss!r} has no {key}", remedy=f"Set {key}=0.")
+    return {key: value, **options}
+
+
+def bind_augment(recipe: Recipe, data: Data, seed: int) -> Augment | None:
+    """The recipe's augmentations as one function of batch and step number."""
+    parts = recipe.augment
+    assert parts != "auto"
+    if not parts:
+        return None
+    picture = data.shape.of_kind("picture")
+    if picture is None:
+        raise RecipeError(
+            "augment is for pictures, and the data have none", where="recipe key 'augment'", remedy="Set augment=[]."
+        )
+    n_classes = data.n_out if data.task == "classification" else None
+    return build_augment(parts, n_classes=n_classes, position=data.shape.inputs.index(picture), seed=seed)
+
+
+def bind_rate(recipe: Recipe) -> Callable[[Moment], float]:
+    """The learning rate at any moment: the top rate times the schedule's factor."""
+    factor, top = schedules.bind(recipe.schedule.name, recipe.schedule.options), recipe.learning_rate
+    assert top != "auto"
+    factor(Moment(0.0))  # a wrong option speaks now, not at some later step
+    return lambda moment: top * factor(moment)
+
+
+def check_forward(program: Program) -> None:
+    """Two rows through the network: its output must have the shape and range that loss and target ask for."""
+    data, rows = program.data, program.data.rows["train"][:2]
+    tensors = [torch.from_numpy(np.asarray(data.arrays[n][rows])).to(program.device) for n in data.shape.names]
+    target = torch.from_numpy(np.asarray(data.arrays["target"][rows])).to(program.device)
+    output = trial(program.network, as_floats(tuple(tensors)), data.shape.inputs)
+    width = output.shape[-1] if output.ndim > 1 else 0
+    if data.task == "classification" and target.ndim == 1 and output.ndim in (2, 3) and width != data.n_out:
+        raise CompileError(
+            f"the network's last axis has {width} entries, the target has {data.n_out} classes",
+            where=f"output {tuple(output.shape)}",
+            remedy=f"Give the last layer {data.n_out} units.",
+        )
+    if data.task == "regression" and not has_members(output, target) and output.shape != target.shape:
+        raise CompileError(
+            f"the network gives {tuple(output.shape)} for targets {tuple(target.shape)}, which torch would broadcast silently",
+            remedy=f"Give the last layer {data.n_out} units.",
+        )
+
+
+def trial(network: nn.Module, inputs: Sequence[Tensor], described: Sequence[Input]) -> Tensor:
+    """The network's output for a tiny batch in evaluation mode; torch's own complaint becomes a sentence with the layer."""
+    names: list[str] = []
+    handles = [m.register_forward_pre_hook(lambda _m, _i, n=n: names.append(n)) for n, m in network.named_modules() if n]
+    was_training = network.training
+    try:
+        with torch.no_grad():
+            output = network.eval()(*inputs)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        shapes = ", ".join(f"{d.name} {tuple(x.shape)}" for d, x in zip(described, inputs, strict=True))
+        layer = f"layer {names[-1]!r}" if names else "the network"
+        raise CompileError(f"{layer} refuses the data ({error}); it was given {shapes}") from error
+    finally:
+        network.train(was_training)
+        for handle in handles:
+            handle.remove()
+    if not isinstance(output, Tensor):
+        raise CompileError(
+            f"the network returns {type(output).__name__}, not a tensor", remedy="Return the logits or values alone."
+        )
+    return output

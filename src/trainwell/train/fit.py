@@ -1,0 +1,270 @@
+"""Fit: compile, plan, train, and leave a run folder from which everything can be had again."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from trainwell.core.atomic import write_atomic
+from trainwell.core.errors import CheckpointError, TrainingError
+from trainwell.core.history import History
+from trainwell.core.recipe import Recipe
+from trainwell.core.recipe_file import read_recipe, to_yaml, write_recipe
+from trainwell.data.batches import Batches, RowStream
+from trainwell.data.data import Data
+from trainwell.score.registry import metrics
+from trainwell.train.compile import Program, compile_program
+from trainwell.train.interrupt import Interruption
+from trainwell.train.loop import Ending, Job, Observer, Progress, train
+from trainwell.train.machine import build_engine, choose_machine
+from trainwell.train.nonfinite import explain
+from trainwell.train.plan import Plan, read_plan, step_count, write_plan
+from trainwell.train.predicting import validator
+from trainwell.train.run import Run
+from trainwell.train.steps import as_floats
+
+#: Seconds between lines of the history.
+LOG_SECONDS = 0.25
+#: Whole data sets up to this size are moved to a GPU; larger ones are gathered ahead by a thread.
+DEVICE_BYTES = 4 << 30
+
+
+def fit(
+    recipe: Recipe,
+    data: Data,
+    *,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    network: nn.Module | None = None,
+    observers: Sequence[Observer] = (),
+    save_every: float = 20.0,
+) -> Run:
+    """Train one network; called again with the same arguments after a crash, it continues to the same bits.
+
+    Args:
+        recipe: how to train; `auto` is filled in from the data.
+        data: loaded data.
+        seed: seed of initialisation, shuffling, augmentation and dropout.
+        folder: the run folder, created if absent; None keeps everything in memory.
+        network: a module of your own instead of the recipe's `model`; it is trained in place.
+        observers: called with each measurement as a dict; one that returns True stops the run.
+        save_every: seconds between checkpoints.
+
+    Returns:
+        The run: network with the best weights, history, recipe, scores on validation rows.
+
+    Raises:
+        CompileError: recipe and data do not fit together.
+        CheckpointError: the folder holds a run of another recipe, seed or data.
+        NonFinite: NaN or infinity appeared; the message names where.
+
+    Example:
+        >>> from trainwell.data.load import load
+        >>> run = fit(Recipe(epochs=1, preset="quick"), load("iris"))
+        >>> run.status
+        'finished'
+    """
+    data = data.under(recipe)
+    folder = Path(folder) if folder is not None else None
+    with repeatable():
+        program = compile_program(recipe, data, seed=seed, network=network)
+        batches = build_batches(program)
+        plan = _plan(program, batches, folder)
+        torch.set_num_threads(plan.machine.threads)
+        return _train(program, plan, batches, folder=folder, observers=observers, save_every=save_every)
+
+
+def _train(
+    program: Program, plan: Plan, batches: Batches, *, folder: Path | None, observers: Sequence[Observer], save_every: float
+) -> Run:
+    history = History(folder / "history.jsonl" if folder else None)
+    job = Job(
+        engine=build_engine(program, plan.machine),
+        batches=batches,
+        rate=program.rate,
+        validate=validator(program),
+        plan=plan,
+        history=history,
+        folder=folder / "checkpoints" if folder else None,
+        observers=observers,
+        save_every=save_every,
+    )
+    try:
+        with Interruption() as interruption:
+            ending, at = train(job, interruption)
+        if ending == "not finite":
+            raise _not_finite(program, batches, at.step)
+        summary = _summary(job, ending, at)
+        if ending != "interrupted":
+            job.engine.finish()
+            _write_result(folder, program.network, summary)
+        return Run(
+            folder=folder,
+            recipe=program.recipe,
+            plan=plan,
+            preparation=program.data.preparation,
+            network=program.network,
+            history=history,
+            summary=summary,
+            signal=interruption.signal,
+        )
+    except OSError as error:
+        remedy = "Free space and run the same command again: it continues from the last checkpoint."
+        raise TrainingError(f"the run folder cannot be written ({error.strerror})", where=str(folder), remedy=remedy) from error
+    finally:
+        batches.close()
+        history.close()
+
+
+def _summary(job: Job, ending: Ending, at: Progress) -> dict[str, Any]:
+    scores = (r for r in reversed(job.history.rows) if r["split"] == "valid" and r["step"] == at.best_step)
+    return {
+        "status": ending,
+        "steps": at.step,
+        "epochs": round(job.plan.epoch(at.step), 3),
+        "best_step": at.best_step,
+        "seconds": round(at.seconds, 2),
+        "valid": next(scores, {}),
+    }
+
+
+def _write_result(folder: Path | None, network: nn.Module, summary: dict[str, Any]) -> None:
+    if folder is None:
+        return
+    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    write_atomic(folder / "weights.safetensors", save(tensors))
+    write_atomic(folder / "run.json", json.dumps(summary, indent=2) + "\n")
+
+
+def _not_finite(program: Program, batches: Batches, step: int) -> Exception:
+    inputs, target = batches[step]
+    return explain(
+        program.network,
+        as_floats(inputs),
+        target,
+        rows=batches.rows(step),
+        described=program.data.shape.inputs,
+        step=step,
+    )
+
+
+def build_batches(program: Program) -> Batches:
+    """The batches of a program: arrays as they lie in memory or on disk, or moved to the GPU whole when they fit."""
+    data, recipe = program.data, program.recipe
+    arrays = [as_tensor(data.arrays[name]) for name in (*data.shape.names, "target")]
+    fits = sum(a.numel() * a.element_size() for a in arrays) < DEVICE_BYTES
+    remote = program.device.type != "cpu"
+    if remote and fits:
+        arrays = [a.to(program.device) for a in arrays]
+    mapped = any(isinstance(data.arrays[name], np.memmap) for name in data.shape.names)
+    rows = torch.from_numpy(data.rows["train"])
+    classes = arrays[-1].cpu()[rows] if recipe.sampling == "balanced" else None
+    if classes is not None and data.task != "classification":
+        raise TrainingError("sampling=balanced needs classes, and the target is a number", remedy="Set sampling=shuffle.")
+    stream = RowStream(rows, seed=program.seed, classes=classes)
+    return Batches(
+        arrays[:-1],
+        arrays[-1],
+        stream,
+        batch_size=program.batch_size,
+        prefetch=(mapped and not _resident(data)) or (remote and not fits),
+        place=lambda x: x.to(program.device),
+    )
+
+
+def _resident(data: Data) -> bool:
+    """Whether memory maps are small enough to stay in the page cache, where a thread would only be in the way."""
+    return sum(a.nbytes for a in data.arrays.values()) < 1 << 30
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """A tensor over the same memory; read-only memory maps are viewed, never copied."""
+    with warnings.catch_warnings():
+        # torch warns that it has no read-only tensors; nothing here writes to the arrays it gathers from.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
+def _plan(program: Program, batches: Batches, folder: Path | None) -> Plan:
+    """The plan kept in the folder, checked against what was asked; or a new one, written before step 0."""
+    path = folder / "plan.json" if folder else None
+    if folder is not None and path is not None and path.exists():
+        plan = read_plan(path)
+        _check_same(program, plan, folder)
+        return plan
+    plan = make_plan(program, batches)
+    if folder is not None and path is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        program.data.preparation.save(folder / "preparation")
+        write_atomic(folder / "card.json", json.dumps(program.data.card.to_dict(), indent=2, ensure_ascii=False))
+        write_recipe(program.recipe, folder / "recipe.yaml", program.reasons)
+        write_plan(plan, path)
+    return plan
+
+
+def _check_same(program: Program, plan: Plan, folder: Path) -> None:
+    kept = read_recipe(folder / "recipe.yaml")
+    # Compared as they are written: YAML knows lists where Python has tuples.
+    different = kept.diff(program.recipe) if to_yaml(kept) != to_yaml(program.recipe) else {}
+    if different:
+        key, (before, now) = next(iter(different.items()))
+        what = f"the folder holds a run with {key}={before!r}, now {key}={now!r}"
+    elif plan.seed != program.seed:
+        what = f"the folder holds a run with seed {plan.seed}, now {program.seed}"
+    elif plan.data != program.data.fingerprint:
+        what = "the data have changed since the run in this folder began"
+    else:
+        return
+    raise CheckpointError(what, where=str(folder), remedy="Choose another folder, or delete this one.")
+
+
+def make_plan(program: Program, batches: Batches) -> Plan:
+    """Decide every number of a run: measured ways of executing, steps of a time limit, log and validation intervals."""
+    recipe, rows = program.recipe, len(program.data.rows["train"])
+    steps = step_count(recipe, rows, program.batch_size)
+    machine, pace = choose_machine(program, batches[0], steps=steps)
+    if recipe.time_limit:
+        steps = min(steps, max(1, int(0.92 * recipe.time_limit / pace)))
+    monitor = recipe.metrics[0] if recipe.metrics else "loss"
+    every, patience = _int(recipe.validate_every), _int(recipe.early_stopping)
+    has_valid = len(program.data.rows["valid"]) > 0
+    return Plan(
+        steps=steps,
+        batch_size=program.batch_size,
+        rows=rows,
+        validate_every=min(every, steps) if has_valid else steps,
+        log_every=max(1, min(round(LOG_SECONDS / pace), math.ceil(steps / 20))),
+        patience=patience if has_valid else 0,
+        monitor=monitor,
+        higher_is_better=monitor != "loss" and metrics[monitor].higher_is_better,
+        seed=program.seed,
+        data=program.data.fingerprint,
+        torch=torch.__version__,
+        machine=machine,
+    )
+
+
+def _int(value: int | str) -> int:
+    assert not isinstance(value, str), "the recipe must be resolved first"
+    return value
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Leave the caller's random state and thread count as they were."""
+    threads = torch.get_num_threads()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,146 @@
+"""How to execute the step: a few timed steps of each way decide, the plain way included, so the choice is never slower."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from trainwell.optim.registry import optimizers
+from trainwell.optim.rules import parameter_groups
+from trainwell.train.compile import Program
+from trainwell.train.engine import Limits, SingleEngine
+from trainwell.train.plan import Machine
+from trainwell.train.steps import Inputs, supervised
+
+#: Another way must beat the plain one by this much: less is noise, and plain is simpler.
+MARGIN = 0.97
+#: A cold compilation costs about this many seconds; shorter runs do not earn it back.
+COMPILE_COST = 25.0
+
+
+def build_engine(program: Program, machine: Machine) -> SingleEngine:
+    """The engine that trains the program's network in the machine's way."""
+    recipe = program.recipe
+    if machine.channels_last:
+        program.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    forward: Callable[..., torch.Tensor] = torch.compile(program.network) if machine.compiled else program.network
+    step = supervised(forward, program.loss, augment=program.augment, autocast=machine.autocast, device=program.device.type)
+    decay = _number(recipe.weight_decay)
+    optimizer = optimizers.bind(recipe.optimizer.name, recipe.optimizer.options)(parameter_groups(program.network, decay))
+    limits = Limits(
+        clip_norm=_number(recipe.clip_norm),
+        clip_value=recipe.clip_value,
+        l1=recipe.l1,
+        l2=recipe.l2,
+        max_norm=recipe.max_norm,
+        ema=_number(recipe.ema),
+    )
+    return SingleEngine(program.network, step, optimizer, limits=limits, seed=program.seed, micro=recipe.accumulate)
+
+
+def _number(value: float | str) -> float:
+    assert not isinstance(value, str), "the recipe must be resolved first"
+    return value
+
+
+def choose_machine(program: Program, batch: tuple[Inputs, torch.Tensor], *, steps: int) -> tuple[Machine, float]:
+    """The fastest way measured on copies of the network, and its seconds per step.
+
+    Args:
+        program: what will be trained; it is left untouched.
+        batch: a training batch.
+        steps: length of the run, which decides whether measuring and compiling can pay.
+    """
+    plain = Machine(threads=_threads(program), device=str(program.device), precision=_precision(program))
+    ways = [plain, *(w for w in _ways(program, plain) if w != plain)]
+    trials = [Trial(program, way, batch) for way in ways]
+    seconds = race(trials, budget=0.04 * steps * trials[0].once())
+    best = min(range(len(ways)), key=lambda i: seconds[i] * (1.0 if i == 0 else 1 / MARGIN))
+    chosen, pace = ways[best], seconds[best]
+    if _may_compile(program, pace * steps):
+        compiled = Trial(program, replace(chosen, compiled=True), batch)
+        again = race([trials[best], compiled], budget=4.0)
+        if again[1] < 0.9 * again[0]:
+            chosen, pace = compiled.machine, again[1]
+    return replace(chosen, why=_why(ways, seconds, chosen)), pace
+
+
+def _ways(program: Program, plain: Machine) -> list[Machine]:
+    fixed = program.recipe.threads != "auto" or plain.device != "cpu"
+    threads = [plain.threads] if fixed else sorted({1, plain.threads})
+    layouts = [False, True] if any(isinstance(m, nn.Conv2d) for m in program.network.modules()) else [False]
+    return [replace(plain, threads=t, channels_last=c) for c in layouts for t in threads]
+
+
+def _threads(program: Program) -> int:
+    wanted = program.recipe.threads
+    return min(len(os.sched_getaffinity(0)), 32) if wanted == "auto" else wanted
+
+
+def _precision(program: Program) -> str:
+    wanted = program.recipe.precision
+    if wanted != "auto":
+        return wanted
+    return "bfloat16" if program.device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
+def _may_compile(program: Program, run_seconds: float) -> bool:
+    wanted = program.recipe.compile
+    return wanted == "on" or (wanted == "auto" and program.device.type == "cuda" and run_seconds > 8 * COMPILE_COST)
+
+
+class Trial:
+    """A copy of the program's network trained a few steps in one way, to time it."""
+
+    def __init__(self, program: Program, machine: Machine, batch: tuple[Inputs, torch.Tensor]) -> None:
+        self.machine = machine
+        self._engine = build_engine(replace(program, network=deepcopy(program.network)), machine)
+        self._batch, self._number = batch, 0
+
+    def once(self) -> float:
+        """Seconds of one step."""
+        torch.set_num_threads(self.machine.threads)
+        start = time.perf_counter()
+        # A rate of zero times exactly the same work and leaves the copy where it is, so no trial can diverge.
+        inputs, target = self._batch
+        self._engine.step(inputs, target, rate=0.0, number=self._number)
+        self._number += 1
+        return time.perf_counter() - start
+
+
+def race(trials: list[Trial], *, budget: float) -> list[float]:
+    """Median seconds per step of each, taken in turns so that drift of the machine hits all alike.
+
+    Args:
+        trials: what is timed.
+        budget: seconds for all together, kept between 0.2 and 6; everybody gets at least three turns.
+    """
+    laps: list[list[float]] = [[] for _ in trials]
+    for trial in trials:
+        trial.once()
+    end = time.perf_counter() + min(max(budget, 0.2), 6.0)
+    while len(laps[0]) < 3 or (time.perf_counter() < end and len(laps[0]) < 60):
+        for trial, lap in zip(trials, laps, strict=True):
+            trial.once()  # the first step after a switch of threads or layout pays for the switch
+            lap.append(trial.once())
+    return [statistics.median(lap) for lap in laps]
+
+
+def _why(ways: list[Machine], seconds: list[float], chosen: Machine) -> str:
+    shown = [f"{describe(w)} {1000 * s:.2f} ms" for w, s in zip(ways, seconds, strict=True)]
+    return f"{describe(chosen)} chosen of: {', '.join(shown)} a step"
+
+
+def describe(machine: Machine) -> str:
+    """The way in words: `2 threads, channels last`."""
+    words = [f"{machine.threads} thread{'s' if machine.threads > 1 else ''}"]
+    words += ["channels last"] if machine.channels_last else []
+    words += ["compiled"] if machine.compiled else []
+    return ", ".join(words)

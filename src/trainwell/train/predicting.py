@@ -1,0 +1,93 @@
+"""From encoded rows to probabilities or values in the target's own unit; validation while training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainwell.core.shape import Task
+from trainwell.data.data import Data
+from trainwell.score.predictions import Predictions
+from trainwell.score.registry import metrics
+from trainwell.train.compile import Program
+from trainwell.train.engine import Engine
+from trainwell.train.interrupt import Interruption
+from trainwell.train.loop import Validate
+from trainwell.train.steps import infer, member_loss
+
+#: Rows judged at once: bounded by memory for pictures, and short enough that an interruption is noticed in time.
+EVALUATION_BYTES = 2 << 20
+MOST_ROWS = 4096
+
+
+def forward_rows(
+    network: nn.Module, arrays: Sequence[np.ndarray], rows: np.ndarray, *, stop: Callable[[], bool]
+) -> Tensor | None:
+    """Outputs of some rows in evaluation mode, on the CPU, `(N, …)`; None when `stop()` turned true on the way.
+
+    Args:
+        network: in evaluation mode.
+        arrays: encoded inputs in the order of the network's arguments.
+        rows: row numbers into them.
+        stop: asked between slices.
+    """
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    row_bytes = sum(int(np.prod(a.shape[1:])) * a.dtype.itemsize for a in arrays)
+    size = max(16, min(MOST_ROWS, EVALUATION_BYTES // max(1, row_bytes)))
+    pieces: list[Tensor] = []
+    for start in range(0, len(rows), size):
+        if stop():
+            return None
+        chosen = rows[start : start + size]
+        inputs = tuple(torch.from_numpy(np.ascontiguousarray(a[chosen])).to(device) for a in arrays)
+        pieces.append(infer(network, inputs).cpu())
+    return torch.cat(pieces) if pieces else torch.empty(0)
+
+
+def finish(output: Tensor, task: Task) -> np.ndarray:
+    """Probabilities `(N, n)` of logits, or values `(N, T)`; members `(N, K, n)` are averaged, as probabilities."""
+    if task == "classification":
+        output = output.double().softmax(dim=-1)
+    return (output.mean(dim=1) if output.ndim == 3 else output).numpy()
+
+
+def predict_rows(network: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
+    """Predictions and targets of rows of `data`, in the target's own unit."""
+    arrays = [data.arrays[name] for name in data.shape.names]
+    output = forward_rows(network, arrays, rows, stop=lambda: False)
+    assert output is not None
+    return as_predictions(output, data, rows)
+
+
+def as_predictions(output: Tensor, data: Data, rows: np.ndarray) -> Predictions:
+    """The network's outputs of these rows beside their targets."""
+    target = data.arrays["target"][rows]
+    found = finish(output, data.task)
+    if data.task == "regression":
+        return Predictions(
+            "regression", data.preparation.decode_values(found), data.preparation.decode_values(target), data.classes
+        )
+    return Predictions("classification", found, target, data.classes)
+
+
+def validator(program: Program) -> Validate:
+    """The function that scores the network on the validation rows: the loss and the recipe's metrics."""
+    data, recipe = program.data, program.recipe
+    rows = data.rows["valid"] if len(data.rows["valid"]) else data.rows["train"]
+    arrays = [data.arrays[name] for name in data.shape.names]
+    target = torch.from_numpy(np.asarray(data.arrays["target"][rows]))
+    chosen = {name: metrics[name] for name in recipe.metrics}
+
+    def validate(engine: Engine, interruption: Interruption) -> dict[str, float] | None:
+        with engine.evaluating() as network:
+            output = forward_rows(network, arrays, rows, stop=lambda: bool(interruption))
+        if output is None:
+            return None
+        predictions = as_predictions(output, data, rows)
+        loss = float(member_loss(program.loss, output.to(program.device), target.to(program.device)))
+        return {"loss": loss} | {name: metric(predictions) for name, metric in chosen.items()}
+
+    return validate

@@ -1,0 +1,167 @@
+"""A run: what one training left behind, in memory and as a folder one can read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from trainwell.core.errors import CheckpointError
+from trainwell.core.history import History
+from trainwell.core.recipe import Recipe
+from trainwell.core.recipe_file import read_recipe
+from trainwell.data.preparation import Preparation
+from trainwell.models.custom import build_own
+from trainwell.models.registry import models
+from trainwell.train.plan import Plan, read_plan
+from trainwell.train.predicting import finish, forward_rows
+from trainwell.train.summary import Layer, layers, typical_inputs
+
+
+class Run:
+    """A trained network with its recipe, preparation, history and plan.
+
+    Args:
+        folder: the run folder, or None for a run kept in memory.
+        recipe: without any `auto`.
+        plan: the frozen numbers of the training.
+        preparation: turns raw rows into the network's inputs, and its outputs into answers.
+        network: the trained network with its best weights; None reads it from the folder on first use.
+        history: what was measured.
+        summary: how the training ended, as in `run.json`.
+        signal: the signal that interrupted it, or 0.
+
+    Example:
+        >>> import trainwell as tw
+        >>> run = tw.fit(tw.Recipe(epochs=1, preset="quick"), tw.load("iris"))
+        >>> run.predict([{"sepal length (cm)": 5.1, "petal length (cm)": 1.4}]).columns[0]
+        'prediction'
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path | None,
+        recipe: Recipe,
+        plan: Plan,
+        preparation: Preparation,
+        network: nn.Module | None = None,
+        history: History | None = None,
+        summary: Mapping[str, Any] | None = None,
+        signal: int = 0,
+    ) -> None:
+        self.folder, self.recipe, self.plan, self.preparation = folder, recipe, plan, preparation
+        self.history = history if history is not None else History()
+        self.summary = dict(summary or {})
+        self.signal = signal
+        if network is not None:
+            self.network = network
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """The run in a folder.
+
+        Raises:
+            CheckpointError: the folder holds no run, or something in it is damaged.
+        """
+        folder = Path(folder)
+        if not (folder / "plan.json").exists():
+            remedy = "Give a folder that `trainwell fit --out` wrote; `trainwell runs` lists them."
+            raise CheckpointError("there is no run here", where=str(folder), remedy=remedy)
+        summary = folder / "run.json"
+        return cls(
+            folder=folder,
+            recipe=read_recipe(folder / "recipe.yaml"),
+            plan=read_plan(folder / "plan.json"),
+            preparation=Preparation.load(folder / "preparation"),
+            history=History(folder / "history.jsonl"),
+            summary=json.loads(summary.read_text()) if summary.exists() else {"status": "interrupted"},
+        )
+
+    @property
+    def status(self) -> str:
+        """How the training ended: finished, stopped early, stopped by an observer, interrupted."""
+        return str(self.summary.get("status", "interrupted"))
+
+    @property
+    def name(self) -> str:
+        return self.folder.name if self.folder else self.recipe.model.name
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The trained network in evaluation mode."""
+        assert self.folder is not None
+        network = self.build()
+        path = self.folder / "weights.safetensors"
+        if not path.exists():
+            remedy = f"Continue it first: trainwell fit {self.folder}"
+            raise CheckpointError(
+                "the training has not ended, there are no final weights", where=str(self.folder), remedy=remedy
+            )
+        try:
+            network.load_state_dict(load_file(path))
+        except (SafetensorError, RuntimeError) as error:
+            raise CheckpointError(f"the weights cannot be used ({error})", where=str(path)) from None
+        return network.eval()
+
+    def build(self) -> nn.Module:
+        """The recipe's network with fresh weights, for this run's inputs."""
+        part, shape, n_out = self.recipe.model, self.preparation.shape, self.preparation.n_out
+        with torch.random.fork_rng():
+            if ":" in part.name:
+                return build_own(part.name, shape, n_out, part.options)
+            network: nn.Module = models.bind(part.name, part.options)(shape, n_out)
+            return network
+
+    def layers(self) -> list[Layer]:
+        """The network layer by layer, as a batch of typical rows runs through it."""
+        return layers(self.network, typical_inputs(self.preparation.shape))
+
+    def predict(self, rows: Any) -> pl.DataFrame:
+        """Answers for raw rows, with the preparation of the training.
+
+        Args:
+            rows: a table file, frame, list of row dicts, picture path(s) or array; columns in any order.
+
+        Returns:
+            A frame with one row per input row: `prediction`, for classes `confidence` and one probability column per class;
+            `problem` names what was wrong with the row and is null when nothing was.
+        """
+        encoded = self.preparation.encode(rows)
+        arrays = [encoded.arrays[name] for name in self.preparation.shape.names]
+        output = forward_rows(self.network, arrays, np.arange(len(arrays[0])), stop=lambda: False)
+        assert output is not None
+        answers = self.preparation.answers(
+            finish(output, self.preparation.task) if len(output) else np.empty((0, self.preparation.n_out))
+        )
+        return answers.with_columns(problem=problem_column(encoded.problems, len(arrays[0])))
+
+    def predict_row(self, row: Mapping[str, Any]) -> np.ndarray:
+        """Probabilities or values for one raw row `(n_out,)`: the shortest way from a dict to an answer."""
+        arrays = self.preparation.encode_row(row)
+        inputs = tuple(torch.from_numpy(arrays[name]) for name in self.preparation.shape.names)
+        with torch.inference_mode():
+            output = self.network(*inputs)
+        return finish(output, self.preparation.task)[0]
+
+    def __repr__(self) -> str:
+        best = {k: v for k, v in self.summary.get("valid", {}).items() if isinstance(v, float) and k not in ("epoch",)}
+        scores = ", ".join(f"{k} {v:.4g}" for k, v in best.items())
+        return f"Run({self.name!r}, {self.recipe.model.name}, {self.status}, valid: {scores or 'not yet'})"
+
+
+def problem_column(problems: Sequence[tuple[int, str, str]], n: int) -> pl.Series:
+    """One sentence per row that had problems, null elsewhere."""
+    texts: dict[int, list[str]] = {}
+    for row, column, sentence in problems:
+        texts.setdefault(row, []).append(f"{column}: {sentence}" if column else sentence)
+    return pl.Series("problem", ["; ".join(texts[i]) if i in texts else None for i in range(n)], dtype=pl.String)

@@ -1,0 +1,114 @@
+"""The network layer by layer: output shape, parameters, cost, and what the numbers look like on their way through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainwell.core.shape import Input, Shape
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One leaf module as it ran.
+
+    Args:
+        name: dotted path in the network.
+        kind: class name.
+        output: shape of its output, `B` for the batch axis.
+        parameters: numbers it trains.
+        multiplications: multiply-adds for one example.
+        mean: mean of the output.
+        deviation: standard deviation of the output.
+        zeros: share of the output that is exactly zero.
+    """
+
+    name: str
+    kind: str
+    output: str
+    parameters: int
+    multiplications: int
+    mean: float
+    deviation: float
+    zeros: float
+
+
+def typical_inputs(shape: Shape, rows: int = 8) -> list[Tensor]:
+    """Made-up inputs of a shape: normal numbers, uniform codes and pixels; the same at every call."""
+    generator = torch.Generator().manual_seed(0)
+    return [_typical(spec, rows, generator) for spec in shape.inputs]
+
+
+def _typical(spec: Input, rows: int, generator: torch.Generator) -> Tensor:
+    if spec.kind == "category":
+        columns = [torch.randint(0, n, (rows,), generator=generator, dtype=torch.int32) for n in spec.cardinalities]
+        return torch.stack(columns, dim=1)  # (B, C)
+    if spec.kind == "picture":
+        return torch.rand(rows, *spec.shape, generator=generator)
+    return torch.randn(rows, *spec.shape, generator=generator)
+
+
+def layers(network: nn.Module, inputs: Sequence[Tensor]) -> list[Layer]:
+    """Run one batch in evaluation mode and describe every leaf module that was called, in the order of the calls.
+
+    Args:
+        network: any module.
+        inputs: a batch, as the network takes it.
+
+    Example:
+        >>> found = layers(nn.Sequential(nn.Linear(4, 8), nn.ReLU()), [torch.randn(2, 4)])
+        >>> found[0].kind, found[0].parameters, found[0].multiplications
+        ('Linear', 40, 32)
+    """
+    found: list[Layer] = []
+
+    def watch(name: str, module: nn.Module) -> Any:
+        def hook(_module: nn.Module, _args: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                found.append(_describe(name, module, output.detach()))
+
+        return module.register_forward_hook(hook)
+
+    own = {n: m for n, m in network.named_modules() if not list(m.children()) or list(m.parameters(recurse=False))}
+    handles = [watch(name or type(network).__name__, module) for name, module in own.items()]
+    modes = [(m, m.training) for m in network.modules()]
+    try:
+        with torch.no_grad():
+            network.eval()(*inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, training in modes:
+            module.training = training
+    return found
+
+
+def _describe(name: str, module: nn.Module, output: Tensor) -> Layer:
+    values = output.float()
+    return Layer(
+        name=name,
+        kind=type(module).__name__,
+        output="(" + ", ".join(["B", *map(str, output.shape[1:])]) + ")",
+        parameters=sum(p.numel() for p in module.parameters(recurse=False) if p.requires_grad),
+        multiplications=_multiplications(module, output),
+        mean=values.mean().item(),
+        deviation=values.std(correction=0).item(),
+        zeros=(values == 0).float().mean().item(),
+    )
+
+
+def _multiplications(module: nn.Module, output: Tensor) -> int:
+    """Multiply-adds for one example: every entry of a weight matrix works once per output position."""
+    weights = [p for p in module.parameters(recurse=False) if p.ndim >= 2]
+    if not weights or isinstance(module, nn.Embedding):
+        return 0
+    per_example = output.numel() // max(1, output.shape[0])
+    if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+        return int(per_example * weights[0][0].numel())
+    if isinstance(module, nn.Linear):
+        return int(per_example * module.in_features)
+    return int(sum(w.numel() for w in weights))
