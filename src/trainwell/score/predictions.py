@@ -1,0 +1,100 @@
+"""What a model said beside what was true: the one thing every metric, interval, slice and baseline is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainwell.core.errors import DataError
+from trainwell.core.shape import Task
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Outputs and targets of the same examples, in the same order.
+
+    Args:
+        task: "classification" or "regression".
+        output: `(N, K)` class probabilities, or `(N, T)` values in the target's own unit.
+        target: `(N,)` class codes 0 … K-1, or `(N, T)` values (`(N,)` for one target).
+        classes: the names of the K classes, or of the T targets; None names them by number.
+
+    Raises:
+        DataError: when output and target do not belong together.
+
+    Example:
+        >>> p = Predictions("classification", np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([0, 0]), ("no", "yes"))
+        >>> p.label.tolist(), len(p)
+        ([0, 1], 2)
+    """
+
+    task: Task
+    output: Array
+    target: Array
+    classes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        output, target = np.asarray(self.output), np.asarray(self.target)
+        if output.ndim == 1:
+            output = output[:, None]
+        if self.task == "regression" and target.ndim == 1:
+            target = target[:, None]
+        object.__setattr__(self, "output", output)
+        object.__setattr__(self, "target", target)
+        expected = output.shape[:1] if self.task == "classification" else output.shape
+        if output.ndim != 2 or target.shape != expected:
+            raise DataError(
+                f"outputs of shape {output.shape} do not fit targets of shape {target.shape}",
+                where="Predictions",
+                remedy="Give (N, K) probabilities with (N,) codes, or (N, T) values with (N, T) targets.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.output)
+
+    def take(self, rows: Array) -> Predictions:
+        """The predictions of some rows: positions or a boolean mask."""
+        return Predictions(self.task, self.output[rows], self.target[rows], self.classes)
+
+    @property
+    def n_out(self) -> int:
+        """Number of classes, or of target columns."""
+        return int(self.output.shape[1])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes or targets, by number where nobody named them."""
+        return self.classes or tuple(str(i) for i in range(self.n_out))
+
+    @cached_property
+    def label(self) -> Array:
+        """The most probable class of each example, `(N,)`."""
+        return np.asarray(self.output.argmax(axis=1))
+
+    @cached_property
+    def hit(self) -> Array:
+        """1.0 where the most probable class is the target, else 0.0, `(N,)`."""
+        return np.asarray(self.label == self.target, dtype=np.float64)
+
+    @cached_property
+    def true_probability(self) -> Array:
+        """The probability given to the target class, `(N,)` float64."""
+        return self.output[np.arange(len(self)), self.target].astype(np.float64)
+
+    @cached_property
+    def error(self) -> Array:
+        """Output minus target, `(N, T)` float64."""
+        return self.output.astype(np.float64) - self.target
+
+    @cached_property
+    def loss(self) -> Array:
+        """How wrong each example is, `(N,)`: minus the log of the target's probability, or the mean absolute error."""
+        if self.task == "regression":
+            return np.asarray(np.abs(self.error).mean(axis=1))
+        return -np.log(np.maximum(self.true_probability, np.finfo(np.float32).eps))
