@@ -78,12 +78,9 @@ def read_recipe(path: str | Path) -> Recipe:
     path = Path(path)
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except FileNotFoundError:
-        raise RecipeError("there is no such file", where=str(path), remedy="Give the path of a recipe.yaml.") from None
     except OSError as error:
-        raise RecipeError(
-            f"cannot be read: {error.strerror}", where=str(path), remedy="Give the path of a recipe.yaml."
-        ) from None
+        reason = (error.strerror or str(error)).lower()
+        raise RecipeError(f"cannot be read: {reason}", where=str(path), remedy="Give the path of a recipe.yaml.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"not a recipe in YAML: {' '.join(str(error).split())}", where=str(path)) from None
     if not isinstance(content or {}, Mapping):

@@ -29,7 +29,7 @@ def differences(mine: Mapping[str, Any], theirs: Mapping[str, Any], prefix: str 
             a = {"name": a}  # the short form of a part
         if b is not None and _one_by_one(a, b):
             found |= differences(a, b, f"{prefix}{key}.")
-        elif a != b:
+        elif a != b or (key in mine) != (key in theirs):
             found[f"{prefix}{key}"] = (a, b)
     return found
 
