@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ MAX_PIXELS = 50_000_000
 #: Largest file that is read.
 MAX_FILE_BYTES = 512 << 20
 #: Formats that are opened: common raster formats; none that runs another program (as EPS does).
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "MPO", "DIB", "JPEG2000", "AVIF", "ICO", "QOI")
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "DIB", "JPEG2000", "AVIF", "ICO", "QOI")
 
 #: Why a picture cannot be used, as the rest of "N …".
 UNUSABLE = {
@@ -197,9 +198,12 @@ def conform(image: Image.Image, geometry: Geometry) -> np.ndarray:
     """A Pillow image as `(C, H, W)` uint8: upright, plain colours, fitted into the frame."""
     image.load()
     turn = _TURNS.get(_orientation(image))
-    upright = image.transpose(turn) if turn is not None else image
-    plain = _plain(upright).convert("L" if geometry.channels == 1 else "RGB")
-    return conform_array(np.asarray(plain), geometry)
+    plain = _plain(image)
+    upright = plain.transpose(turn) if turn is not None else plain
+    if geometry.channels not in (1, 3):
+        return conform_array(np.asarray(upright), geometry)
+    mode = "L" if geometry.channels == 1 else "RGB"
+    return _fitted(upright if upright.mode == mode else upright.convert(mode), geometry)
 
 
 def conform_array(pixels: np.ndarray, geometry: Geometry) -> np.ndarray:
@@ -212,15 +216,15 @@ def conform_array(pixels: np.ndarray, geometry: Geometry) -> np.ndarray:
         UnusableError: the number of channels cannot be converted.
     """
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels  # (H, W, C)
-    pixels = _channels(pixels, geometry.channels)
-    height, width = pixels.shape[:2]
-    if height * width == 0:
+    if pixels.size == 0:
         raise UnusableError("broken", "no pixels")
-    if (height, width) != (geometry.height, geometry.width):
-        scale = min(geometry.width / width, geometry.height / height)
-        size = (min(geometry.width, max(1, round(width * scale))), min(geometry.height, max(1, round(height * scale))))
-        pixels = _pad(np.stack([_resize(pixels[..., c], size) for c in range(pixels.shape[2])], axis=2), geometry)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    pixels = _channels(pixels, geometry.channels)
+    if pixels.shape[:2] == (geometry.height, geometry.width):
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    if geometry.channels == 3:
+        return _fitted(Image.fromarray(np.ascontiguousarray(pixels)), geometry)
+    planes = [Image.fromarray(np.ascontiguousarray(pixels[..., c])) for c in range(geometry.channels)]
+    return np.concatenate([_fitted(plane, geometry) for plane in planes])
 
 
 def has_colour(pixels: np.ndarray) -> bool:
@@ -229,9 +233,16 @@ def has_colour(pixels: np.ndarray) -> bool:
     return bool(((high - low) > 12).any())
 
 
+@cache
+def _formats() -> tuple[str, ...]:
+    """`FORMATS` as far as this build of Pillow reads them."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
 def _opened(blob: bytes) -> Image.Image:
     try:
-        image = Image.open(BytesIO(blob), formats=FORMATS)
+        image = Image.open(BytesIO(blob), formats=_formats())
     except Image.DecompressionBombError as error:
         raise UnusableError("bomb", str(error)) from None
     except UnidentifiedImageError:
@@ -331,12 +342,15 @@ def _channels(pixels: np.ndarray, wanted: int) -> np.ndarray:
     raise UnusableError("broken", f"{found} channels where {wanted} are expected")
 
 
-def _resize(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    image = Image.fromarray(np.ascontiguousarray(plane))
-    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))
-
-
-def _pad(pixels: np.ndarray, geometry: Geometry) -> np.ndarray:
+def _fitted(image: Image.Image, geometry: Geometry) -> np.ndarray:
+    """An `L` or `RGB` image scaled into the frame and padded, `(C, H, W)`."""
+    if image.size != (geometry.width, geometry.height):
+        scale = min(geometry.width / image.width, geometry.height / image.height)
+        width = min(geometry.width, max(1, round(image.width * scale)))
+        height = min(geometry.height, max(1, round(image.height * scale)))
+        image = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    pixels = np.atleast_3d(np.asarray(image))  # (H, W, C)
     top, left = (geometry.height - pixels.shape[0]) // 2, (geometry.width - pixels.shape[1]) // 2
     below, right = geometry.height - pixels.shape[0] - top, geometry.width - pixels.shape[1] - left
-    return np.pad(pixels, ((top, below), (left, right), (0, 0)), mode="edge")
+    padded = np.pad(pixels, ((top, below), (left, right), (0, 0)), mode="edge") if top or left or below or right else pixels
+    return np.ascontiguousarray(padded.transpose(2, 0, 1))
