@@ -14,7 +14,7 @@ import polars as pl
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
 from trainwell.data.readers.cells import clean_cells
-from trainwell.data.readers.csv_lines import Records, best_scan
+from trainwell.data.readers.csv_lines import Records, best_scan, opens_with_quote
 from trainwell.data.readers.dialect import NAMES, Dialect, find_dialect
 from trainwell.data.readers.encodings import decode, guess_encoding
 from trainwell.data.readers.frames import unique_names
@@ -24,6 +24,9 @@ from trainwell.data.source import Source
 
 SAMPLE = 1 << 18
 """Bytes from which the dialect is found; more only where a record is longer."""
+
+MARK = b"\xef\xbb\xbf"
+"""The byte order mark with which some programs begin UTF-8."""
 
 INFER = 10_000
 """Rows from which Polars infers types; a surprise further down sends the file through text columns."""
@@ -62,7 +65,7 @@ def read_csv(path: Path, names: list[str] | None = None) -> Source:
     """
     sample, whole = _sample(path)
     if _is_plain(sample):
-        file = _File(path, find_dialect(sample))
+        file = _File(path, find_dialect(sample.removeprefix(MARK)))
         frame = _fast(file, names, whole)
         if frame is not None:
             return _finish(file, frame)
@@ -98,7 +101,7 @@ def _is_plain(sample: bytes) -> bool:
 def _fast(file: _File, names: list[str] | None, whole: bytes | None) -> pl.DataFrame | None:
     """The file as Polars reads it, or None where something about it needs the careful way."""
     dialect = file.dialect
-    if not dialect.first_line or dialect.preamble or dialect.padded or dialect.trailing or dialect.quotes == "line":
+    if not dialect.first_line or dialect.preamble or dialect.padded or dialect.trailing or dialect.quotes != "span":
         return None
     file.names = _column_names(file, names)
     try:
@@ -236,6 +239,12 @@ def _keep_whole_records(file: _File, data: bytes) -> bytes:
     dialect = file.dialect
     records, quotes = best_scan(data, dialect.delimiter, dialect.width)
     file.dialect = dialect = replace(dialect, quotes=quotes)
+    if quotes == "none" and opens_with_quote(data, dialect.delimiter):
+        file.say(
+            "quotes",
+            "Some quote opens a cell and never closes; quotes were read as ordinary characters.",
+            count=data.count(b'"'),
+        )
     after = records.line >= dialect.first_line
     comment = _starts_with(data, records.start, dialect.comment) if dialect.comment else np.zeros(len(records), bool)
     whole = (records.fields == dialect.width) & records.closed

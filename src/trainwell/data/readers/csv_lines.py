@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,9 +108,30 @@ def _parity(kind: np.ndarray, is_quote: np.ndarray, inside: int, quotes: Quotes)
     return total % 2, int(total[-1] % 2) if len(total) else inside
 
 
+def opens_with_quote(data: bytes, delimiter: str) -> bool:
+    """Whether some cell begins with a quote.
+
+    Example:
+        >>> opens_with_quote(b'a, "b"', ","), opens_with_quote(b'a,5" b', ",")
+        (True, False)
+    """
+    return re.search(rb'(?:^|[\n%s]) *"' % re.escape(delimiter).encode(), data) is not None
+
+
+def _has_quoted_cell(data: bytes, delimiter: str) -> bool:
+    """Whether a cell on one of the first lines both opens and closes with a quote."""
+    sign = re.escape(delimiter).encode()
+    return re.search(rb'(?:^|[\n%s]) *"[^"\n]*" *(?:[\r\n%s]|$)' % (sign, sign), data[:CHUNK]) is not None
+
+
 def best_scan(data: bytes, delimiter: str, width: int) -> tuple[Records, Quotes]:
-    """The reading of quotes that leaves most records with `width` fields; ties go to the standard one."""
-    modes: tuple[Quotes, ...] = ("span", "line", "none") if b'"' in data else ("none",)
+    """The reading of quotes that leaves most records with `width` fields; ties go to the standard one.
+
+    Quotes are ordinary characters only where no cell is properly quoted, as in a column of inches.
+    """
+    modes: tuple[Quotes, ...] = ("span",)
+    if b'"' in data:
+        modes = ("span", "line") if _has_quoted_cell(data, delimiter) else ("span", "line", "none")
     best: tuple[Records, Quotes] | None = None
     most = -1
     for mode in modes:

@@ -16,6 +16,9 @@ from trainwell.data.card import Check
 from trainwell.data.readers import arrays, frames, parts
 from trainwell.data.source import Source
 
+TARGET = "target of the item"
+"""Under this name the second half of an `(x, y)` item is collected; no key of a mapping is likely to be called so."""
+
 
 def wrap(dataset: Any, test: Any = None, valid: Any = None) -> Source:
     """Any dataset of `(x, y)` items as arrays; `x` may be a tensor, an array, a PIL picture, or a tuple or mapping of these.
@@ -86,6 +89,9 @@ def _items(dataset: Any, origin: str) -> Iterator[Any]:
 
 
 def _is_map_style(dataset: Any) -> bool:
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(dataset, torch.utils.data.IterableDataset):
+        return False
     return callable(getattr(dataset, "__len__", None)) and callable(getattr(dataset, "__getitem__", None))
 
 
@@ -117,17 +123,17 @@ def _rows_of(batch: Any) -> Iterator[Any]:
 
 
 def _named(item: Any) -> dict[str, Any]:
-    """An item's parts by name: "x" or "input0"…, and "y"; a mapping keeps its keys."""
+    """An item's parts by name: "x" or "input0"…, and the target; a mapping keeps its keys."""
     if isinstance(item, Mapping):
         return dict(item)
     if not isinstance(item, tuple | list) or len(item) < 2:
         return {"x": item[0] if isinstance(item, tuple | list) and len(item) == 1 else item}
     inputs = item[0] if len(item) == 2 else tuple(item[:-1])
     if isinstance(inputs, Mapping):
-        return {**inputs, "y": item[-1]}
+        return {**inputs, TARGET: item[-1]}
     if isinstance(inputs, tuple | list) and len(inputs) and not isinstance(inputs[0], int | float):
-        return {**{f"input{i}": value for i, value in enumerate(inputs)}, "y": item[-1]}
-    return {"x": inputs, "y": item[-1]}
+        return {**{f"input{i}": value for i, value in enumerate(inputs)}, TARGET: item[-1]}
+    return {"x": inputs, TARGET: item[-1]}
 
 
 def _add(columns: dict[str, Column], item: dict[str, Any], index: int, origin: str) -> None:
@@ -205,8 +211,9 @@ class Column:
             return np.array(self._texts, dtype=object)
         if self._file is None:
             return np.stack([row.astype(self._dtype, copy=False) for row in self._rows])
-        self._file.flush()
-        return np.memmap(self._file, self._dtype, "r+", shape=(self._count, *self._shape))
+        with self._file as file:  # the map keeps the nameless file alive
+            file.flush()
+            return np.memmap(file, self._dtype, "r+", shape=(self._count, *self._shape))
 
 
 def _as_row(value: Any, name: str, index: int, origin: str) -> np.ndarray:
@@ -251,18 +258,13 @@ def spill_folder() -> Path:
 
 
 def _build(held: dict[str, np.ndarray], origin: str) -> Source:
-    """A `Source` from the collected columns; "y" is the target, mappings are tables with arrays."""
-    if "x" in held or any(name.startswith("input") for name in held):
-        target = held.pop("y", None)
-        inputs = held["x"] if list(held) == ["x"] else held
-        if target is None:
-            return arrays.read_array(inputs, origin) if "x" in held else frames.read_columns(held, origin)
-        source = arrays.read_pair(inputs, target, origin)
-        if source.target and target.dtype.kind in "iub" and target.ndim == 1:
-            source.kinds[source.target] = "category"  # torch's convention: whole numbers are classes
-        return source
-    source = frames.read_columns(held, origin)
-    source.target = "y" if "y" in source.frame.columns else None
+    """A `Source` from the collected columns; items that were mappings are rows without a declared target."""
+    target = held.pop(TARGET, None)
+    if target is None:
+        return arrays.read_array(held["x"], origin) if list(held) == ["x"] else frames.read_columns(held, origin)
+    source = arrays.read_pair(held["x"] if list(held) == ["x"] else held, target, origin)
+    if source.target and target.dtype.kind in "iub" and target.ndim == 1:
+        source.kinds[source.target] = "category"  # torch's convention: whole numbers are classes
     return source
 
 

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from trainwell.data.readers.csv_lines import Quotes, best_scan, scan
+from trainwell.data.readers.csv_lines import Quotes, best_scan, opens_with_quote, scan
 
 DELIMITERS = (",", ";", "\t", "|")
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -89,7 +89,7 @@ def _find_delimiter(sample: bytes, comment: str) -> tuple[str, int]:
     scored = []
     for rank, delimiter in enumerate(DELIMITERS):
         counts = _counts(sample, delimiter, comment)
-        width, often = Counter(counts).most_common(1)[0] if counts else (1, 0)
+        often, width = max(((n, width) for width, n in Counter(counts).items()), default=(0, 1))
         if width > 1:
             scored.append((often / len(counts) > 0.8, round(often / len(counts), 1), width, -rank, delimiter))
     if not scored:
@@ -99,7 +99,7 @@ def _find_delimiter(sample: bytes, comment: str) -> tuple[str, int]:
 
 
 def _counts(sample: bytes, delimiter: str, comment: str) -> list[int]:
-    mode: Quotes = "span" if delimiter + '"' in sample.decode("latin-1") or b'\n"' in sample or sample[:1] == b'"' else "none"
+    mode: Quotes = "span" if opens_with_quote(sample, delimiter) else "none"
     records = scan(sample, delimiter, mode)
     picked = zip(records.start[:RECORDS], records.end[:RECORDS], records.fields[:RECORDS], strict=True)
     return [int(n) for a, b, n in picked if n and not _is_comment(sample[a:b], comment)]
@@ -107,7 +107,7 @@ def _counts(sample: bytes, delimiter: str, comment: str) -> list[int]:
 
 def _width(sample: bytes, delimiter: str, comment: str) -> int:
     counts = _counts(sample, delimiter, comment)
-    return Counter(counts).most_common(1)[0][0] if counts else 1
+    return max(((n, width) for width, n in Counter(counts).items()), default=(0, 1))[1]
 
 
 def split(line: str, delimiter: str, quotes: Quotes) -> list[str]:
