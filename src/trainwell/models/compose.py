@@ -173,6 +173,8 @@ def _parallel(branches: Any, join: Any, size: Size, here: str) -> nn.Module:
         chain(_list(branch, "every branch", here), size, where=f"{here}, branch {i}")
         for i, branch in enumerate(_list(branches, "branches", here), 1)
     ]
+    if not built:
+        raise RecipeError("parallel needs at least one branch", where=here)
     sizes = [out for _, out in built]
     compared = {out[1:] if join == "concat" else out for out in sizes}
     if len(compared) != 1:

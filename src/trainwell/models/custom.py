@@ -86,7 +86,10 @@ def build_own(target: str | Callable[..., Any] | nn.Module, shape: Shape, n_out:
 
 
 def _arguments(target: Callable[..., Any], offered: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = inspect.signature(target).parameters
+    try:
+        parameters = inspect.signature(target).parameters
+    except ValueError:
+        raise RecipeError(f"the parameters of {_name(target)} cannot be read", remedy="Wrap it in a function.") from None
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for name in options:

@@ -101,26 +101,26 @@ class PiecewiseLinear(Adaptive):
     """
 
     scale: Tensor
-    shift: Tensor
+    start: Tensor
 
     def __init__(self, columns: int, bins: int, position: int = 0) -> None:
         super().__init__(position)
         at_least("bins", bins, 1)
         self.bins = bins
         self.register_buffer("scale", torch.zeros(columns, bins))
-        self.register_buffer("shift", torch.zeros(columns, bins))
+        self.register_buffer("start", torch.zeros(columns, bins))
 
     def fit(self, x: Tensor) -> None:
         self.scale.zero_()
-        self.shift.zero_()
+        self.start.zero_()
         for f, column in enumerate(x.detach().cpu().double().numpy().T):
             edges = torch.from_numpy(bin_edges(column, self.bins))
             scale = 1.0 / edges.diff()  # (bins in use,)
             self.scale[f, : len(scale)] = scale
-            self.shift[f, : len(scale)] = -edges[:-1] * scale
+            self.start[f, : len(scale)] = edges[:-1]
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x.unsqueeze(-1) * self.scale + self.shift).clamp(0.0, 1.0)  # (B, F, N)
+        return ((x.unsqueeze(-1) - self.start) * self.scale).clamp(0.0, 1.0)  # (B, F, N)
 
 
 def bin_edges(column: np.ndarray, bins: int) -> np.ndarray:
