@@ -54,7 +54,7 @@ def test_bind_fills_the_options_in_and_converts_what_the_command_line_gives(loss
 
 
 def test_an_unknown_name_and_an_unknown_option_get_a_suggestion(losses):
-    with pytest.raises(UnknownName, match="no loss 'sqared'. Did you mean squared?"):
+    with pytest.raises(UnknownName, match=r"no loss 'sqared'. Did you mean squared\?"):
         losses["sqared"]
     with pytest.raises(UnknownName, match=r"loss 'squared' has no option 'scales'. Did you mean scale\?"):
         losses.bind("squared", {"scales": 1})
