@@ -49,6 +49,7 @@ _TIMES = (
     "T%H:%M:%S%.f%#z",
     " %H:%M:%S%.f%#z",
 )
+_ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f")
 _LOOKS_LIKE = r"^\w{1,9}[-/. ,]+\w{1,9}(?:[-/. ,]+\d{1,4})?(?:[T ,].*)?$"
 
 #: The wheels: name, number of teeth, and the tooth of each moment in microseconds since 1970.
@@ -138,10 +139,19 @@ def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
     if series.dtype in (pl.Date, pl.Datetime):
         values = _utc(series).to_numpy()
         return Cleaned(values, np.isnat(values))
-    per_text = _parse(raw.words.texts, form.get("format", "%Y-%m-%d")).to_numpy()
+    per_text = _moments(raw.words.texts, form.get("format", _ISO[0]))
     lost = np.isnat(per_text) & ~nothing(raw.words.texts)
     values = raw.words.spread(per_text, np.datetime64("NaT", "us"))
     return Cleaned(values, np.isnat(values), np.flatnonzero(raw.words.spread(lost, False)))
+
+
+def _moments(texts: pl.Series, form: str) -> np.ndarray:
+    """Texts in the column's format; ISO dates are understood beside any."""
+    moments = _parse(texts, form)
+    for iso in _ISO:
+        if moments.null_count() and iso != form:
+            moments = moments.fill_null(_parse(texts, iso)) if moments.null_count() < len(texts) else _parse(texts, iso)
+    return moments.cast(pl.Datetime("us")).to_numpy()
 
 
 def _utc(series: pl.Series) -> pl.Series:

@@ -117,7 +117,7 @@ class Distribution:
                 return low - reach, high + reach
         centre = self.median
         spread = 1.482602 * self.median_deviation
-        if spread <= 1e-12 * max(abs(centre), 1e-300):
+        if spread <= 1e-9 * (self.values[-1] - self.values[0]):
             spread = 1.253314 * float(np.abs(self.values - centre) @ self.counts / self.total)
         return centre - 5 * spread, centre + 5 * spread
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+import polars as pl
+
 from trainwell.core.errors import DataError
-from trainwell.data.kinds import boolean, category, datetime, number
+from trainwell.data.kinds import boolean, category, datetime, number, picture
 from trainwell.data.kinds.kind import Guess, Kind, Raw
 
-KINDS: dict[str, Kind] = {"boolean": boolean, "datetime": datetime, "number": number, "category": category}
+KINDS: dict[str, Kind] = {
+    "boolean": boolean,
+    "datetime": datetime,
+    "number": number,
+    "picture": picture,
+    "category": category,
+}
 
 
 def kind_of(raw: Raw, asked: str = "auto") -> tuple[str, Guess]:
@@ -21,8 +30,18 @@ def kind_of(raw: Raw, asked: str = "auto") -> tuple[str, Guess]:
         if guess is None:
             raise DataError(f"column {raw.name!r} cannot be read as {asked}", remedy="Choose another kind for it.")
         return asked, guess
-    for name, kind in KINDS.items():
+    asking = KINDS if is_scalar(raw) else {"picture": picture}
+    for name, kind in asking.items():
         guess = kind.recognise(raw)
         if guess is not None:
             return name, guess
-    raise DataError(f"column {raw.name!r} fits no kind", remedy=f"Say columns.{raw.name}=ignore.")
+    return "ignore", Guess(f"the column holds {_what(raw)}, which no kind reads")
+
+
+def is_scalar(raw: Raw) -> bool:
+    """Whether the cells are single values that can be written as text."""
+    return isinstance(raw.values, pl.Series) and not raw.values.dtype.is_nested() and raw.values.dtype != pl.Binary
+
+
+def _what(raw: Raw) -> str:
+    return f"arrays of shape {raw.values.shape[1:]}" if isinstance(raw.values, np.ndarray) else str(raw.values.dtype)

@@ -112,7 +112,7 @@ def _note(cleaned: Cleaned, name: str, code: str, where: np.ndarray, text: str) 
 
 def _values(raw: Raw, form: Form) -> tuple[np.ndarray, np.ndarray | None, tuple[int, int] | None]:
     series = raw.series
-    if series.dtype.is_temporal():
+    if series.dtype in (pl.Duration, pl.Time):
         unit = {"ns": 1e9, "us": 1e6, "ms": 1e3}[getattr(series.dtype, "time_unit", "ns")]
         return _floats(series.to_physical()) / unit, None, None
     if series.dtype.is_numeric() or series.dtype == pl.Boolean:
@@ -245,8 +245,11 @@ def encode_cell(state: State) -> Callable[[Any], list[float] | None]:
 
 
 def _cell_scale(state: State) -> Callable[[float], float]:
-    if state.scale != "quantile" or state.outliers != "leave":
+    if state.outliers in ("clip", "replace") or state.scale == "log":
         return lambda value: float(_scaled(state, np.array([value]))[0])
+    if state.scale != "quantile":
+        centre, spread = state.centre, state.spread
+        return lambda value: min(max((value - centre) / spread, -_BOUND), _BOUND)
     knots: list[float] = state.knots.tolist()
     levels: list[float] = state.levels.tolist()
     last = len(knots) - 1
@@ -283,6 +286,11 @@ def unusual(state: State, cleaned: Cleaned) -> Iterator[tuple[int, str]]:
 def describe(cleaned: Cleaned, rows: np.ndarray, state: State) -> dict[str, Any]:
     """Quantiles, moments, histogram and outlier fence of the train rows."""
     found = distribution(cleaned, rows)
+    return summary(found) | {"fill": state.fill, "scale": state.scale}
+
+
+def summary(found: Distribution) -> dict[str, Any]:
+    """Count, moments, quantiles, histogram and fence, as JSON."""
     low, high = found.fence("mad")
     shares = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
     return {
@@ -293,6 +301,4 @@ def describe(cleaned: Cleaned, rows: np.ndarray, state: State) -> dict[str, Any]
         "histogram": found.histogram(),
         "outliers": found.outside(low, high) if found.total else 0,
         "fence": [low, high] if np.isfinite(low) else None,
-        "fill": state.fill,
-        "scale": state.scale,
     }

@@ -1,0 +1,243 @@
+"""Findings about whole rows and the whole table: duplicates, conflicts, outliers, gaps, imbalance, drift.
+
+Each becomes a `Check` with a count, and is treated by the recipe's rule; nothing leaves silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from trainwell.core.recipe import Recipe
+from trainwell.data.card import Check
+from trainwell.data.columns import Prepared
+from trainwell.data.kinds import number
+from trainwell.data.kinds.kind import Raw
+from trainwell.data.kinds.known import is_scalar, kind_of
+from trainwell.data.leaks import DRIFT
+from trainwell.data.roles import looks_unique
+from trainwell.data.rules import rule_for
+from trainwell.data.source import Source
+from trainwell.data.splits import PARTS, TEST, TRAIN
+
+#: From this share of repeated rows on, rows repeat because the columns are coarse, not because someone copied them.
+COARSE = 0.5
+
+
+def row_keys(source: Source, features: Iterable[str], hashes: dict[str, np.ndarray]) -> np.ndarray | None:
+    """(N,) uint64, equal for rows whose features are equal; names of rows are left out of it. None without features.
+
+    Args:
+        source: the raw rows.
+        features: the feature columns.
+        hashes: one hash per row and array column (pictures, tensors).
+    """
+    names = [n for n in features if n in source.frame.columns and n not in hashes and _hashable(source.frame[n])]
+    keys = None
+    if names:
+        keys = source.frame.select(names).hash_rows(seed=0).to_numpy()
+    for column in hashes.values():
+        mixed = column * np.uint64(0x9E3779B97F4A7C15)
+        keys = mixed if keys is None else keys * np.uint64(31) ^ mixed
+    return keys
+
+
+def _hashable(series: pl.Series) -> bool:
+    return series.dtype not in (pl.Object, pl.Null) and not series.dtype.is_nested() and not looks_unique(series)
+
+
+def units_of(keys: np.ndarray | None, n: int) -> np.ndarray:
+    """(N,) int64: the first row that is equal to each row."""
+    units = np.arange(n)
+    if keys is None:
+        return units
+    copied = np.flatnonzero(pl.Series(keys).is_duplicated().to_numpy())
+    _, first, place = np.unique(keys[copied], return_index=True, return_inverse=True)
+    units[copied] = copied[first][place]
+    return units
+
+
+def repeated(units: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Rows that an earlier usable row is equal to, bool (N,)."""
+    rows = np.flatnonzero(usable)
+    _, first = np.unique(units[rows], return_index=True)
+    later = usable.copy()
+    later[rows[first]] = False
+    return later
+
+
+def duplicate_check(again: np.ndarray, usable: np.ndarray, treatment: str) -> Check:
+    """How many rows repeat an earlier one, and what was done about them."""
+    n = int(again.sum())
+    if not n:
+        return Check("duplicates", "PASS", "no row repeats another one")
+    done = {
+        "together": "kept, each with its like in one part of the split",
+        "apart": "kept, and split like other rows: so many rows repeat that the columns are coarse rather than copied",
+        "keep": "kept, and split like other rows, as the recipe says",
+        "drop": "dropped; the first of each stays",
+    }[treatment]
+    rows = tuple(f"row {row}" for row in np.flatnonzero(again)[:5])
+    text = f"{n:,} of {int(usable.sum()):,} rows repeat the features of an earlier row; they were {done}"
+    return Check("duplicates", "WARN", text, count=n, examples=rows)
+
+
+def conflict_check(units: np.ndarray, codes: np.ndarray, usable: np.ndarray) -> list[Check]:
+    """Rows with the same features and different classes: no network can tell them apart."""
+    rows = np.flatnonzero(usable)
+    pairs = np.unique(np.stack([units[rows], codes[rows]]), axis=1) if len(rows) < 2 else _pairs(units[rows], codes[rows])
+    unit, labels = np.unique(pairs[0], return_counts=True)
+    torn = np.isin(units, unit[labels > 1]) & usable
+    if not torn.any():
+        return []
+    examples = tuple(f"row {row}" for row in np.flatnonzero(torn)[:5])
+    text = f"{int(torn.sum()):,} rows share their features with a row of another class"
+    return [Check("conflicts", "WARN", text, count=int(torn.sum()), examples=examples)]
+
+
+def _pairs(units: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    counts = np.bincount(units)
+    several = counts[units] > 1
+    return np.unique(np.stack([units[several], codes[several]]), axis=1)
+
+
+def straddle_check(units: np.ndarray, part: np.ndarray) -> list[Check]:
+    """Equal rows in different parts: only possible where the parts were given, or split by time."""
+    used = part >= 0
+    trained = np.zeros(int(units.max()) + 1, bool) if len(units) else np.zeros(0, bool)
+    trained[units[part == TRAIN]] = True
+    found = []
+    for code, name in ((1, "validation"), (TEST, "test")):
+        shared = used & (part == code) & trained[units]
+        if shared.any():
+            rows = tuple(f"row {row}" for row in np.flatnonzero(shared)[:5])
+            text = f"{int(shared.sum()):,} {name} rows are equal to a train row (scores on them are too good)"
+            found.append(Check("straddle", "WARN", text, count=int(shared.sum()), examples=rows))
+    return found
+
+
+def outlier_rows(source: Source, features: list[str], train: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Train rows to drop under `outliers: drop`: beyond a fence in a column so treated, or found by the forest; (N,) bool."""
+    flagged = np.zeros(len(source), bool)
+    columns = dict(_number_columns(source, features, train, recipe))
+    treated = {name: values for name, values in columns.items() if rule_for(recipe, name, "number").outliers == "drop"}
+    if recipe.prepare.outlier_rule == "forest":
+        flagged[train[_forest(treated, train)]] = True
+        return flagged
+    for values in treated.values():
+        low, high = number.Distribution.of(values[train]).fence(recipe.prepare.outlier_rule)
+        flagged |= (values < low) | (values > high)
+    return flagged & np.isin(np.arange(len(source)), train)
+
+
+def _number_columns(source: Source, features: list[str], train: np.ndarray, recipe: Recipe) -> Iterable[tuple[str, np.ndarray]]:
+    for name in features:
+        column = recipe.columns.get(name)
+        asked = column.kind if column is not None and column.kind != "auto" else source.kinds.get(name, "auto")
+        raw = Raw(name, source.frame[name], train) if name in source.frame.columns else None
+        if raw is None or asked not in ("auto", "number") or not is_scalar(raw):
+            continue
+        kind, guess = kind_of(raw, asked)
+        if kind == "number":
+            yield name, number.clean(raw, guess.form, rule_for(recipe, name, "number")).values
+
+
+def _forest(columns: dict[str, np.ndarray], train: np.ndarray) -> np.ndarray:
+    """Train rows that an isolation forest finds easy to set apart, bool (len(train),).
+
+    Source: Liu, Ting and Zhou, "Isolation Forest", ICDM 2008.
+    """
+    from sklearn.ensemble import IsolationForest
+
+    if not columns or len(train) < 10:
+        return np.zeros(len(train), bool)
+    table = np.stack([np.where(np.isnan(v), np.nanmedian(v[train]), v)[train] for v in columns.values()], axis=1)
+    return np.asarray(IsolationForest(random_state=0).fit_predict(table) < 0)
+
+
+def missing_check(prepared: list[Prepared], n: int) -> Check:
+    """Columns with empty cells, the emptiest first, in one line."""
+    gaps = {p.name: p.entry.get("missing", 0) for p in prepared if p.entry.get("missing", 0)}
+    if not gaps:
+        return Check("missing", "PASS", "no cell is empty")
+    worst = sorted(gaps, key=lambda name: -gaps[name])
+    shares = tuple(f"{name}: {gaps[name]:,} ({gaps[name] / n:.1%})" for name in worst[:5])
+    more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""
+    done = "; numbers were filled, categories have a code for empty cells"
+    text = f"empty cells in {len(gaps)} of {len(prepared)} columns: {', '.join(shares)}{more}{done}"
+    return Check("missing", "WARN", text, count=sum(gaps.values()), examples=shares)
+
+
+def outlier_check(prepared: list[Prepared], recipe: Recipe) -> Check:
+    """Number cells beyond the robust fence; harmless under quantile scaling, worth a look under a linear one."""
+    found = {p.name: p.entry["outliers"] for p in prepared if p.fitted is not None and p.entry.get("outliers")}
+    if not found:
+        return Check("outliers", "PASS", "no number lies far from the rest of its column")
+    worst = sorted(found, key=lambda name: -found[name])
+    shown = tuple(f"{name}: {found[name]:,}" for name in worst[:5])
+    more = f" and {len(found) - 5} more columns" if len(found) > 5 else ""
+    text = f"train cells more than 5 robust deviations from the median: {', '.join(shown)}{more}; {_treated(recipe)}"
+    bounded = recipe.prepare.scale in ("auto", "quantile", "log") or recipe.prepare.outliers != "leave"
+    return Check("outliers", "PASS" if bounded else "WARN", text, count=sum(found.values()), examples=shown)
+
+
+def _treated(recipe: Recipe) -> str:
+    if recipe.prepare.outliers != "leave":
+        return {"clip": "clipped to the fence", "replace": "replaced", "drop": "rows dropped from training"}[
+            recipe.prepare.outliers
+        ]
+    return "quantile scaling bounds them" if recipe.prepare.scale in ("auto", "quantile") else "left as they are"
+
+
+def drift_check(prepared: list[Prepared]) -> Check:
+    """Columns whose test rows look different from the train rows."""
+    moved = {p.name: p.drift for p in prepared if p.drift > DRIFT}
+    if not moved:
+        return Check("drift", "PASS", "train and test rows are alike, column by column")
+    worst = sorted(moved, key=lambda name: -moved[name])
+    shown = tuple(f"{name}: {moved[name]:.2f}" for name in worst[:5])
+    text = f"{len(moved)} columns differ between train and test rows (distance 0 to 1): {', '.join(shown)}"
+    return Check("drift", "WARN", text, count=len(moved), examples=shown)
+
+
+def class_checks(
+    codes: np.ndarray, rows: dict[str, np.ndarray], classes: tuple[str, ...], column: str
+) -> tuple[list[Check], float]:
+    """Classes without train rows, and how uneven the classes are: rows of the largest over rows of the smallest."""
+    counts = np.bincount(codes[rows["train"]], minlength=len(classes))
+    absent = [label for label, count in zip(classes, counts, strict=True) if not count]
+    checks = []
+    if absent:
+        text = f"{len(absent)} of {len(classes)} classes have no train row and cannot be learnt: {', '.join(absent[:5])}"
+        checks.append(Check("classes", "WARN", text, column, len(absent), tuple(absent[:5])))
+    present = counts[counts > 0]
+    ratio = float(present.max() / present.min())
+    rare, common = classes[int(np.where(counts > 0, counts, counts.max() + 1).argmin())], classes[int(counts.argmax())]
+    text = f"{len(classes)} classes; {common!r} has {ratio:.1f} times the train rows of {rare!r} ({present.min():,})"
+    checks.append(Check("imbalance", "WARN" if ratio >= 10 else "PASS", text, column))
+    return checks, ratio
+
+
+def part_checks(rows: dict[str, np.ndarray]) -> list[Check]:
+    """Parts without rows."""
+    empty = [name for name in PARTS[1:] if not len(rows[name])]
+    meaning = {"valid": "nothing chooses the best weights", "test": "nothing judges them"}
+    return [Check("parts", "WARN", f"there are no {name} rows: {meaning[name]}", count=0) for name in empty]
+
+
+def few_lines(checks: list[Check], most: int = 8) -> list[Check]:
+    """Checks of one code beyond `most` folded into one line, so that wide tables stay readable."""
+    folded: list[Check] = []
+    groups: dict[Any, list[Check]] = {}
+    for check in checks:
+        groups.setdefault((check.code, check.verdict), []).append(check)
+    for (code, verdict), group in groups.items():
+        folded += group[:most]
+        if rest := group[most:]:
+            names = ", ".join(check.column for check in rest[:5])
+            text = f"{len(rest)} more columns alike: {names}" + (", …" if len(rest) > 5 else "")
+            folded.append(Check(code, verdict, text, count=len(rest), examples=tuple(check.column for check in rest[:5])))
+    return folded

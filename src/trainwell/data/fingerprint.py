@@ -1,0 +1,63 @@
+"""A digest of the content of a source: the same for the same cells, in every process and on every machine."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+
+import numpy as np
+import polars as pl
+
+from trainwell.core.recipe import Recipe
+from trainwell.data.source import Source
+
+_BLOCK = 1 << 22
+
+
+def fingerprint_of(source: Source, recipe: Recipe) -> str:
+    """Hex digest of the cells, arrays and parts of `source`, and of what `recipe` says about data."""
+    with ThreadPoolExecutor(4) as pool:
+        digests = list(pool.map(_column, source.frame.get_columns()))
+        digests += list(pool.map(_array, source.arrays.values()))
+    digest = blake2b(digest_size=16)
+    names = [*source.frame.columns, *source.arrays]
+    digest.update(repr((names, about_data(recipe))).encode())
+    for part in digests:
+        digest.update(part)
+    if source.parts is not None:
+        digest.update("\0".join(source.parts.astype(str)).encode())
+    return digest.hexdigest()
+
+
+def about_data(recipe: Recipe) -> str:
+    """The recipe's words about data, as JSON."""
+    return recipe.model_dump_json(include={"target", "task", "columns", "split", "prepare"})
+
+
+def _column(series: pl.Series) -> bytes:
+    digest = blake2b(str(series.dtype).encode(), digest_size=16)
+    digest.update(np.packbits(series.is_null().to_numpy()).tobytes())
+    digest.update(_content(series))
+    return digest.digest()
+
+
+def _content(series: pl.Series) -> bytes | memoryview:
+    """The cells of a column as bytes; lengths of texts are part of it, so that no two columns look alike."""
+    if series.dtype.is_numeric() and series.dtype != pl.Decimal:
+        return np.ascontiguousarray(series.fill_null(0).to_numpy()).data
+    if series.dtype.is_temporal():
+        return np.ascontiguousarray(series.to_physical().fill_null(0).to_numpy()).data
+    if series.dtype == pl.Binary:
+        return b"".join(len(cell).to_bytes(8, "little") + cell for cell in series.fill_null(b""))
+    if series.dtype.is_nested() or series.dtype == pl.Object:
+        return repr(series.to_list()).encode()
+    texts = series.cast(pl.String).fill_null("")
+    lengths = texts.str.len_bytes().to_numpy().tobytes()
+    return lengths + (texts.str.join("").item() or "").encode()
+
+
+def _array(array: np.ndarray) -> bytes:
+    digest = blake2b(f"{array.dtype}{array.shape}".encode(), digest_size=16)
+    for start in range(0, len(array), step := max(1, _BLOCK // max(1, array[:1].nbytes))):
+        digest.update(np.ascontiguousarray(array[start : start + step]).data)
+    return digest.digest()

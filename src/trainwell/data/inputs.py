@@ -1,0 +1,88 @@
+"""Encoded columns side by side, as the inputs of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trainwell.core.shape import Input, Shape
+from trainwell.data.kinds.kind import Kind
+from trainwell.data.kinds.known import KINDS
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One column as it is read and encoded."""
+
+    name: str
+    kind: str
+    form: Mapping[str, Any]
+    state: Any
+
+    @property
+    def does(self) -> Kind:
+        return KINDS[self.kind]
+
+    @property
+    def input(self) -> str:
+        return self.does.INPUT
+
+
+def gather_inputs(columns: tuple[Fitted, ...], encoded: list[np.ndarray], n: int) -> dict[str, np.ndarray]:
+    """The encoded columns side by side: "number" (n, F) float32, "category" (n, C) int32, each picture column by itself."""
+    blocks: dict[str, list[np.ndarray]] = {"number": [], "category": []}
+    names, pictures = picture_names(columns), {}
+    for column, array in zip(columns, encoded, strict=True):
+        if column.input == "picture":
+            pictures[names[column.name]] = array
+        else:
+            blocks[column.input].append(array if array.ndim == 2 else array[:, None])
+    sided = {name: side_by_side(arrays, n) for name, arrays in blocks.items() if arrays}
+    return sided | pictures
+
+
+def side_by_side(arrays: list[np.ndarray], n: int, block: int = 8_192) -> np.ndarray:
+    """Columns (n, f) as one C-ordered array, filled in blocks of rows that stay in the cache."""
+    out = np.empty((n, sum(a.shape[1] for a in arrays)), arrays[0].dtype)
+    for start in range(0, n, block):
+        np.concatenate([a[start : start + block] for a in arrays], axis=1, out=out[start : start + block])
+    return out
+
+
+def picture_names(columns: tuple[Fitted, ...]) -> dict[str, str]:
+    """Input names of the picture columns: "picture" for the only one, else the column's own name."""
+    names = [column.name for column in columns if column.input == "picture"]
+    return {names[0]: "picture"} if len(names) == 1 else {name: name for name in names}
+
+
+def shape_of(columns: tuple[Fitted, ...], tensors: Mapping[str, np.ndarray]) -> Shape:
+    """The inputs in the network's forward order: numbers, categories, pictures, tensors."""
+    return Shape((*_number_input(columns), *_category_input(columns), *_picture_inputs(columns), *_tensor_inputs(tensors)))
+
+
+def _number_input(columns: tuple[Fitted, ...]) -> Iterator[Input]:
+    names = tuple(f for c in columns if c.input == "number" for f in c.does.features(c.state, c.name))
+    if names:
+        yield Input("number", "number", (len(names),), columns=names)
+
+
+def _category_input(columns: tuple[Fitted, ...]) -> Iterator[Input]:
+    used = [c for c in columns if c.input == "category"]
+    if used:
+        sizes = tuple(c.state.cardinality for c in used)
+        yield Input("category", "category", (len(used),), sizes, tuple(c.name for c in used))
+
+
+def _picture_inputs(columns: tuple[Fitted, ...]) -> Iterator[Input]:
+    names = picture_names(columns)
+    for column in columns:
+        if column.input == "picture":
+            yield Input(names[column.name], "picture", column.state.geometry.shape, columns=(column.name,))
+
+
+def _tensor_inputs(tensors: Mapping[str, np.ndarray]) -> Iterator[Input]:
+    for name, array in tensors.items():
+        yield Input(name, "tensor", array.shape[1:])

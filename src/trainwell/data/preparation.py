@@ -1,0 +1,226 @@
+"""How raw rows become network inputs: fitted once on train rows, saved with the weights, the same when serving.
+
+On disk it is `preparation.json` and `preparation.safetensors`: values and arrays, no code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from safetensors.numpy import save as save_tensors
+
+from trainwell.core.errors import DataError, did_you_mean
+from trainwell.core.shape import Input, Shape
+from trainwell.data import preparation_file
+from trainwell.data.inputs import Fitted, gather_inputs, picture_names
+from trainwell.data.kinds.kind import Raw, Rule
+from trainwell.data.kinds.words import cell_text
+from trainwell.data.source import Source
+from trainwell.data.target import Target
+
+#: (row, column, sentence); row -1 is about the whole column.
+Problem = tuple[int, str, str]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Network inputs by name, and what was odd about the rows they came from."""
+
+    arrays: dict[str, np.ndarray]
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The fitted columns, the inputs they make, and the target.
+
+    Args:
+        columns: the columns used, in the order of the source.
+        shape: the network's inputs: numbers, categories, pictures, tensors.
+        target: classes, or centre and spread of the target columns.
+        base: the folder that picture paths are relative to while training.
+    """
+
+    columns: tuple[Fitted, ...]
+    shape: Shape
+    target: Target
+    base: str = ""
+
+    def encode(self, frame: pl.DataFrame | Source) -> Encoded:
+        """Raw rows as network inputs, finite whatever the cells hold.
+
+        Columns are found by name, in any order; others are left alone. An absent column counts as empty. Cells that cannot be
+        read count as empty, labels that training never showed get the code 0; each is named in `problems`.
+
+        Raises:
+            DataError: not one of the trained columns is there, or a tensor or picture input is missing.
+        """
+        source = frame if isinstance(frame, Source) else Source(frame, "")
+        n, problems = len(source), list[Problem]()
+        if self.columns and not any(c.name in source.frame.columns or c.name in source.arrays for c in self.columns):
+            known = ", ".join(c.name for c in self.columns[:10])
+            raise DataError("none of the columns used in training is there", where=source.origin, remedy=f"Expected {known}.")
+        encoded = [self._column(column, source, n, problems) for column in self.columns]
+        arrays = gather_inputs(self.columns, encoded, n) | {t.name: _tensor(source, t) for t in self._tensors}
+        return Encoded(arrays, sorted(problems, key=lambda problem: problem[0]))
+
+    def _column(self, column: Fitted, source: Source, n: int, problems: list[Problem]) -> np.ndarray:
+        raw = self._raw(column, source, n, problems)
+        cleaned = column.does.clean(raw, column.form, Rule())
+        problems += [(int(row), column.name, _unreadable(raw, int(row), column.kind)) for row in cleaned.unreadable]
+        problems += [(row, column.name, sentence) for row, sentence in column.does.unusual(column.state, cleaned)]
+        return column.does.encode(column.state, cleaned)
+
+    def _raw(self, column: Fitted, source: Source, n: int, problems: list[Problem]) -> Raw:
+        rows, name = np.arange(n), column.name
+        if name in source.arrays:
+            return Raw(name, source.arrays[name], rows, source.base)
+        if name in source.frame.columns:
+            return Raw(name, _as_scalars(source.frame[name], column.kind), rows, source.base)
+        if column.kind == "picture":
+            raise DataError(f"the picture column {name!r} is missing", remedy="Give a column of paths or an array of pictures.")
+        hint = did_you_mean(name, source.frame.columns)
+        hint = f" {hint}" if hint.startswith("Did") else ""
+        problems.append((-1, name, f"the column is missing; every cell was treated as empty.{hint}"))
+        return Raw(name, pl.Series(name, [None] * n, dtype=pl.String), rows)
+
+    def encode_row(self, row: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """One raw row as inputs of batch size 1: the same bits as `encode`, without building a frame.
+
+        A cell that is not plain (a number written as text, a new spelling) takes the long way through `encode`.
+        """
+        numbers: list[float] = []
+        for name, cell in self._number_cells:
+            part = cell(row.get(name))
+            if part is None:
+                return self._encode_row_slowly(row)
+            numbers += part
+        codes: list[int] = []
+        for name, look_up in self._category_cells:
+            code = look_up(row.get(name))
+            if code is None:
+                return self._encode_row_slowly(row)
+            codes.append(code)
+        arrays = {}
+        if numbers:
+            arrays["number"] = np.array([numbers], np.float32)
+        if codes:
+            arrays["category"] = np.array([codes], np.int32)
+        return arrays if self._only_cells else self._other_inputs(row, arrays)
+
+    def _other_inputs(self, row: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        for column in self.columns:
+            if column.input == "picture":
+                cell = column.does.encode_cell(column.state)
+                picture = cell(row.get(column.name)) if cell is not None else None
+                if picture is None:
+                    raise DataError("the picture cannot be read", where=f"column {column.name!r}")
+                arrays[self._picture_names[column.name]] = picture[None]
+        return arrays | {t.name: _one_tensor(row, t) for t in self._tensors}
+
+    def _encode_row_slowly(self, row: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        cells = [c.name for c in self.columns if c.input != "picture"]
+        frame = pl.DataFrame([_cell_series(name, row.get(name)) for name in cells])
+        plain = replace(self, columns=tuple(c for c in self.columns if c.input != "picture"), shape=Shape(()))
+        return self._other_inputs(row, plain.encode(frame).arrays)
+
+    @cached_property
+    def _number_cells(self) -> list[tuple[str, Callable[[Any], list[float] | None]]]:
+        return [(c.name, _cell(c)) for c in self.columns if c.input == "number"]
+
+    @cached_property
+    def _category_cells(self) -> list[tuple[str, Callable[[Any], int | None]]]:
+        return [(c.name, _cell(c)) for c in self.columns if c.input == "category"]
+
+    @cached_property
+    def _only_cells(self) -> bool:
+        return all(i.kind in ("number", "category") for i in self.shape.inputs)
+
+    @cached_property
+    def _picture_names(self) -> dict[str, str]:
+        return picture_names(self.columns)
+
+    @property
+    def _tensors(self) -> tuple[Input, ...]:
+        return tuple(i for i in self.shape.inputs if i.kind == "tensor")
+
+    def encode_target(self, cells: pl.Series | pl.DataFrame) -> np.ndarray:
+        """Raw target cells as trained on: codes (N,) int64, -1 for an unknown label; or scaled numbers (N, T) float32."""
+        frame = cells if isinstance(cells, pl.DataFrame) else cells.alias(self.target.names[0]).to_frame()
+        return self.target.scaled(self.target.read(frame))
+
+    def decode_target(self, values: np.ndarray) -> np.ndarray:
+        """Codes (N,) to labels, or scaled numbers (N, T) to the target's own unit."""
+        return self.target.decode(values)
+
+    def decode_values(self, values: np.ndarray) -> np.ndarray:
+        """Scaled numbers (N, T) to the target's own unit, float64."""
+        return self.target.decode(values)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        return self.target.classes
+
+    def digest(self) -> str:
+        """Hex digest of everything fitted; equal digests encode alike."""
+        header, tensors = preparation_file.to_plain(self.columns, self.shape, self.target, self.base)
+        return sha256(json.dumps(header, sort_keys=True).encode() + save_tensors(tensors)).hexdigest()
+
+    def save(self, folder: str | Path) -> None:
+        """Write `preparation.json` and `preparation.safetensors` into `folder`, which is made if needed."""
+        preparation_file.write(Path(folder), *preparation_file.to_plain(self.columns, self.shape, self.target, self.base))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Preparation:
+        """Read what `save` wrote.
+
+        Raises:
+            CheckpointError: a file is missing, damaged, or written by another version.
+        """
+        return cls(*preparation_file.read(Path(folder)))
+
+
+def _cell(column: Fitted) -> Callable[[Any], Any]:
+    return column.does.encode_cell(column.state) or (lambda _: None)
+
+
+def _cell_series(name: str, cell: Any) -> pl.Series:
+    try:
+        return pl.Series(name, [cell], strict=False)
+    except (TypeError, ValueError, pl.exceptions.PolarsError):
+        return pl.Series(name, [cell_text(cell)])
+
+
+def _as_scalars(series: pl.Series, kind: str) -> pl.Series:
+    """Lists, structures and objects as their text, which the column's kind will then name as unreadable."""
+    if kind == "picture" or not (series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary)):
+        return series
+    return pl.Series(series.name, [cell_text(cell) for cell in series.to_list()], dtype=pl.String)
+
+
+def _unreadable(raw: Raw, row: int, kind: str) -> str:
+    if kind == "picture" or not isinstance(raw.values, pl.Series):
+        return "the picture cannot be read"
+    return f"{raw.words.texts[int(raw.words.codes[row])]!r} cannot be read as a {kind}; treated as empty"
+
+
+def _tensor(source: Source, described: Input) -> np.ndarray:
+    if described.name not in source.arrays:
+        raise DataError(f"the input {described.name!r} is missing", where=source.origin, remedy="Give it as an array.")
+    array = source.arrays[described.name]
+    if array.shape[1:] != described.shape:
+        raise DataError(f"input {described.name!r} has rows of shape {array.shape[1:]}, trained with {described.shape}")
+    return array
+
+
+def _one_tensor(row: Mapping[str, Any], described: Input) -> np.ndarray:
+    array = np.asarray(row[described.name])[None]
+    return array.astype(np.float32) if array.dtype.kind == "f" else array

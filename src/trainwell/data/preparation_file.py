@@ -1,0 +1,94 @@
+"""A preparation on disk: `preparation.json` and `preparation.safetensors`. Values and arrays, no code."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from trainwell.core.atomic import write_atomic
+from trainwell.core.errors import CheckpointError
+from trainwell.core.shape import Input, Shape
+from trainwell.data.inputs import Fitted
+from trainwell.data.kinds.known import KINDS
+from trainwell.data.target import Target
+
+VERSION = 1
+Plain = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
+def to_plain(columns: tuple[Fitted, ...], shape: Shape, target: Target, base: str) -> Plain:
+    """A JSON header, and the arrays of the states as `place.field`."""
+    header = {
+        "version": VERSION,
+        "columns": [_header(column) for column in columns],
+        "shape": [asdict(i) for i in shape.inputs],
+        "target": asdict(target),
+        "base": base,
+    }
+    states = [_state(column) for column in columns]
+    arrays = {f"{i}.{k}": np.ascontiguousarray(v) for i, state in enumerate(states) for k, v in state.items() if _is_array(v)}
+    return header, arrays
+
+
+def _header(column: Fitted) -> dict[str, Any]:
+    plain = {name: value for name, value in _state(column).items() if not _is_array(value)}
+    return {"name": column.name, "kind": column.kind, "form": dict(column.form), "state": plain}
+
+
+def _state(column: Fitted) -> dict[str, Any]:
+    return {f.name: getattr(column.state, f.name) for f in fields(column.state)}
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)
+
+
+def write(folder: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Both files, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / "preparation.safetensors", save_tensors(arrays))
+    write_atomic(folder / "preparation.json", json.dumps(header, ensure_ascii=False, indent=1))
+
+
+def read(folder: Path) -> tuple[tuple[Fitted, ...], Shape, Target, str]:
+    """Columns, shape, target and base folder as `write` got them."""
+    try:
+        header = json.loads((folder / "preparation.json").read_text(encoding="utf-8"))
+        arrays = load_tensors((folder / "preparation.safetensors").read_bytes())
+        if header["version"] != VERSION:
+            raise CheckpointError(f"preparation version {header['version']} is not {VERSION}", where=str(folder))
+        columns = _columns(header["columns"], arrays)
+        shape = Shape(tuple(_input(i) for i in header["shape"]))
+        return columns, shape, _target(header["target"]), header["base"]
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise CheckpointError(f"the preparation cannot be read: {error}", where=str(folder)) from None
+
+
+def _columns(headers: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) -> tuple[Fitted, ...]:
+    by_place: dict[int, dict[str, np.ndarray]] = defaultdict(dict)
+    for name, array in arrays.items():
+        place, _, key = name.partition(".")
+        by_place[int(place)][key] = array
+    return tuple(
+        Fitted(h["name"], h["kind"], h["form"], KINDS[h["kind"]].State(**h["state"], **by_place[place]))
+        for place, h in enumerate(headers)
+    )
+
+
+def _input(plain: dict[str, Any]) -> Input:
+    names, sizes = tuple(plain["columns"]), tuple(plain["cardinalities"])
+    return Input(plain["name"], plain["kind"], tuple(plain["shape"]), sizes, names)
+
+
+def _target(plain: dict[str, Any]) -> Target:
+    listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+    return Target(**listed)

@@ -1,0 +1,207 @@
+"""Which rows train, which choose, which judge.
+
+Rows that must stay together (a group, exact copies of one another) form a *unit*; every way of splitting moves whole units.
+All draws come from `split.seed` through Philox, so the same rows always fall the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainwell.core.errors import DataError, RecipeError
+from trainwell.core.recipe import Split
+from trainwell.core.seeds import draw_seed
+
+PARTS = ("train", "valid", "test")
+TRAIN, VALID, TEST, NOWHERE = 0, 1, 2, -1
+#: How part names are written in the wild.
+_SPELT = {"train": 0, "training": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "test": 2, "testing": 2, "eval": 1}
+
+
+@dataclass(frozen=True)
+class Table:
+    """What splitting looks at, one entry per row.
+
+    Args:
+        usable: rows that may be used at all, bool (N,).
+        units: rows with the same number never part, int64 (N,).
+        labels: class of each row for stratifying, int64 (N,), or None.
+        times: for `how: time`, float64 (N,), NaN where unknown.
+        given: part names that the source or a column brings, or None.
+    """
+
+    usable: np.ndarray
+    units: np.ndarray
+    labels: np.ndarray | None = None
+    times: np.ndarray | None = None
+    given: np.ndarray | None = None
+
+
+def assign(rule: Split, table: Table) -> np.ndarray:
+    """The part of every row: 0 train, 1 valid, 2 test, -1 nowhere.
+
+    Raises:
+        DataError: no row is left to train on, or the given part names are not part names.
+        RecipeError: `fold` is not one of `folds`.
+
+    Example:
+        >>> part = assign(Split(test=0.25, valid=0), Table(np.ones(8, bool), np.arange(8)))
+        >>> np.bincount(part)
+        array([6, 0, 2])
+    """
+    if rule.fold is not None and not 0 <= rule.fold < rule.folds:
+        raise RecipeError(f"split.fold={rule.fold} is not one of 0 to {rule.folds - 1}", remedy="Change fold or folds.")
+    part = _by_time(rule, table) if rule.how == "time" else _by_units(rule, table)
+    if not (part == TRAIN).any():
+        raise DataError("no row is left to train on", remedy="Give more rows, or smaller split.valid and split.test.")
+    return part
+
+
+def _by_units(rule: Split, table: Table) -> np.ndarray:
+    part = given_parts(table)
+    free = table.given is None
+    if not (part == TEST).any() and rule.test > 0:
+        pool = np.flatnonzero((part == TRAIN) | (part == NOWHERE) & table.usable & free)
+        part[pool] = TRAIN
+        part[pool[_choose(pool, rule.test, table, _rng(rule, "test"))]] = TEST
+    part[(part == NOWHERE) & table.usable & free] = TRAIN
+    if rule.fold is not None:
+        pool = np.flatnonzero((part == TRAIN) | (part == VALID))
+        part[pool] = np.where(_folds(pool, rule.folds, table, _rng(rule, "fold")) == rule.fold, VALID, TRAIN)
+    elif not (part == VALID).any() and rule.valid > 0:
+        pool = np.flatnonzero(part == TRAIN)
+        part[pool[_choose(pool, rule.valid, table, _rng(rule, "valid"))]] = VALID
+    if rule.fold is None:
+        _keep_each_class_in_training(part, table)
+    return part
+
+
+def _rng(rule: Split, purpose: str) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(draw_seed(rule.seed, f"split {purpose}")))
+
+
+def given_parts(table: Table) -> np.ndarray:
+    """The parts that the source brings, as numbers; nowhere for rows that cannot be used."""
+    part = np.full(len(table.usable), NOWHERE, np.int8)
+    if table.given is None:
+        return part
+    for name in np.unique(table.given[table.usable].astype(str)):
+        if name.strip().lower() not in _SPELT:
+            raise DataError(f"{name!r} is not the name of a part", remedy="Call the parts train, valid and test.")
+        part[(table.given == name) & table.usable] = _SPELT[name.strip().lower()]
+    return part
+
+
+def _units(pool: np.ndarray, table: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the rows in `pool`: each row's unit (renumbered), the units' sizes, and their labels (of their first row)."""
+    _, first, unit = np.unique(table.units[pool], return_index=True, return_inverse=True)
+    labels = np.zeros(len(first), np.int64) if table.labels is None else table.labels[pool][first]
+    return unit, np.bincount(unit), labels
+
+
+def _choose(pool: np.ndarray, share: float, table: Table, rng: np.random.Generator) -> np.ndarray:
+    """Which rows of `pool` are drawn, bool: `share` of them, of every class alike, whole units only."""
+    unit, size, label = _units(pool, table)
+    order = _by_label(label, rng)
+    chosen = np.zeros(len(size), bool)
+    large, small = order[size[order] > 1], order[size[order] == 1]
+    large = large[np.argsort(-size[large], kind="stable")]
+    taken = _diffuse(size[large], share)
+    chosen[large[taken]] = True
+    left = share * len(pool) - size[large][taken].sum()
+    rate = min(max(left / len(small), 0.0), 1.0) if len(small) else 0.0
+    steps = np.floor(np.arange(len(small) + 1) * rate + rng.random())
+    chosen[small[np.diff(steps) > 0]] = True
+    if not chosen.any() and len(size) >= 3:
+        chosen[order[-1]] = True
+    return chosen[unit]
+
+
+def _by_label(label: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Units in random order within each class, class after class: even steps along it take every class alike."""
+    order = rng.permutation(len(label))
+    return order[np.argsort(label[order], kind="stable")]
+
+
+def _diffuse(sizes: np.ndarray, share: float) -> np.ndarray:
+    """Which of the large units are drawn, so that at every point close to `share` of the rows so far are."""
+    taken, drawn, seen = np.zeros(len(sizes), bool), 0.0, 0.0
+    for place, size in enumerate(sizes.tolist()):
+        seen += size
+        if drawn + size / 2 <= share * seen:
+            taken[place] = True
+            drawn += size
+    return taken
+
+
+def _folds(pool: np.ndarray, folds: int, table: Table, rng: np.random.Generator) -> np.ndarray:
+    """The fold of every row of `pool`, all of about one size, every class spread over all of them."""
+    unit, size, label = _units(pool, table)
+    if len(size) < folds:
+        raise DataError(f"{len(size)} groups of rows cannot make {folds} folds", remedy="Give split.folds a smaller number.")
+    order = _by_label(label, rng)
+    fold = np.zeros(len(size), np.int64)
+    filled = np.zeros(folds)
+    large, small = order[size[order] > 1], order[size[order] == 1]
+    for place in large[np.argsort(-size[large], kind="stable")]:
+        fold[place] = filled.argmin()
+        filled[fold[place]] += size[place]
+    fold[small] = _even(filled, len(small))
+    return fold[unit]
+
+
+def _even(filled: np.ndarray, n: int) -> np.ndarray:
+    """Folds for `n` single rows in turn, the emptiest folds first, until all are level."""
+    room = np.maximum(0, np.ceil((filled.sum() + n) / len(filled)) - filled).astype(np.int64)
+    turns = np.concatenate([np.arange(count) for count in room])
+    seats = np.repeat(np.arange(len(filled)), room)[np.argsort(turns, kind="stable")]
+    return seats[:n]
+
+
+def _keep_each_class_in_training(part: np.ndarray, table: Table) -> None:
+    """Moves one unit of every class that would be missing from training into it (never rows whose part was given)."""
+    if table.labels is None or table.given is not None:
+        return
+    trained = np.unique(table.labels[part == TRAIN])
+    for where in (VALID, TEST):
+        for label in np.setdiff1d(table.labels[part == where], trained):
+            row = np.flatnonzero((part == where) & (table.labels == label))[0]
+            part[(table.units == table.units[row]) & (part != NOWHERE)] = TRAIN
+            trained = np.append(trained, label)
+
+
+def _by_time(rule: Split, table: Table) -> np.ndarray:
+    """Earlier rows train, later ones judge; rows of the same moment stay together; `gap` rows between parts go nowhere."""
+    assert table.times is not None
+    part = np.full(len(table.usable), NOWHERE, np.int8)
+    known = np.flatnonzero(table.usable & ~np.isnan(table.times))
+    order = known[np.argsort(table.times[known], kind="stable")]
+    times, n = table.times[order], len(order)
+    gap = round(rule.gap * n)
+    before_test = _between_moments(times, n - round(rule.test * n)) if rule.test else n
+    part[order[before_test:]] = TEST
+    end = before_test - gap if rule.test else n
+    if rule.fold is None:
+        start = _between_moments(times, end - round(rule.valid * end)) if rule.valid else end
+    else:
+        cut = _window(times, end, rule.folds)
+        start, end = cut(rule.fold + 1), cut(rule.fold + 2)
+    part[order[start:end]] = VALID
+    part[order[: max(0, start - (gap if rule.valid or rule.fold is not None else 0))]] = TRAIN
+    return part
+
+
+def _window(times: np.ndarray, end: int, folds: int) -> Callable[[int], int]:
+    """Ends of `folds + 1` blocks: fold k trains on the first k + 1 of them and is validated on the next."""
+    return lambda block: _between_moments(times[:end], round(end * block / (folds + 1)))
+
+
+def _between_moments(times: np.ndarray, cut: int) -> int:
+    """The nearest place to `cut`, later ones first, that does not divide rows of one moment."""
+    if cut <= 0 or cut >= len(times):
+        return min(max(cut, 0), len(times))
+    later = int(np.searchsorted(times, times[cut - 1], side="right"))
+    return later if later < len(times) else int(np.searchsorted(times, times[cut - 1], side="left"))

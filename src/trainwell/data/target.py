@@ -1,0 +1,211 @@
+"""The target column: classes in a stable order, or numbers scaled for training and given back in their own unit.
+
+The *set* of classes is part of the question and is read from all rows; everything fitted (centre, spread) comes from the train
+rows only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from trainwell.core.errors import DataError
+from trainwell.core.recipe import Recipe
+from trainwell.core.shape import Task
+from trainwell.data.card import Check
+from trainwell.data.kinds import number
+from trainwell.data.kinds.kind import Raw, Rule
+from trainwell.data.kinds.known import kind_of
+from trainwell.data.kinds.words import cell_text, words_of
+
+#: Whole numbers are classes when there are at most this many different ones, and at least _ROWS_EACH rows for each.
+_FEW, _ROWS_EACH = 20, 5
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Args:
+        names: the target columns; one for classification.
+        task: classification or regression.
+        classes: labels by code; None for regression.
+        spelt: other spellings of a label and the class they stand for.
+        forms: how each number column is read.
+        centre, spread: own unit = scaled * spread + centre, per target column.
+    """
+
+    names: tuple[str, ...]
+    task: Task
+    classes: tuple[str, ...] | None = None
+    spelt: Mapping[str, str] = field(default_factory=dict)
+    forms: tuple[Mapping[str, Any], ...] = ()
+    centre: tuple[float, ...] = ()
+    spread: tuple[float, ...] = ()
+
+    @property
+    def n_out(self) -> int:
+        return len(self.classes) if self.classes else len(self.names)
+
+    def fitted(self, values: np.ndarray, rows: np.ndarray, *, scale: bool) -> Target:
+        """With centre and spread of the train rows; 0 and 1 for classes and when `scale` is off."""
+        if self.task == "classification" or not scale:
+            return replace(self, centre=(0.0,) * len(self.names), spread=(1.0,) * len(self.names))
+        centre, spread = values[rows].mean(axis=0), values[rows].std(axis=0)
+        spread = np.where(spread > 1e-12 * np.maximum(np.abs(centre), 1e-300), spread, 1.0)
+        return replace(self, centre=tuple(centre.tolist()), spread=tuple(spread.tolist()))
+
+    def read(self, frame: pl.DataFrame) -> np.ndarray:
+        """Raw cells as codes (N,) int64, -1 for none; or as numbers in their own unit (N, T) float64, NaN for none."""
+        if self.classes is None:
+            rows = np.arange(len(frame))
+            raws = [Raw(name, frame[name], rows) for name in self.names]
+            columns = [number.clean(raw, form, Rule()).values for raw, form in zip(raws, self.forms, strict=True)]
+            return np.stack(columns, axis=1)
+        words = words_of(frame[self.names[0]])
+        code = {label: place for place, label in enumerate(self.classes)}
+        codes = [code.get(self.spelt.get(text, text), -1) for text in words.texts.to_list()]
+        return words.spread(np.array(codes, np.int64), -1)
+
+    def scaled(self, values: np.ndarray) -> np.ndarray:
+        """What a network is trained on: codes as they are, numbers (N, T) as float32 with mean 0 and deviation 1."""
+        if self.classes is not None:
+            return values
+        return np.asarray((values - self.centre) / self.spread, np.float32)
+
+    def decode(self, values: np.ndarray) -> np.ndarray:
+        """Codes (N,) to labels; scaled numbers (N, T) to their own unit, float64."""
+        if self.classes is not None:
+            return np.array([*self.classes, None], dtype=object)[values]
+        return np.asarray(values, np.float64) * self.spread + self.centre
+
+
+def read_target(
+    frame: pl.DataFrame, names: tuple[str, ...], recipe: Recipe, kinds: Mapping[str, str]
+) -> tuple[Target, list[Check], str]:
+    """The target as the recipe and the cells have it, with what the card should say and the reason for the task.
+
+    Raises:
+        DataError: the target has no value, only one value, or holds what cannot be predicted.
+    """
+    if len(names) > 1:
+        return _numbers(frame, names, "several target columns are numbers to predict together")
+    name = names[0]
+    series = frame[name]
+    raw = Raw(name, series, np.arange(len(series)))
+    if series.dtype.is_nested() or not len(raw.words.texts):
+        what = "holds lists or structures" if series.dtype.is_nested() else "has no value in any row"
+        raise DataError(f"the target {name!r} {what}", remedy="Choose another target column.")
+    task, why = _task(raw, recipe, kinds)
+    return _numbers(frame, names, why) if task == "regression" else _labels(raw, why)
+
+
+def _task(raw: Raw, recipe: Recipe, kinds: Mapping[str, str]) -> tuple[Task, str]:
+    if recipe.task != "auto":
+        return recipe.task, f"the recipe says {recipe.task}"
+    column = recipe.columns.get(raw.name)
+    asked = column.kind if column is not None and column.kind != "auto" else kinds.get(raw.name, "auto")
+    kind, guess = kind_of(raw, asked)
+    if kind == "datetime":
+        raise DataError(f"the target {raw.name!r} holds dates", remedy="Predict a number or a class, such as days until then.")
+    if kind in ("category", "boolean"):
+        return "classification", guess.why
+    if asked == "number":
+        return "regression", "numbers, as said"
+    values = number.clean(raw, guess.form, Rule()).values
+    different = np.unique(values[~np.isnan(values)])
+    few = len(different) == 2 or (len(different) <= _FEW and len(raw) >= _ROWS_EACH * len(different))
+    if few and (different == np.round(different)).all():
+        return (
+            "classification",
+            f"whole numbers with only {len(different)} different values (task=regression predicts them as numbers)",
+        )
+    return "regression", guess.why
+
+
+def _numbers(frame: pl.DataFrame, names: tuple[str, ...], why: str) -> tuple[Target, list[Check], str]:
+    forms, checks = [], []
+    for name in names:
+        raw = Raw(name, frame[name], np.arange(len(frame)))
+        guess = number.recognise(raw, forced=True)
+        cleaned = number.clean(raw, guess.form if guess else {}, Rule())
+        values = cleaned.values[~cleaned.missing]
+        if not len(values) or values.min() == values.max():
+            what = f"the one value {values[0]:g}" if len(values) else "no number"
+            raise DataError(f"the target {name!r} has {what} in {len(frame):,} rows", remedy="Choose another target column.")
+        forms.append(dict(guess.form) if guess else {})
+        checks += [check for check in cleaned.checks if check.code != "infinite"]
+        if len(cleaned.unreadable):
+            examples = tuple(f"row {row}: {cell_text(frame[name][int(row)])!r}" for row in cleaned.unreadable[:5])
+            text = f"{len(cleaned.unreadable):,} target cells are not numbers"
+            checks.append(Check("unreadable", "WARN", text, name, len(cleaned.unreadable), examples))
+    return Target(names, "regression", forms=tuple(forms)), checks, why
+
+
+def _labels(raw: Raw, why: str) -> tuple[Target, list[Check], str]:
+    texts = raw.words.texts.to_list()
+    counts = np.bincount(raw.words.codes[raw.words.codes >= 0], minlength=len(texts))
+    spelt = spellings(texts, counts)
+    classes = in_order({spelt.get(text, text) for text in texts})
+    if len(classes) == 1:
+        raise DataError(
+            f"the target {raw.name!r} has one class, {classes[0]!r}, in all {counts.sum():,} rows",
+            remedy="Give rows of at least two classes, or choose another target column.",
+        )
+    if len(classes) == counts.sum() and len(classes) > _FEW:
+        raise DataError(
+            f"every row has its own value of the target {raw.name!r}, so no class can be learnt",
+            remedy="Choose another target column, or task=regression if these are numbers.",
+        )
+    checks = []
+    if spelt:
+        pairs = tuple(f"{other!r} read as {label!r}" for other, label in list(spelt.items())[:5])
+        text = f"{len(spelt)} spellings of labels were merged: {'; '.join(pairs)}"
+        checks.append(Check("labels", "WARN", text, raw.name, len(spelt), pairs))
+    return Target((raw.name,), "classification", tuple(classes), spelt), checks, why
+
+
+def spellings(texts: list[str], counts: np.ndarray) -> dict[str, str]:
+    """Labels that are another one in other clothes, and that other one: a final dot, letter case, inner spaces, `1.0` for `1`.
+
+    Single letters keep their case: `a` and `A` may be two classes. The most frequent spelling wins.
+
+    Example:
+        >>> spellings(["<=50K", "<=50K.", "Yes", "yes"], np.array([9, 4, 3, 5]))
+        {'<=50K.': '<=50K', 'Yes': 'yes'}
+    """
+    best: dict[str, int] = {}
+    for place in sorted(range(len(texts)), key=lambda place: (-counts[place], texts[place])):
+        best.setdefault(_bare(texts[place]), place)
+    winners = {text: texts[best[_bare(text)]] for text in texts}
+    return {text: winner for text, winner in winners.items() if text != winner}
+
+
+def _bare(text: str) -> str:
+    try:
+        return str(cell_text(float(text)))
+    except ValueError:
+        bare = " ".join(text.split()).rstrip(".") or text
+        return bare.casefold() if len(bare) > 1 else bare
+
+
+def in_order(labels: set[str]) -> list[str]:
+    """Labels in the order that does not depend on the rows: numbers by value, then texts.
+
+    Example:
+        >>> in_order({"10", "9", "b", "a"})
+        ['9', '10', 'a', 'b']
+    """
+
+    def key(label: str) -> tuple[int, float, str]:
+        try:
+            value = float(label)
+        except ValueError:
+            return 1, 0.0, label
+        return (0, value, label) if value == value else (1, 0.0, label)
+
+    return sorted(labels, key=key)
