@@ -100,7 +100,6 @@ def test_a_stack_of_networks_runs_as_one(name: str) -> None:
         torch.testing.assert_close(got, member(x), rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "tabm", "resnet"])
 def test_a_network_is_exported_with_a_free_batch_axis(name: str) -> None:
     shape = Shape((PICTURE,)) if name == "resnet" else Shape((NUMBERS, CATEGORIES))

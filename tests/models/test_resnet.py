@@ -60,6 +60,13 @@ def test_the_stem_keeps_the_size_of_small_pictures(side: int, kept: bool) -> Non
     assert (stem.stride == (1, 1)) == kept
 
 
+@pytest.mark.parametrize(("stem", "stride"), [("imagenet", 4), ("half", 2), ("small", 1)])
+def test_stems_divide_the_size(stem: str, stride: int) -> None:
+    network = build("resnet", shape(1, 32, 32), 2, {"width": 4, "stem": stem})
+    x = network.get_submodule("maxpool")(network.get_submodule("conv1")(torch.rand(1, 1, 32, 32)))
+    assert x.shape[2:] == (32 // stride, 32 // stride)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (7, 50), (97, 100)])
 def test_any_size_goes_through(size: tuple[int, int]) -> None:
     network = build("resnet", shape(2, *size), 3, {"width": 4}).eval()

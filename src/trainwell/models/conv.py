@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import ceil, prod
 from typing import Literal
 
 from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
+from trainwell.models.blocks import GlobalAverage
 from trainwell.models.check import at_least, only, share
 from trainwell.models.picture import Normalize
 from trainwell.models.registry import Named, activation, models, norm
@@ -16,7 +18,7 @@ OTHER_INPUTS = "Use mlp, residual_mlp or tabm, which take every mixture of input
 
 
 class PictureNetwork(nn.Module):
-    """Channel normalisation, convolutional stages, averages over the pixels, one linear head.
+    """Channel normalisation, convolutional stages, a head.
 
     **Shape:** `(B, C, H, W)` in [0, 1] → `(B, n_out)`.
     """
@@ -26,8 +28,7 @@ class PictureNetwork(nn.Module):
         self.normalize, self.stages, self.head = normalize, stages, head
 
     def forward(self, x: Tensor) -> Tensor:
-        pixels: Tensor = self.stages(self.normalize(x))  # (B, width · 2^stages, H', W')
-        out: Tensor = self.head(pixels.mean((2, 3)))
+        out: Tensor = self.head(self.stages(self.normalize(x)))
         return out
 
 
@@ -58,7 +59,10 @@ def cnn(
     width: int = 32,
     stages: int = 3,
     layers: int = 1,
+    stride: int = 1,
     pool: Literal["average", "max", "stride"] = "average",
+    head: Literal["average", "flatten"] = "average",
+    hidden: int = 0,
     dropout: float = 0.0,
     activation: Named = "relu",
     norm: Named = "batch_norm",
@@ -69,9 +73,13 @@ def cnn(
         width: channels of the first stage; every later stage has twice those of the one before.
         stages: number of sizes; fewer are built where the picture is too small.
         layers: convolutions per stage.
+        stride: pixels between outputs of the very first convolution; 2 quarters the cost of everything.
         pool: how a stage halves the size: `average` (cheapest to run backwards), `max`, or `stride` in its first convolution.
-        dropout: share of the averaged features dropped before the head.
-        activation: activation after each convolution.
+        head: `average` over the pixels sees what is in a picture wherever it is; `flatten` also sees where, and learns in fewer
+            epochs where pictures are centred alike.
+        hidden: units of a hidden layer in the head; 0 for none.
+        dropout: share of the features dropped before the last layer.
+        activation: activation after each convolution and in the head.
         norm: normalisation after each convolution.
 
     Source: LeCun et al., "Gradient-based learning applied to document recognition", 1998.
@@ -82,19 +90,30 @@ def cnn(
         >>> cnn(Shape((Input("picture", "picture", (1, 28, 28)),)), 10, width=8)(torch.rand(2, 1, 28, 28)).shape
         torch.Size([2, 10])
     """
-    for name, value in {"width": width, "stages": stages, "layers": layers}.items():
+    for name, value in {"width": width, "stages": stages, "layers": layers, "stride": stride}.items():
         at_least(name, value, 1)
+    at_least("hidden", hidden, 0)
     share("dropout", dropout)
     channels, *size = only(shape, "picture", model="cnn", instead=OTHER_INPUTS).shape
+    size = [ceil(side / stride) for side in size]
     body, n_in = nn.Sequential(), channels
-    for stage in range(min(stages, _most_stages(size))):
-        stride = 2 if pool == "stride" and stage else 1
+    stages = min(stages, _most_stages(size))
+    for stage in range(stages):
+        first = (2 if pool == "stride" else 1) if stage else stride
         for layer in range(layers):
-            new = conv_layer(n_in, width << stage, norm_name=norm, activation_name=activation, stride=1 if layer else stride)
+            new = conv_layer(n_in, width << stage, norm_name=norm, activation_name=activation, stride=1 if layer else first)
             body.extend(new)
             n_in = width << stage
+        size = [ceil(side / 2) for side in size] if stage + 1 < stages else size
         body.extend(_halving(pool, last=stage + 1 == stages))
-    return PictureNetwork(Normalize(channels), body, nn.Sequential(nn.Dropout(dropout), nn.Linear(n_in, n_out)))
+    pixels: list[nn.Module] = [GlobalAverage()] if head == "average" else [nn.Flatten()]
+    n_in = n_in if head == "average" else n_in * prod(size)
+    return PictureNetwork(Normalize(channels), body, nn.Sequential(*pixels, *_head(n_in, n_out, hidden, dropout, activation)))
+
+
+def _head(n_in: int, n_out: int, hidden: int, dropout: float, activation_name: Named) -> list[nn.Module]:
+    between = [nn.Linear(n_in, hidden), activation(activation_name)] if hidden else []
+    return [*between, nn.Dropout(dropout), nn.Linear(hidden or n_in, n_out)]
 
 
 def _most_stages(size: list[int]) -> int:

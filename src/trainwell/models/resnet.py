@@ -12,7 +12,10 @@ from trainwell.models.conv import OTHER_INPUTS
 from trainwell.models.picture import Normalize
 from trainwell.models.registry import Named, activation, models, norm
 
-Stem = Literal["auto", "imagenet", "small"]
+Stem = Literal["auto", "imagenet", "half", "small"]
+
+#: Kernel, stride and padding of the first convolution.
+STEMS = {"imagenet": (7, 2, 3), "half": (3, 2, 1), "small": (3, 1, 1)}
 
 #: Below this many pixels on the shorter side, `stem=auto` keeps the full size at the beginning.
 SMALL = 96
@@ -104,7 +107,7 @@ class ResNet(nn.Module):
         block: `BasicBlock` or `Bottleneck`.
         stage_blocks: blocks of each stage.
         width: channels of the first stage.
-        small: whether the stem keeps the size of the picture.
+        stem: how the first convolution treats the size.
         pieces: activation and norm.
         dropout: share of the averaged features dropped before the head.
     """
@@ -117,17 +120,17 @@ class ResNet(nn.Module):
         block: Block,
         stage_blocks: tuple[int, ...],
         width: int,
-        small: bool,
+        stem: Stem,
         pieces: tuple[Named, Named],
         dropout: float,
     ) -> None:
         super().__init__()
         act, norm_name = pieces
         self.normalize = Normalize(channels)
-        self.conv1 = nn.Conv2d(channels, width, *((3, 1, 1) if small else (7, 2, 3)), bias=False)
+        self.conv1 = nn.Conv2d(channels, width, *STEMS[stem], bias=False)
         self.bn1 = norm(norm_name, width, picture=True)
         self.relu = activation(act)
-        self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
+        self.maxpool = nn.MaxPool2d(3, 2, 1) if stem == "imagenet" else nn.Identity()
         n_in = width
         for stage, blocks in enumerate(stage_blocks):
             layer = nn.Sequential()
@@ -166,8 +169,8 @@ def resnet(
         blocks: residual blocks of each stage; each stage has half the size and twice the channels of the one before.
         width: channels of the first stage.
         bottleneck: blocks of 1 x 1, 3 x 3 and 1 x 1 convolutions instead of two 3 x 3.
-        stem: `imagenet` quarters the size at once (7 x 7 convolution, pool), `small` keeps it; `auto` is `small` under
-            96 pixels.
+        stem: `imagenet` quarters the size at once (7 x 7 convolution, pool), `half` halves it (3 x 3 convolution), `small`
+            keeps it; `auto` is `small` under 96 pixels, else `imagenet`.
         dropout: share of the averaged features dropped before the head.
         activation: activation of all blocks.
         norm: normalisation after each convolution.
@@ -192,7 +195,7 @@ def resnet(
         block=Bottleneck if bottleneck else BasicBlock,
         stage_blocks=blocks,
         width=width,
-        small=stem == "small" or (stem == "auto" and min(size) < SMALL),
+        stem=("small" if min(size) < SMALL else "imagenet") if stem == "auto" else stem,
         pieces=(activation, norm),
         dropout=dropout,
     )
@@ -204,7 +207,7 @@ def resnet18(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", 
 
     Args:
         width: channels of the first stage; 64 as in the paper.
-        stem: `imagenet` quarters the size at once, `small` keeps it; `auto` is `small` under 96 pixels.
+        stem: `imagenet` quarters the size at once, `half` halves it, `small` keeps it; `auto` is `small` under 96 pixels.
         dropout: share of the averaged features dropped before the head.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
@@ -218,7 +221,7 @@ def resnet34(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", 
 
     Args:
         width: channels of the first stage; 64 as in the paper.
-        stem: `imagenet` quarters the size at once, `small` keeps it; `auto` is `small` under 96 pixels.
+        stem: `imagenet` quarters the size at once, `half` halves it, `small` keeps it; `auto` is `small` under 96 pixels.
         dropout: share of the averaged features dropped before the head.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
@@ -232,7 +235,7 @@ def resnet50(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", 
 
     Args:
         width: channels of the first stage; 64 as in the paper.
-        stem: `imagenet` quarters the size at once, `small` keeps it; `auto` is `small` under 96 pixels.
+        stem: `imagenet` quarters the size at once, `half` halves it, `small` keeps it; `auto` is `small` under 96 pixels.
         dropout: share of the averaged features dropped before the head.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
@@ -246,7 +249,7 @@ def resnet101(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto",
 
     Args:
         width: channels of the first stage; 64 as in the paper.
-        stem: `imagenet` quarters the size at once, `small` keeps it; `auto` is `small` under 96 pixels.
+        stem: `imagenet` quarters the size at once, `half` halves it, `small` keeps it; `auto` is `small` under 96 pixels.
         dropout: share of the averaged features dropped before the head.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
@@ -260,7 +263,7 @@ def resnet152(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto",
 
     Args:
         width: channels of the first stage; 64 as in the paper.
-        stem: `imagenet` quarters the size at once, `small` keeps it; `auto` is `small` under 96 pixels.
+        stem: `imagenet` quarters the size at once, `half` halves it, `small` keeps it; `auto` is `small` under 96 pixels.
         dropout: share of the averaged features dropped before the head.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.

@@ -69,6 +69,33 @@ class SharedLinear(nn.Module):
         return torch.addcmul(self.bias, self.linear(self.scale_in(x)), self.scale_out)  # (B, K, H)
 
 
+class SharedDropout(nn.Module):
+    """Dropout that drops the same units of an example for all members: K times fewer random numbers than drawing for each.
+
+    **Shape:** `(B, K, H)` → the same.
+
+    Args:
+        rate: share of the units dropped in training.
+
+    Source: Srivastava et al., "Dropout", JMLR 2014.
+
+    Example:
+        >>> import torch
+        >>> out = SharedDropout(0.5)(torch.ones(2, 3, 100))
+        >>> torch.equal(out[:, 0], out[:, 2]), sorted(out.unique().tolist())
+        (True, [0.0, 2.0])
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        return x * nn.functional.dropout(torch.ones_like(x[:, :1]), self.rate)
+
+
 class TabM(nn.Module):
     """K multilayer perceptrons that share their weights, each with adapters and a head of its own.
 
@@ -142,7 +169,7 @@ def _mini_hidden(start: Tensor, width: int, depth: int, dropout: float, act: Nam
     layers = nn.Sequential(Scale(start))
     n_in = start.shape[1]
     for _ in range(depth):
-        layers.extend([nn.Linear(n_in, width), activation(act), nn.Dropout(dropout)])
+        layers.extend([nn.Linear(n_in, width), activation(act), SharedDropout(dropout)])
         n_in = width
     return layers
 
@@ -150,6 +177,6 @@ def _mini_hidden(start: Tensor, width: int, depth: int, dropout: float, act: Nam
 def _shared_hidden(start: Tensor, width: int, depth: int, dropout: float, act: Named) -> nn.Sequential:
     layers = nn.Sequential()
     for _ in range(depth):
-        layers.extend([SharedLinear(start, width), activation(act), nn.Dropout(dropout)])
+        layers.extend([SharedLinear(start, width), activation(act), SharedDropout(dropout)])
         start = torch.ones(len(start), width)
     return layers
