@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 # One thread for each of the two test processes: they share the cores.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 POLARS_MAX_THREADS=1
-INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt
 
 .PHONY: demo test lint docs bench schema clean
 
@@ -17,7 +17,7 @@ demo: $(VENV)/installed
 	$(BIN)/trainwell demo
 
 test: lint
-	$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
@@ -41,10 +41,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing trainwell and what it needs into $(VENV); the first time this takes a few minutes.'
 	$(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing trainwell and what it needs into $(VENV); the first time this takes a few minutes.'
 	$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/installed
 

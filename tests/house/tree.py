@@ -54,6 +54,8 @@ def imports(file: Path) -> tuple[tuple[str, int], ...]:
 
 def _from(file: Path, node: ast.ImportFrom) -> list[str]:
     base = node.module or ""
+    if base == "trainwell" and [alias.name for alias in node.names] == ["__version__"]:
+        return []  # a constant that every step may ask for; it brings nothing along
     if node.level:
         here = module_name(file).split(".")
         here = here if file.name == "__init__.py" else here[:-1]

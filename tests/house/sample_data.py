@@ -1,0 +1,61 @@
+"""The small files that the documentation's examples read: tables of people and houses, and a folder of flowers."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+
+def write_samples(folder: Path) -> None:
+    """people.csv, more.csv and new.csv (the last without answers); houses.csv, train.csv and test.csv; flowers/."""
+    draw = np.random.default_rng(0)
+    people(draw, 400).write_csv(folder / "people.csv")
+    people(draw, 100).write_csv(folder / "more.csv")
+    people(draw, 20).drop("income").write_csv(folder / "new.csv")
+    houses(draw, 400).write_csv(folder / "houses.csv")
+    houses(draw, 300).write_csv(folder / "train.csv")
+    houses(draw, 100).write_csv(folder / "test.csv")
+    flowers(draw, folder / "flowers")
+
+
+def people(draw: np.random.Generator, n: int) -> pl.DataFrame:
+    """Who earns more than 50K: mostly those who are older and work longer."""
+    age, hours = draw.integers(18, 80, n), draw.integers(10, 60, n)
+    rich = age + hours + draw.normal(0, 10, n) > 85
+    return pl.DataFrame(
+        {
+            "age": age,
+            "hours": [None if draw.random() < 0.05 else int(h) for h in hours],
+            "education": draw.choice(["school", "college", "university"], n),
+            "city": draw.choice(["Oslo", "Lima", "Accra", "Hanoi"], n),
+            "income": np.where(rich, ">50K", "<=50K"),
+        }
+    )
+
+
+def houses(draw: np.random.Generator, n: int) -> pl.DataFrame:
+    """What a house costs: its area times its district's price."""
+    area, district = draw.uniform(30, 250, n).round(1), draw.integers(0, 3, n)
+    price = area * np.array([2000, 3500, 5000])[district] * draw.normal(1, 0.05, n)
+    return pl.DataFrame(
+        {
+            "area": area,
+            "rooms": (area // 25).astype(int) + 1,
+            "district": np.array(["harbour", "hill", "centre"])[district],
+            "sold": [date(2020, 1, 1) + timedelta(days=int(d)) for d in draw.integers(0, 1500, n)],
+            "price": price.round(-2),
+        }
+    )
+
+
+def flowers(draw: np.random.Generator, folder: Path) -> None:
+    """Three classes of 24 small pictures that differ in colour."""
+    for name, colour in {"daisy": (230, 230, 220), "rose": (200, 30, 60), "tulip": (220, 160, 30)}.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(24):
+            pixels = np.clip(draw.normal(colour, 40, (24, 24, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i:02}.png")
