@@ -12,6 +12,11 @@ def relu() -> nn.Module:
     """max(0, x): the usual choice where nothing speaks against it.
 
     Source: Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines", ICML 2010.
+
+    Example:
+        >>> import torch
+        >>> relu()(torch.tensor([-1.0, 2.0]))
+        tensor([0., 2.])
     """
     return nn.ReLU()
 
@@ -24,6 +29,11 @@ def leaky_relu(*, slope: float = 0.01) -> nn.Module:
         slope: slope below zero; 0.01 as in the paper.
 
     Source: Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic models", ICML 2013.
+
+    Example:
+        >>> import torch
+        >>> leaky_relu()(torch.tensor([-1.0, 2.0]))
+        tensor([-0.0100,  2.0000])
     """
     return nn.LeakyReLU(slope)
 
@@ -36,6 +46,11 @@ def prelu(*, slope: float = 0.25) -> nn.Module:
         slope: slope at the start; 0.25 as in the paper.
 
     Source: He et al., "Delving deep into rectifiers", ICCV 2015.
+
+    Example:
+        >>> import torch
+        >>> prelu()(torch.tensor([-1.0, 2.0])).detach()
+        tensor([-0.2500,  2.0000])
     """
     return nn.PReLU(init=slope)
 
@@ -48,6 +63,11 @@ def elu(*, alpha: float = 1.0) -> nn.Module:
         alpha: depth of the floor at -alpha.
 
     Source: Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by ELUs", ICLR 2016.
+
+    Example:
+        >>> import torch
+        >>> elu()(torch.tensor([-1.0, 2.0]))
+        tensor([-0.6321,  2.0000])
     """
     return nn.ELU(alpha)
 
@@ -57,6 +77,11 @@ def selu() -> nn.Module:
     """ELU scaled so that activations keep mean 0 and deviation 1; meant for `lecun_normal` and no norm.
 
     Source: Klambauer et al., "Self-normalizing neural networks", NeurIPS 2017.
+
+    Example:
+        >>> import torch
+        >>> selu()(torch.tensor([-1.0, 2.0]))
+        tensor([-1.1113,  2.1014])
     """
     return nn.SELU()
 
@@ -66,6 +91,11 @@ def gelu() -> nn.Module:
     """x times the normal distribution function of x: smooth, common in transformers.
 
     Source: Hendrycks and Gimpel, "Gaussian error linear units", 2016.
+
+    Example:
+        >>> import torch
+        >>> gelu()(torch.tensor([-1.0, 2.0]))
+        tensor([-0.1587,  1.9545])
     """
     return nn.GELU()
 
@@ -75,6 +105,11 @@ def silu() -> nn.Module:
     """x times sigmoid(x), also called swish: smooth, common in small convolutional networks.
 
     Source: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units", 2018.
+
+    Example:
+        >>> import torch
+        >>> silu()(torch.tensor([-1.0, 2.0]))
+        tensor([-0.2689,  1.7616])
     """
     return nn.SiLU()
 
@@ -84,25 +119,48 @@ def mish() -> nn.Module:
     """x times tanh(softplus(x)): smooth, a little dearer than SiLU.
 
     Source: Misra, "Mish: a self regularized non-monotonic activation function", BMVC 2020.
+
+    Example:
+        >>> import torch
+        >>> mish()(torch.tensor([-1.0, 2.0]))
+        tensor([-0.3034,  1.9440])
     """
     return nn.Mish()
 
 
 @activations.register
 def sigmoid() -> nn.Module:
-    """1 / (1 + exp(-x)): saturates on both sides; for gates and probabilities rather than hidden layers."""
+    """1 / (1 + exp(-x)): saturates on both sides; for gates and probabilities rather than hidden layers.
+
+    Example:
+        >>> import torch
+        >>> sigmoid()(torch.tensor([-1.0, 2.0]))
+        tensor([0.2689, 0.8808])
+    """
     return nn.Sigmoid()
 
 
 @activations.register
 def tanh() -> nn.Module:
-    """Hyperbolic tangent: centred, saturates on both sides."""
+    """Hyperbolic tangent: centred, saturates on both sides.
+
+    Example:
+        >>> import torch
+        >>> tanh()(torch.tensor([-1.0, 2.0]))
+        tensor([-0.7616,  0.9640])
+    """
     return nn.Tanh()
 
 
 @activations.register
 def identity() -> nn.Module:
-    """No activation: the network stays linear."""
+    """No activation: the network stays linear.
+
+    Example:
+        >>> import torch
+        >>> identity()(torch.tensor([-1.0, 2.0]))
+        tensor([-1.,  2.])
+    """
     return nn.Identity()
 
 

@@ -60,6 +60,11 @@ def linear(size: Size, *, width: int) -> nn.Module:
 
     Args:
         width: features out.
+
+    Example:
+        >>> import torch
+        >>> tuple(linear((1, 2, 3), width=5)(torch.rand(2, *(1, 2, 3))).shape[1:])
+        (5,)
     """
     at_least("width", width, 1)
     layer = nn.Linear(prod(size), width)
@@ -75,6 +80,11 @@ def conv(size: Size, *, width: int, kernel: int = 3, stride: int = 1, groups: in
         kernel: side of the window in pixels, odd.
         stride: pixels from one output to the next.
         groups: channels are divided into so many groups that do not mix.
+
+    Example:
+        >>> import torch
+        >>> tuple(conv((1, 8, 8), width=4, stride=2)(torch.rand(2, *(1, 8, 8))).shape[1:])
+        (4, 4, 4)
     """
     channels = picture(size, "conv")[0]
     for name, value in {"width": width, "kernel": kernel, "stride": stride, "groups": groups}.items():
@@ -90,6 +100,11 @@ def average_pool(size: Size, *, side: int = 2) -> nn.Module:
 
     Args:
         side: side of the window in pixels.
+
+    Example:
+        >>> import torch
+        >>> tuple(average_pool((1, 8, 8), side=4)(torch.rand(2, *(1, 8, 8))).shape[1:])
+        (1, 2, 2)
     """
     return nn.AvgPool2d(_window(size, side, "average_pool"))
 
@@ -100,20 +115,37 @@ def max_pool(size: Size, *, side: int = 2) -> nn.Module:
 
     Args:
         side: side of the window in pixels.
+
+    Example:
+        >>> import torch
+        >>> tuple(max_pool((1, 8, 8))(torch.rand(2, *(1, 8, 8))).shape[1:])
+        (1, 4, 4)
     """
     return nn.MaxPool2d(_window(size, side, "max_pool"))
 
 
 @blocks.register
 def global_average(size: Size) -> nn.Module:
-    """The average of each channel over all pixels: `(C, H, W)` becomes `(C,)`."""
+    """The average of each channel over all pixels: `(C, H, W)` becomes `(C,)`.
+
+    Example:
+        >>> import torch
+        >>> tuple(global_average((3, 8, 8))(torch.rand(2, *(3, 8, 8))).shape[1:])
+        (3,)
+    """
     picture(size, "global_average")
     return GlobalAverage()
 
 
 @blocks.register
 def flatten(size: Size) -> nn.Module:  # noqa: ARG001 - any size
-    """All numbers of an example in one row."""
+    """All numbers of an example in one row.
+
+    Example:
+        >>> import torch
+        >>> tuple(flatten((1, 2, 3))(torch.rand(2, *(1, 2, 3))).shape[1:])
+        (6,)
+    """
     return nn.Flatten()
 
 
@@ -125,6 +157,11 @@ def dropout(size: Size, *, rate: float = 0.1) -> nn.Module:  # noqa: ARG001 - an
         rate: the share.
 
     Source: Srivastava et al., "Dropout", JMLR 2014.
+
+    Example:
+        >>> import torch
+        >>> tuple(dropout((6,), rate=0.5)(torch.rand(2, *(6,))).shape[1:])
+        (6,)
     """
     share("rate", rate)
     return nn.Dropout(rate)

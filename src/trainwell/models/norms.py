@@ -42,6 +42,11 @@ def batch_norm(width: int, picture: bool, *, momentum: float = 0.1) -> nn.Module
         momentum: weight of the newest batch in the running averages.
 
     Source: Ioffe and Szegedy, "Batch normalization", ICML 2015.
+
+    Example:
+        >>> import torch
+        >>> batch_norm(8, picture=False)(torch.randn(2, 8)).shape
+        torch.Size([2, 8])
     """
     return (nn.BatchNorm2d if picture else nn.BatchNorm1d)(width, momentum=momentum)
 
@@ -51,6 +56,11 @@ def layer_norm(width: int, picture: bool) -> nn.Module:
     """Normalises each example over all its features (channels and pixels of a picture); independent of the batch.
 
     Source: Ba, Kiros and Hinton, "Layer normalization", 2016.
+
+    Example:
+        >>> import torch
+        >>> layer_norm(8, picture=False)(torch.randn(2, 8)).shape
+        torch.Size([2, 8])
     """
     return nn.GroupNorm(1, width) if picture else nn.LayerNorm(width)
 
@@ -63,6 +73,11 @@ def group_norm(width: int, picture: bool, *, groups: int = 8) -> nn.Module:  # n
         groups: most groups; the largest number that divides both this and the width is used.
 
     Source: Wu and He, "Group normalization", ECCV 2018.
+
+    Example:
+        >>> import torch
+        >>> group_norm(8, picture=True)(torch.randn(2, 8, 4, 4)).shape
+        torch.Size([2, 8, 4, 4])
     """
     return nn.GroupNorm(gcd(groups, width), width)
 
@@ -72,6 +87,11 @@ def rms_norm(width: int, picture: bool) -> nn.Module:
     """Divides each example (each pixel of a picture) by the root mean square of its features; no centring.
 
     Source: Zhang and Sennrich, "Root mean square layer normalization", NeurIPS 2019.
+
+    Example:
+        >>> import torch
+        >>> rms_norm(8, picture=False)(torch.randn(2, 8)).shape
+        torch.Size([2, 8])
     """
     return ChannelRMSNorm(width) if picture else nn.RMSNorm(width)
 
@@ -81,6 +101,11 @@ def instance_norm(width: int, picture: bool) -> nn.Module:
     """Normalises each channel of each picture over its pixels: removes contrast.
 
     Source: Ulyanov, Vedaldi and Lempitsky, "Instance normalization", 2016.
+
+    Example:
+        >>> import torch
+        >>> instance_norm(8, picture=True)(torch.randn(2, 8, 4, 4)).shape
+        torch.Size([2, 8, 4, 4])
     """
     if not picture:
         raise RecipeError("instance_norm needs pictures: it averages over pixels", remedy="Use layer_norm for tables.")
@@ -89,5 +114,11 @@ def instance_norm(width: int, picture: bool) -> nn.Module:
 
 @norms.register
 def none(width: int, picture: bool) -> nn.Module:  # noqa: ARG001 - same for every width
-    """No normalisation."""
+    """No normalisation.
+
+    Example:
+        >>> import torch
+        >>> none(8, picture=False)(torch.randn(2, 8)).shape
+        torch.Size([2, 8])
+    """
     return nn.Identity()

@@ -211,6 +211,13 @@ def resnet18(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", 
         dropout: share of the averaged features dropped before the head.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Example:
+        >>> import torch
+        >>> from trainwell.core.shape import Input
+        >>> shape = Shape((Input("picture", "picture", (3, 32, 32)),))
+        >>> resnet18(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
     return resnet(shape, n_out, blocks=(2, 2, 2, 2), width=width, stem=stem, dropout=dropout)
 
@@ -225,6 +232,13 @@ def resnet34(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", 
         dropout: share of the averaged features dropped before the head.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Example:
+        >>> import torch
+        >>> from trainwell.core.shape import Input
+        >>> shape = Shape((Input("picture", "picture", (3, 32, 32)),))
+        >>> resnet34(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
     return resnet(shape, n_out, blocks=(3, 4, 6, 3), width=width, stem=stem, dropout=dropout)
 
@@ -239,6 +253,13 @@ def resnet50(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", 
         dropout: share of the averaged features dropped before the head.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Example:
+        >>> import torch
+        >>> from trainwell.core.shape import Input
+        >>> shape = Shape((Input("picture", "picture", (3, 32, 32)),))
+        >>> resnet50(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
     return resnet(shape, n_out, blocks=(3, 4, 6, 3), width=width, bottleneck=True, stem=stem, dropout=dropout)
 
@@ -253,6 +274,13 @@ def resnet101(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto",
         dropout: share of the averaged features dropped before the head.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Example:
+        >>> import torch
+        >>> from trainwell.core.shape import Input
+        >>> shape = Shape((Input("picture", "picture", (3, 32, 32)),))
+        >>> resnet101(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
     return resnet(shape, n_out, blocks=(3, 4, 23, 3), width=width, bottleneck=True, stem=stem, dropout=dropout)
 
@@ -267,5 +295,12 @@ def resnet152(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto",
         dropout: share of the averaged features dropped before the head.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
+
+    Example:
+        >>> import torch
+        >>> from trainwell.core.shape import Input
+        >>> shape = Shape((Input("picture", "picture", (3, 32, 32)),))
+        >>> resnet152(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
     return resnet(shape, n_out, blocks=(3, 8, 36, 3), width=width, bottleneck=True, stem=stem, dropout=dropout)
