@@ -1,0 +1,25 @@
+"""The registries of random changes to training pictures; a recipe's `augment` names entries of all three.
+
+- `augmentations`: pictures to pictures, `(x, draw, *, options) -> x`.
+- `warps`: moves of the pixel grid, given as matrices, `(frame, draw, *, options) -> (B, 3, 3)`; neighbours in a recipe are
+  multiplied and the pictures resampled once.
+- `mixes`: changes that also change targets, `(x, y, draw, *, options) -> (x, y)`.
+
+Pictures are `(B, C, H, W)` floats in [0, 1] and stay so; a strength or chance of 0 changes no bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from trainwell.core.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+HOME = "trainwell.data.augment"
+
+augmentations: Registry[Callable[..., Tensor]] = Registry("augmentation", home=HOME)
+warps: Registry[Callable[..., Tensor]] = Registry("warp", home=HOME)
+mixes: Registry[Callable[..., tuple[Tensor, Tensor]]] = Registry("mix", home=HOME)
