@@ -1,19 +1,16 @@
-"""Embeddings: the papers' formulas, bins of the training rows, unseen categories."""
+"""Embeddings: the papers' formulas, bins of the training rows."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from trainwell.models.embeddings import (
-    CategoryEmbeddings,
-    OneHot,
     PeriodicEmbeddings,
     PiecewiseLinear,
     PiecewiseLinearEmbeddings,
@@ -84,27 +81,3 @@ def test_periodic_embeddings_follow_the_papers_definition() -> None:
     assert layer.linear.bias is not None
     expected = torch.einsum("bfn,fne->bfe", features, layer.linear.weight) + layer.linear.bias.transpose(0, 1)
     torch.testing.assert_close(layer(x), expected.relu())
-
-
-def test_each_column_has_its_own_category_vectors() -> None:
-    layer = CategoryEmbeddings((3, 4), 5)
-    with torch.no_grad():
-        layer.table.weight.copy_(torch.arange(7)[:, None].expand(7, 5))
-    codes = torch.tensor([[0, 0], [2, 3]], dtype=torch.int32)
-    assert layer(codes)[:, :, 0].tolist() == [[0, 3], [2, 6]]
-
-
-def test_an_unseen_category_starts_as_zero() -> None:
-    assert not CategoryEmbeddings((3, 4), 5)(torch.zeros(1, 2, dtype=torch.int32)).any()
-
-
-def test_one_hot_is_torchs_without_the_unseen_code() -> None:
-    codes = torch.tensor([[0, 3], [2, 0], [1, 1]], dtype=torch.int32)
-    expected = [torch.nn.functional.one_hot(codes[:, c].long(), n)[:, 1:] for c, n in enumerate((3, 4))]
-    assert torch.equal(OneHot((3, 4))(codes), torch.cat(expected, 1).float())
-
-
-@pytest.mark.parametrize("width", [0, -1])
-def test_widths_are_checked(width: int) -> None:
-    with pytest.raises(Exception, match=f"category_width must be at least 1, however: category_width={width}"):
-        CategoryEmbeddings((2,), width)

@@ -18,8 +18,8 @@ CATEGORIES = Input("category", "category", (2,), (4, 3))
 PICTURE = Input("picture", "picture", (3, 9, 7))
 
 
-def inputs(*given: Input, numbers: str = "plain", category_width: int = 0) -> Inputs:
-    return Inputs(Shape(given), numbers=numbers, number_width=4, bins=5, category_width=category_width)  # type: ignore[arg-type]
+def inputs(*given: Input, numbers: str = "plain", one_hot: int = 8) -> Inputs:
+    return Inputs(Shape(given), numbers=numbers, number_width=4, bins=5, one_hot=one_hot, category_width=6)  # type: ignore[arg-type]
 
 
 def test_plain_numbers_and_one_hot_categories_pass_as_they_are() -> None:
@@ -29,10 +29,10 @@ def test_plain_numbers_and_one_hot_categories_pass_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("numbers", ["plain", "piecewise", "periodic"])
-@pytest.mark.parametrize("category_width", [0, 6])
+@pytest.mark.parametrize("one_hot", [0, 8])
 @pytest.mark.parametrize("given", [(NUMBERS,), (CATEGORIES,), (PICTURE,), (NUMBERS, CATEGORIES, PICTURE), (PICTURE, NUMBERS)])
-def test_width_and_chunks_are_those_of_what_comes_out(given: tuple[Input, ...], numbers: str, category_width: int) -> None:
-    encoder = inputs(*given, numbers=numbers, category_width=category_width).eval()
+def test_width_and_chunks_are_those_of_what_comes_out(given: tuple[Input, ...], numbers: str, one_hot: int) -> None:
+    encoder = inputs(*given, numbers=numbers, one_hot=one_hot).eval()
     rows = [torch.zeros(2, *i.shape, dtype=torch.int32 if i.kind == "category" else torch.float32) for i in given]
     assert encoder(*rows).shape == (2, encoder.width)
     assert sum(encoder.chunks) == encoder.width

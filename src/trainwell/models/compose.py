@@ -55,7 +55,7 @@ class Composed(nn.Module):
 def sequential(shape: Shape, n_out: int, *, blocks: list[Named]) -> nn.Module:
     """A network of blocks one after the other; a linear layer to the outputs is added at the end.
 
-    A picture is normalised first; a table enters as one row of features, its categories embedded.
+    A picture is normalised first; a table enters as one row of features, as in `mlp`.
 
     Args:
         blocks: names, or mappings with `name` and options; `trainwell parts block` lists them.
@@ -101,7 +101,7 @@ def _first(shape: Shape) -> tuple[nn.Module, Size]:
     if len(shape.inputs) == 1 and shape.inputs[0].kind in ("picture", "tensor"):
         given = shape.inputs[0]
         return (Normalize(given.shape[0]) if given.kind == "picture" else nn.Identity()), given.shape
-    encoder = Inputs(shape, numbers="plain", number_width=1, bins=1, category_width=8)
+    encoder = Inputs(shape, numbers="plain", number_width=1, bins=1, one_hot=64, category_width=16)
     return encoder, (encoder.width,)
 
 

@@ -62,8 +62,9 @@ def mlp(
     norm: Named = "none",
     numbers: Numbers = "plain",
     number_width: int = 16,
-    bins: int = 48,
-    category_width: int = 8,
+    bins: int = 128,
+    one_hot: int = 64,
+    category_width: int = 16,
 ) -> Dense:
     """Multilayer perceptron: linear layers with activations between them; takes every kind and mixture of inputs.
 
@@ -75,8 +76,9 @@ def mlp(
         norm: normalisation before each activation.
         numbers: how numbers enter: `plain`, `piecewise`-linear embeddings, or `periodic` ones.
         number_width: length of each number's embedding.
-        bins: most bins of a piecewise-linear embedding.
-        category_width: length of each category's embedding; 0 is one-hot.
+        bins: most bins of a piecewise-linear embedding; fewer lose rare values that matter, more cost little.
+        one_hot: most categories of a column that becomes unit vectors; columns with more are embedded.
+        category_width: length of the embedding of columns with many categories.
 
     Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", Nature 1986.
 
@@ -89,7 +91,9 @@ def mlp(
     at_least("width", width, 1)
     at_least("depth", depth, 0)
     share("dropout", dropout)
-    encoder = Inputs(shape, numbers=numbers, number_width=number_width, bins=bins, category_width=category_width)
+    encoder = Inputs(
+        shape, numbers=numbers, number_width=number_width, bins=bins, one_hot=one_hot, category_width=category_width
+    )
     hidden, n_in = nn.Sequential(), encoder.width
     for _ in range(depth):
         hidden.extend([nn.Linear(n_in, width), *_finish(width, norm, activation), nn.Dropout(dropout)])
@@ -110,8 +114,9 @@ def residual_mlp(
     norm: Named = "batch_norm",
     numbers: Numbers = "plain",
     number_width: int = 16,
-    bins: int = 48,
-    category_width: int = 8,
+    bins: int = 128,
+    one_hot: int = 64,
+    category_width: int = 16,
 ) -> Dense:
     """Residual multilayer perceptron: deeper than `mlp` without harder gradients; takes every kind and mixture of inputs.
 
@@ -124,8 +129,9 @@ def residual_mlp(
         norm: normalisation at the start of each block.
         numbers: how numbers enter: `plain`, `piecewise`-linear embeddings, or `periodic` ones.
         number_width: length of each number's embedding.
-        bins: most bins of a piecewise-linear embedding.
-        category_width: length of each category's embedding; 0 is one-hot.
+        bins: most bins of a piecewise-linear embedding; fewer lose rare values that matter, more cost little.
+        one_hot: most categories of a column that becomes unit vectors; columns with more are embedded.
+        category_width: length of the embedding of columns with many categories.
 
     Source: Gorishniy et al., "Revisiting deep learning models for tabular data", NeurIPS 2021.
 
@@ -139,7 +145,9 @@ def residual_mlp(
     at_least("depth", depth, 0)
     at_least("widen x width", int(widen * width), 1)
     share("dropout", dropout)
-    encoder = Inputs(shape, numbers=numbers, number_width=number_width, bins=bins, category_width=category_width)
+    encoder = Inputs(
+        shape, numbers=numbers, number_width=number_width, bins=bins, one_hot=one_hot, category_width=category_width
+    )
     hidden = nn.Sequential(nn.Linear(encoder.width, width))
     for _ in range(depth):
         hidden.append(ResidualBlock(width, int(widen * width), dropout=dropout, norm_name=norm, activation=activation))

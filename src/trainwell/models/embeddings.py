@@ -1,6 +1,6 @@
-"""Embeddings of table columns: categories by code, numbers by piecewise-linear or periodic functions.
+"""Embeddings of number columns by piecewise-linear or periodic functions.
 
-B batch, F number columns, C category columns, E embedding width, N bins or frequencies.
+B batch, F number columns, E embedding width, N bins or frequencies.
 """
 
 from __future__ import annotations
@@ -12,67 +12,6 @@ from torch import Tensor, nn
 from trainwell.models.adaptive import Adaptive
 from trainwell.models.check import at_least
 from trainwell.models.linear import ManyLinear
-
-
-class CategoryEmbeddings(nn.Module):
-    """One learned vector per code and column, all columns in one table so that the look-up is one operation.
-
-    Code 0 stands for unseen and rare values; its vector starts at zero, so that an unseen value says nothing.
-
-    **Shape:** `(B, C)` codes → `(B, C, E)`.
-
-    Args:
-        cardinalities: number of codes of each column.
-        width: length of the vectors.
-
-    Source: Guo and Berkhahn, "Entity embeddings of categorical variables", 2016.
-
-    Example:
-        >>> import torch
-        >>> CategoryEmbeddings((3, 5), 4)(torch.tensor([[0, 4], [2, 0]], dtype=torch.int32)).shape
-        torch.Size([2, 2, 4])
-    """
-
-    first: Tensor
-
-    def __init__(self, cardinalities: tuple[int, ...], width: int) -> None:
-        super().__init__()
-        at_least("category_width", width, 1)
-        ends = torch.tensor(cardinalities).cumsum(0)
-        self.register_buffer("first", ends - torch.tensor(cardinalities), persistent=False)
-        self.table = nn.Embedding(int(ends[-1]), width)
-        with torch.no_grad():
-            nn.init.uniform_(self.table.weight, -(width**-0.5), width**-0.5)
-            self.table.weight[self.first] = 0.0
-
-    def forward(self, codes: Tensor) -> Tensor:
-        vectors: Tensor = self.table(codes + self.first)  # (B, C, E)
-        return vectors
-
-
-class OneHot(nn.Module):
-    """Every code as a unit vector; code 0 (unseen or rare) as zeros. Exact and cheap for columns with few categories.
-
-    **Shape:** `(B, C)` codes → `(B, sum of (cardinality - 1))`.
-
-    Example:
-        >>> import torch
-        >>> OneHot((3, 2))(torch.tensor([[2, 0]], dtype=torch.int32))
-        tensor([[0., 1., 0.]])
-    """
-
-    column: Tensor
-    code: Tensor
-
-    def __init__(self, cardinalities: tuple[int, ...]) -> None:
-        super().__init__()
-        pairs = [(c, code) for c, n in enumerate(cardinalities) for code in range(1, n)]
-        column, code = torch.tensor(pairs, dtype=torch.int32).reshape(-1, 2).T
-        self.register_buffer("column", column.long(), persistent=False)
-        self.register_buffer("code", code.contiguous(), persistent=False)
-
-    def forward(self, codes: Tensor) -> Tensor:
-        return (codes.index_select(1, self.column) == self.code).float()  # (B, sum)
 
 
 class PiecewiseLinear(Adaptive):

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from trainwell.core.errors import CompileError
 from trainwell.core.shape import Input, Shape
-from trainwell.models.embeddings import CategoryEmbeddings, OneHot, PeriodicEmbeddings, PiecewiseLinearEmbeddings
+from trainwell.models.categories import Categories
+from trainwell.models.embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings
 from trainwell.models.picture import Normalize, PictureFeatures
 
 Numbers = Literal["plain", "piecewise", "periodic"]
@@ -21,8 +22,8 @@ PICTURE_WIDTH = 64
 class Inputs(nn.Module):
     """Every input encoded by its kind, flattened and joined.
 
-    Numbers pass as they are or are embedded; categories are one-hot or embedded; a picture alone is flattened, beside other
-    inputs it goes through a small convolutional encoder; other tensors are flattened.
+    Numbers pass as they are or are embedded; categories are one-hot or, where they are many, embedded; a picture alone is
+    flattened, beside other inputs it goes through a small convolutional encoder; other tensors are flattened.
 
     **Shape:** one tensor `(B, …)` per input of `shape` → `(B, width)`.
 
@@ -31,7 +32,8 @@ class Inputs(nn.Module):
         numbers: how numbers enter.
         number_width: length of each number's embedding.
         bins: most bins of a piecewise-linear embedding.
-        category_width: length of each category's embedding; 0 is one-hot.
+        one_hot: most categories of a column that is one-hot.
+        category_width: length of the embedding of columns with more categories.
 
     Attributes:
         width: number of features that come out.
@@ -41,12 +43,14 @@ class Inputs(nn.Module):
         >>> import torch
         >>> from trainwell.core.shape import Input
         >>> shape = Shape((Input("number", "number", (3,)), Input("category", "category", (1,), (5,))))
-        >>> encoder = Inputs(shape, numbers="piecewise", number_width=8, bins=4, category_width=0)
+        >>> encoder = Inputs(shape, numbers="piecewise", number_width=8, bins=4, one_hot=32, category_width=8)
         >>> encoder(torch.randn(2, 3), torch.zeros(2, 1, dtype=torch.int32)).shape, encoder.chunks
         (torch.Size([2, 28]), [8, 8, 8, 4])
     """
 
-    def __init__(self, shape: Shape, *, numbers: Numbers, number_width: int, bins: int, category_width: int) -> None:
+    def __init__(
+        self, shape: Shape, *, numbers: Numbers, number_width: int, bins: int, one_hot: int, category_width: int
+    ) -> None:
         super().__init__()
         self.encoders = nn.ModuleList()
         self.chunks: list[int] = []
@@ -55,7 +59,7 @@ class Inputs(nn.Module):
             if given.kind == "number":
                 module, chunks = _numbers(given, position, numbers, number_width, bins)
             elif given.kind == "category":
-                module, chunks = _categories(given, category_width)
+                module, chunks = _categories(given, one_hot, category_width)
             elif given.kind == "picture":
                 module, chunks = _picture(given, position, alone)
             else:
@@ -80,10 +84,11 @@ def _numbers(given: Input, position: int, numbers: Numbers, width: int, bins: in
     return PeriodicEmbeddings(columns, width), [width] * columns
 
 
-def _categories(given: Input, width: int) -> tuple[nn.Module, list[int]]:
-    if width == 0:
-        return OneHot(given.cardinalities), [n - 1 for n in given.cardinalities]
-    return CategoryEmbeddings(given.cardinalities, width), [width] * len(given.cardinalities)
+def _categories(given: Input, one_hot: int, width: int) -> tuple[nn.Module, list[int]]:
+    if not given.cardinalities:
+        return nn.Flatten(), []
+    layer = Categories(given.cardinalities, one_hot=one_hot, width=width)
+    return layer, layer.chunks
 
 
 def _picture(given: Input, position: int, alone: bool) -> tuple[nn.Module, list[int]]:

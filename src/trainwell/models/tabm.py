@@ -123,8 +123,9 @@ def tabm(
     adapters: Literal["first", "all"] = "first",
     numbers: Numbers = "piecewise",
     number_width: int = 16,
-    bins: int = 48,
-    category_width: int = 0,
+    bins: int = 128,
+    one_hot: int = 64,
+    category_width: int = 16,
     activation: Named = "relu",
 ) -> TabM:
     """Many multilayer perceptrons in one, the strongest plain network for tables: members share weights and differ by adapters.
@@ -137,8 +138,9 @@ def tabm(
         adapters: `first` gives members their own scaling of the inputs only (TabM-mini), `all` of every layer (TabM).
         numbers: how numbers enter: `piecewise`-linear embeddings, `periodic` ones, or `plain`.
         number_width: length of each number's embedding.
-        bins: most bins of a piecewise-linear embedding.
-        category_width: length of each category's embedding; 0 is one-hot.
+        bins: most bins of a piecewise-linear embedding; fewer lose rare values that matter, more cost little.
+        one_hot: most categories of a column that becomes unit vectors; columns with more are embedded.
+        category_width: length of the embedding of columns with many categories.
         activation: activation of the hidden layers.
 
     Source: Gorishniy, Kotelnikov and Babenko, "TabM: advancing tabular deep learning with parameter-efficient
@@ -153,7 +155,9 @@ def tabm(
     for name, value in {"width": width, "depth": depth, "k": k}.items():
         at_least(name, value, 1)
     share("dropout", dropout)
-    encoder = Inputs(shape, numbers=numbers, number_width=number_width, bins=bins, category_width=category_width)
+    encoder = Inputs(
+        shape, numbers=numbers, number_width=number_width, bins=bins, one_hot=one_hot, category_width=category_width
+    )
     start = _first_scaling(encoder.chunks, k, signs=numbers == "plain")
     stack = _shared_hidden if adapters == "all" else _mini_hidden
     return TabM(encoder, stack(start, width, depth, dropout, activation), ManyLinear(k, width, n_out))
