@@ -1,0 +1,185 @@
+"""The free baselines: what costs nothing and has to be beaten.
+
+They see the same encoded training rows as the network and judge the same rows. What they may cost is bounded by counted work
+(rows, rounds), not by the clock, so that they say the same on every machine.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainwell.core.seeds import draw_seed
+from trainwell.evaluate.baseline_cache import read_cached, write_cached
+from trainwell.evaluate.features import linear_columns, pixels_of, table_of, tree_categories
+from trainwell.score.predictions import Array, Predictions
+
+if TYPE_CHECKING:
+    from trainwell.data.data import Data
+
+#: Training rows a baseline is fitted on at most.
+TREE_ROWS, LINEAR_ROWS, PIXEL_ROWS = 200_000, 50_000, 10_000
+#: Boosting rounds at most; every class needs a tree per round, so many classes get fewer.
+ROUNDS, FEWEST_ROUNDS, TREES = 300, 20, 600
+#: Strength of the linear baseline on pixels times rows: neighbouring pixels say the same, so it is held back more.
+PIXEL_STRENGTH = 100.0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The answers of one baseline.
+
+    Args:
+        name: as the report shows it.
+        output: `(N, K)` probabilities, or `(N, T)` values in the target's own unit.
+        seconds: to fit and predict.
+        note: what was left out to keep it cheap.
+    """
+
+    name: str
+    output: Array
+    seconds: float
+    note: str = ""
+
+
+def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None = None) -> list[Fitted]:
+    """Fit every baseline that suits the data on its training rows and let it answer the rows of `part`.
+
+    Args:
+        data: loaded data.
+        part: "train", "valid" or "test".
+        threads: CPU threads for fitting; one keeps out of the way of other programs.
+        cache: a folder; what was fitted for the same data is read from there.
+
+    Returns:
+        One entry per baseline; nothing where there are no training rows.
+    """
+    if not len(data.rows["train"]) or not len(data.rows[part]):
+        return []
+    known = read_cached(cache, data.fingerprint, part)
+    if known is not None:
+        return [Fitted(**entry) for entry in known]
+    from threadpoolctl import threadpool_limits
+
+    pictures = data.shape.of_kind("picture") is not None
+    ways: list[Callable[[Data, str], Fitted]] = [_constant, *([_pixels] if pictures else [_linear, _trees])]
+    if pictures and len(data.shape.inputs) > 1:
+        ways += [_linear, _trees]
+    with threadpool_limits(limits=threads), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "did not converge" is the bound on work that was asked for
+        found = [way(data, part) for way in ways]
+    write_cached(cache, data.fingerprint, part, [vars(f) for f in found])
+    return found
+
+
+def as_predictions(fitted: Fitted, like: Predictions) -> Predictions:
+    """A baseline's answers beside the same targets as `like`."""
+    return Predictions(like.task, fitted.output, like.target, like.classes)
+
+
+def _constant(data: Data, part: str) -> Fitted:
+    """What is most frequent, with the frequencies as probabilities; or the mean."""
+    started = time.perf_counter()
+    target = np.asarray(data.arrays["target"][data.rows["train"]])
+    n = len(data.rows[part])
+    if data.task == "classification":
+        shares = np.bincount(target, minlength=data.n_out) / len(target)
+        return Fitted("most frequent class", np.tile(shares, (n, 1)), time.perf_counter() - started)
+    mean = np.tile(target.mean(axis=0, dtype=np.float64), (n, 1))
+    return Fitted("mean of the target", _own_unit(data, mean), time.perf_counter() - started)
+
+
+def _linear(data: Data, part: str) -> Fitted:
+    started = time.perf_counter()
+    rows = _sample(data.rows["train"], LINEAR_ROWS)
+    table = table_of(data, rows)
+    columns = linear_columns(table)
+    x = columns.fit_transform(table.values)
+    output = _line(data, x, rows, columns.transform(table_of(data, data.rows[part]).values))
+    name = "logistic regression" if data.task == "classification" else "ridge regression"
+    return Fitted(name, output, time.perf_counter() - started, _note(data, rows))
+
+
+def _pixels(data: Data, part: str) -> Fitted:
+    from sklearn.preprocessing import StandardScaler
+
+    started = time.perf_counter()
+    rows = _sample(data.rows["train"], PIXEL_ROWS)
+    # One scale for all pixels: a pixel that is nearly always black would otherwise shout when it is not.
+    scaler = StandardScaler(with_std=False)
+    x = scaler.fit_transform(pixels_of(data, rows))
+    spread = float(x.std()) or 1.0
+    output = _line(
+        data, x / spread, rows, scaler.transform(pixels_of(data, data.rows[part])) / spread, strength=PIXEL_STRENGTH / len(rows)
+    )
+    return Fitted("linear on pixels", output, time.perf_counter() - started, _note(data, rows))
+
+
+def _line(data: Data, x: Any, rows: Array, x_new: Any, *, strength: float = 1.0) -> Array:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    target = np.asarray(data.arrays["target"][rows])
+    if data.task == "regression":
+        return _own_unit(data, Ridge(alpha=1.0).fit(x, target).predict(x_new))
+    if len(np.unique(target)) < 2:
+        return _spread(data, np.ones((x_new.shape[0], 1)), target[:1])
+    model = LogisticRegression(C=strength, max_iter=100, tol=1e-3).fit(x, target)
+    return _spread(data, model.predict_proba(x_new), model.classes_)
+
+
+def _trees(data: Data, part: str) -> Fitted:
+    started = time.perf_counter()
+    rows = _sample(data.rows["train"], TREE_ROWS)
+    table, new = table_of(data, rows), table_of(data, data.rows[part])
+    target = np.asarray(data.arrays["target"][rows])
+    settings = _tree_settings(data, len(rows)) | {"categorical_features": tree_categories(table) or None}
+    output = _boosted(data, table.values, target, new.values, settings)
+    return Fitted("gradient-boosted trees", output, time.perf_counter() - started, _note(data, rows))
+
+
+def _tree_settings(data: Data, n: int) -> dict[str, Any]:
+    rounds = min(ROUNDS, max(FEWEST_ROUNDS, TREES // data.n_out)) if data.task == "classification" else ROUNDS
+    return {"max_iter": rounds, "early_stopping": n >= 2000, "n_iter_no_change": 15, "random_state": 0}
+
+
+def _boosted(data: Data, x: Array, target: Array, x_new: Array, settings: dict[str, Any]) -> Array:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    if data.task == "regression":
+        columns = [HistGradientBoostingRegressor(**settings).fit(x, t).predict(x_new) for t in target.T]
+        return _own_unit(data, np.stack(columns, axis=1))
+    if len(np.unique(target)) < 2:
+        return _spread(data, np.ones((len(x_new), 1)), target[:1])
+    settings["early_stopping"] &= np.bincount(target)[np.unique(target)].min() >= 20  # its holdout must hold every class
+    model = HistGradientBoostingClassifier(**settings).fit(x, target)
+    return _spread(data, model.predict_proba(x_new), model.classes_)
+
+
+def _spread(data: Data, probabilities: Array, codes: Array) -> Array:
+    """Probabilities of the classes that occurred, as columns of all classes."""
+    output = np.zeros((len(probabilities), data.n_out))
+    output[:, codes] = probabilities
+    return output
+
+
+def _own_unit(data: Data, values: Array) -> Array:
+    values = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
+    return np.asarray(data.preparation.decode_values(values))
+
+
+def _sample(rows: Array, most: int) -> Array:
+    """At most so many rows, drawn once and for all."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(draw_seed(0, "baseline")).choice(rows, most, replace=False))
+
+
+def _note(data: Data, rows: Array) -> str:
+    n = len(data.rows["train"])
+    return f"fitted on {len(rows):,} of {n:,} training rows" if len(rows) < n else ""

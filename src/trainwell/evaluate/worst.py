@@ -1,0 +1,47 @@
+"""The rows on which the network was most wrong: wrong labels, odd inputs and real weaknesses all show up here first."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+
+from trainwell.evaluate.evaluation import Example
+from trainwell.score.predictions import Array, Predictions
+
+#: Rows shown.
+MOST_ROWS = 24
+#: Raw cells shown per row.
+MOST_CELLS = 8
+#: Characters shown per cell.
+LONGEST_CELL = 60
+
+
+def worst_examples(p: Predictions, rows: Array, frame: pl.DataFrame, most: int = MOST_ROWS) -> list[Example]:
+    """The rows with the largest loss, the worst first.
+
+    Args:
+        p: predictions.
+        rows: their row numbers in the source, `(N,)`.
+        frame: their raw cells, in the same order; may have no columns.
+        most: rows returned.
+    """
+    order = np.argsort(-p.loss, kind="stable")[:most]
+    if p.task == "classification":
+        order = order[p.hit[order] == 0]
+    return [_example(p, int(i), int(rows[i]), frame) for i in order]
+
+
+def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:
+    cells = {c: _text(frame[c][i]) for c in frame.columns[:MOST_CELLS]}
+    if p.task == "classification":
+        said, sure = p.names[p.label[i]], float(p.output[i].max())
+        return Example(row, p.names[p.target[i]], said, float(p.loss[i]), sure, cells)
+    truth, said = (", ".join(f"{v:,.6g}" for v in values[i]) for values in (p.target, p.output))
+    return Example(row, truth, said, float(p.loss[i]), math.nan, cells)
+
+
+def _text(value: object) -> str:
+    text = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
