@@ -44,6 +44,16 @@ def test_a_picture_alone_is_flattened_and_beside_numbers_encoded() -> None:
     assert inputs(PICTURE, NUMBERS).width == 64 + 3
 
 
+@pytest.mark.parametrize("columns", [1, 100, 5000, 100_000])
+def test_thousands_of_columns_do_not_become_millions_of_features(columns: int) -> None:
+    numbers, codes = Input("number", "number", (columns,)), Input("category", "category", (columns,), (50,) * columns)
+    with torch.device("meta"):
+        encoder = Inputs(Shape((numbers, codes)), numbers="piecewise", number_width=16, bins=128, one_hot=64, category_width=16)
+    assert encoder.width <= max(2 * 8192, 2 * columns)
+    if columns <= 100:
+        assert encoder.width == columns * (16 + 49)
+
+
 def test_no_columns_are_refused() -> None:
     with pytest.raises(CompileError, match="no input columns"):
         inputs(Input("number", "number", (0,)))

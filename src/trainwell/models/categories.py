@@ -5,6 +5,8 @@ B batch, C category columns, E embedding width.
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor, nn
 
@@ -35,9 +37,9 @@ class CategoryEmbeddings(nn.Module):
     def __init__(self, cardinalities: tuple[int, ...], width: int) -> None:
         super().__init__()
         at_least("category_width", width, 1)
-        ends = torch.tensor(cardinalities).cumsum(0)
-        self.register_buffer("first", ends - torch.tensor(cardinalities), persistent=False)
-        self.table = nn.Embedding(int(ends[-1]), width)
+        first = [0, *accumulate(cardinalities[:-1])]
+        self.register_buffer("first", torch.tensor(first), persistent=False)
+        self.table = nn.Embedding(sum(cardinalities), width)
         with torch.no_grad():
             nn.init.uniform_(self.table.weight, -(width**-0.5), width**-0.5)
             self.table.weight[self.first] = 0.0

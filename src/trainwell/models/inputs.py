@@ -18,12 +18,19 @@ Numbers = Literal["plain", "piecewise", "periodic"]
 #: Features a picture becomes when it stands beside other inputs.
 PICTURE_WIDTH = 64
 
+#: Most features that the columns of one kind become, so that a table of thousands of columns still fits into memory.
+MOST_FEATURES = 8192
+
+#: Most bins over all number columns.
+MOST_BINS = 20_000
+
 
 class Inputs(nn.Module):
     """Every input encoded by its kind, flattened and joined.
 
     Numbers pass as they are or are embedded; categories are one-hot or, where they are many, embedded; a picture alone is
-    flattened, beside other inputs it goes through a small convolutional encoder; other tensors are flattened.
+    flattened, beside other inputs it goes through a small convolutional encoder; other tensors are flattened. In tables of
+    more than some hundred columns the embeddings are narrower and the bins fewer than asked for.
 
     **Shape:** one tensor `(B, …)` per input of `shape` → `(B, width)`.
 
@@ -77,9 +84,11 @@ class Inputs(nn.Module):
 
 def _numbers(given: Input, position: int, numbers: Numbers, width: int, bins: int) -> tuple[nn.Module, list[int]]:
     columns = given.size
+    width = _within(MOST_FEATURES, columns, width)
     if numbers == "plain" or not columns:
         return nn.Flatten(), [1] * columns
     if numbers == "piecewise":
+        bins = _within(MOST_BINS, columns, bins)
         return PiecewiseLinearEmbeddings(columns, width, bins, position), [width] * columns
     return PeriodicEmbeddings(columns, width), [width] * columns
 
@@ -87,8 +96,16 @@ def _numbers(given: Input, position: int, numbers: Numbers, width: int, bins: in
 def _categories(given: Input, one_hot: int, width: int) -> tuple[nn.Module, list[int]]:
     if not given.cardinalities:
         return nn.Flatten(), []
+    if sum(n - 1 for n in given.cardinalities if n - 1 <= one_hot) > MOST_FEATURES:
+        one_hot = 1
+    width = _within(MOST_FEATURES, len(given.cardinalities), width)
     layer = Categories(given.cardinalities, one_hot=one_hot, width=width)
     return layer, layer.chunks
+
+
+def _within(most: int, columns: int, wanted: int) -> int:
+    """`wanted` per column, or fewer where all columns together would pass `most`; what makes no sense is left to be refused."""
+    return min(wanted, max(1, most // max(1, columns)))
 
 
 def _picture(given: Input, position: int, alone: bool) -> tuple[nn.Module, list[int]]:
