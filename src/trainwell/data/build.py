@@ -45,10 +45,16 @@ class _Draft:
     usable: np.ndarray
     features: list[str]
     tensors: dict[str, np.ndarray]
+    as_is: bool
 
 
-def build(source: Source, recipe: Recipe) -> Data:
+def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
     """Data from what a reader found, under `recipe`.
+
+    Args:
+        source: the raw rows.
+        recipe: rules for target, task, columns, split and preparation.
+        as_is: arrays of pictures keep their size and channels, and a number target is not scaled.
 
     Raises:
         DataError: no rows, no usable column, or a target that cannot be predicted.
@@ -57,31 +63,31 @@ def build(source: Source, recipe: Recipe) -> Data:
     if not len(source):
         raise DataError("there are no rows", where=source.origin, remedy="Give a source with at least a few rows.")
     check_recipe(recipe, [*source.frame.columns, *source.arrays])
-    draft = _start(source, recipe)
+    draft = _start(source, recipe, as_is)
     part = _split(draft)
     rows = {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
     return _finish(draft, rows)
 
 
-def _start(source: Source, recipe: Recipe) -> _Draft:
+def _start(source: Source, recipe: Recipe, as_is: bool) -> _Draft:
     names = target_names(source, recipe)
     card = Card(source.origin, checks=list(source.checks))
-    target, checks, why = read_target(source.frame, names, recipe, source.kinds)
-    values = target.read(source.frame)
+    found = read_target(source.frame, names, recipe, source.kinds)
+    values = found.values
     usable = values >= 0 if values.ndim == 1 else ~np.isnan(values).any(axis=1)
     for name in names:
-        card.columns.append({"name": name, "kind": target.task, "role": "target", "why": why})
-    card.checks += checks
+        card.columns.append({"name": name, "kind": found.target.task, "role": "target", "why": found.why})
+    card.checks += found.checks
     if n := int((~usable).sum()):
         examples = tuple(f"row {row}" for row in np.flatnonzero(~usable)[:5])
         text = f"{n:,} of {len(usable):,} rows have no usable target and were set aside"
         card.add(Check("target", "WARN", text, ", ".join(names), n, examples))
     if not usable.any():
         raise DataError("no row has a usable target", where=source.origin, remedy="Choose another target column.")
-    tensors = {name: array for name, array in source.arrays.items() if source.kinds.get(name) == "tensor"}
+    tensors = {name: array for name, array in source.arrays.items() if source.kinds.get(name) != "picture"}
     taken = {*names, *_not_features(recipe.split)}
     features = [n for n in (*source.frame.columns, *source.arrays) if n not in taken and n not in tensors]
-    return _Draft(source, recipe, card, names, target, values, usable, features, tensors)
+    return _Draft(source, recipe, card, names, found.target, values, usable, features, tensors, as_is)
 
 
 def target_names(source: Source, recipe: Recipe) -> tuple[str, ...]:
@@ -267,18 +273,18 @@ def _finish(draft: _Draft, rows: dict[str, np.ndarray]) -> Data:
         raise DataError("no column is left to predict from", where=source.origin, remedy=_why_none(prepared))
     columns = tuple(p.fitted for p in used if p.fitted is not None)
     arrays = gather_inputs(columns, [p.array for p in used if p.array is not None], len(source)) | draft.tensors
-    scale = recipe.prepare.scale_target and not (draft.tensors and not columns)
+    scale = recipe.prepare.scale_target and not draft.as_is and not (draft.tensors and not columns)
     target = draft.target.fitted(draft.values, rows["train"], scale=scale)
     arrays["target"] = target.scaled(draft.values)
     imbalance = _describe(draft, rows, prepared, target)
     preparation = Preparation(columns, shape_of(columns, draft.tensors), target, source.base)
     facts = Facts(len(rows["train"]), preparation.shape, target.task, target.n_out, imbalance, _mirror(target))
-    return Data(card, arrays, rows, preparation, source, facts, recipe)
+    return Data(card, arrays, rows, preparation, source, facts, recipe, draft.as_is)
 
 
 def _prepare(draft: _Draft, rows: dict[str, np.ndarray]) -> list[Prepared]:
     values = draft.values if draft.values.ndim == 1 else draft.values[:, 0]
-    around = Around(draft.recipe, rows, draft.target.task, values, len(draft.features), draft.source.kinds)
+    around = Around(draft.recipe, rows, draft.target.task, values, len(draft.features), draft.source.kinds, draft.as_is)
     raws = [_raw(draft.source, name, rows["train"]) for name in draft.features]
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda raw: prepare_column(raw, around), raws))
@@ -299,6 +305,7 @@ def _describe(draft: _Draft, rows: dict[str, np.ndarray], prepared: list[Prepare
     for name in _not_features(recipe.split):
         card.columns.append({"name": name, "kind": "key", "role": recipe.split.how, "why": "split.by names it"})
     card.checks += clean.part_checks(rows)
+    card.checks += clean.tensor_checks(draft.tensors)
     if prepared:
         card.add(clean.missing_check(prepared, len(draft.source)))
         card.add(clean.outlier_check(prepared, recipe))

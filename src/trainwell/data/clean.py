@@ -221,6 +221,18 @@ def class_checks(
     return checks, ratio
 
 
+def tensor_checks(tensors: dict[str, np.ndarray]) -> list[Check]:
+    """NaN and infinity in arrays that are passed on as they are."""
+    found = []
+    for name, array in tensors.items():
+        finite = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+        if len(bad := np.flatnonzero(~finite)):
+            rows = tuple(f"row {row}" for row in bad[:5])
+            text = f"{len(bad):,} rows of {name!r} hold NaN or infinity, which no preparation mends here"
+            found.append(Check("nonfinite", "FAIL", text, name, len(bad), rows))
+    return found
+
+
 def part_checks(rows: dict[str, np.ndarray]) -> list[Check]:
     """Parts without rows."""
     empty = [name for name in PARTS[1:] if not len(rows[name])]

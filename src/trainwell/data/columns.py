@@ -31,6 +31,7 @@ class Around:
         target: codes (N,) or the first target column (N,), to find leaks.
         columns: number of feature columns, which sets the sizes of samples.
         said: kinds that the source is sure of.
+        as_is: arrays of pictures keep their size and channels.
     """
 
     recipe: Recipe
@@ -39,6 +40,7 @@ class Around:
     target: np.ndarray
     columns: int
     said: dict[str, str]
+    as_is: bool = False
 
 
 @dataclass
@@ -65,8 +67,15 @@ def prepare_column(raw: Raw, around: Around) -> Prepared:
     if asked == "auto" and (out := _unworthy(raw, kind, recipe)):
         return out
     rule = rule_for(recipe, raw.name, kind)
+    if around.as_is and isinstance(raw.values, np.ndarray):
+        guess = _own_shape(raw.values)
     cleaned = KINDS[kind].clean(raw, guess.form, rule)
     return _fit(raw, kind, guess, rule, cleaned, around)
+
+
+def _own_shape(pictures: np.ndarray) -> Guess:
+    height, width, channels = pictures.shape[1:]
+    return Guess("pictures are passed on as they are", {"channels": channels, "height": height, "width": width})
 
 
 def _left_out(name: str, kind: str, why: str) -> Prepared:

@@ -28,6 +28,7 @@ class Data:
         source: the raw rows, in the order of the arrays.
         facts: what a recipe is suggested from.
         recipe: what decided all this (`target`, `task`, `columns`, `split`, `prepare`).
+        as_is: wrapped for a module of the user's own: arrays are passed on, a number target is not scaled.
     """
 
     card: Card
@@ -37,6 +38,7 @@ class Data:
     source: Source
     facts: Facts
     recipe: Recipe
+    as_is: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -85,4 +87,4 @@ class Data:
             return self
         from trainwell.data.build import build
 
-        return build(self.source, recipe)
+        return build(self.source, recipe, as_is=self.as_is)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from trainwell.core.recipe import Recipe
-from trainwell.data.build import build
+from trainwell.core.shape import Facts
+from trainwell.data.build import build, target_names
+from trainwell.data.card import Card
 from trainwell.data.data import Data
 from trainwell.data.readers.read import read
+from trainwell.data.tensors import columns_as_tensors
 
 
 def load(
@@ -41,3 +47,50 @@ def load(
     wanted = target if target is not None else recipe.target
     found = read(source, target=wanted, test=test, valid=valid)
     return build(found, recipe if target is None else recipe.but(target=target))
+
+
+def wrap(
+    dataset: Any,
+    *,
+    recipe: Recipe | None = None,
+    test: Any = None,
+    valid: Any = None,
+    like: Data | None = None,
+) -> Data:
+    """Arrays or a torch `Dataset` for a module of your own: tensors keep their values, shapes and types.
+
+    Nothing is scaled, filled or dropped: vectors and other tensors arrive as "input" float32 or int64, pictures at their own
+    size and channels as floats in [0, 1]. A target of whole numbers is classes; any other is a number in its own unit, not scaled,
+    since the module's author chose that unit. Tables with columns of their own names are prepared as `load` does.
+
+    Args:
+        dataset: a torch `Dataset` or `DataLoader` of `(x, y)`, an `(X, y)` pair, arrays by name, or a `Source`.
+        recipe: rules for target, task and split.
+        test: a second data set that is the official test part.
+        valid: a second data set that is the official validation part.
+        like: data already prepared; `dataset` is encoded as it was, and all rows are test rows.
+
+    Raises:
+        DataError: the data set cannot be read, or does not fit `like`.
+
+    Example:
+        >>> import numpy as np
+        >>> data = wrap((np.random.rand(40, 4).astype("float32"), np.arange(40) % 3))
+        >>> data.shape.inputs[0].kind, data.arrays["input"].shape, data.classes
+        ('tensor', (40, 4), ('0', '1', '2'))
+    """
+    wanted = recipe.target if recipe is not None else None
+    found = columns_as_tensors(read(dataset, target=wanted, test=test, valid=valid), wanted)
+    if like is not None:
+        return _like(found, like)
+    return build(found, recipe or Recipe(), as_is=True)
+
+
+def _like(source: Any, data: Data) -> Data:
+    names = target_names(source, data.recipe)
+    arrays = data.preparation.encode(source).arrays
+    arrays["target"] = data.preparation.encode_target(source.frame.select(names))
+    rows = {"train": np.zeros(0, np.int64), "valid": np.zeros(0, np.int64), "test": np.arange(len(source))}
+    card = Card(source.origin, {name: len(part) for name, part in rows.items()}, data.card.columns, list(source.checks))
+    facts = Facts(0, data.shape, data.task, data.n_out, labels_mirror=data.facts.labels_mirror)
+    return replace(data, card=card, arrays=arrays, rows=rows, source=source, facts=facts)

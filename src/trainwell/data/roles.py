@@ -27,22 +27,25 @@ def called_id(name: str) -> bool:
 
 def names_rows(raw: Raw) -> str:
     """Why the train values look like names of rows, or "" if they do not: different text everywhere, or running numbers."""
-    series = raw.series
-    seen = series.gather(raw.rows) if len(raw.rows) < len(series) else series
-    if series.dtype == pl.String:
+    if raw.series.dtype == pl.String:
         return _unique_text(raw)
+    if not raw.series.dtype.is_integer() or not (
+        called_id(raw.name) or _runs(raw.series.gather(raw.rows[:100]), raw.rows[:100])
+    ):
+        return ""
+    seen = raw.series.gather(raw.rows)
     present = len(seen) - seen.null_count()
-    if not series.dtype.is_integer() or present < _ENOUGH:
+    if present < _ENOUGH:
         return ""
     if called_id(raw.name) and seen.drop_nulls().n_unique() == present:
         return "different whole numbers in every row, and the name says so"
-    if not seen.null_count() and _runs(seen, raw.rows):
+    if _runs(seen, raw.rows):
         return "the number of the row"
     return ""
 
 
 def _unique_text(raw: Raw) -> str:
-    counts = raw.words.counts(raw.rows)
+    counts = raw.counts
     distinct, present = int((counts > 0).sum()), int(counts.sum())
     if present < _ENOUGH or distinct < 0.95 * present:
         return ""
@@ -51,15 +54,17 @@ def _unique_text(raw: Raw) -> str:
 
 def _runs(seen: pl.Series, rows: np.ndarray) -> bool:
     """Whether the values count the rows of the source up by one."""
-    first, last = int(seen[0]) - int(rows[0]), int(seen[-1]) - int(rows[-1])
-    return first == last and bool((seen.to_numpy().astype(np.int64) - rows == first).all())
+    if seen.null_count() or not len(seen):
+        return False
+    apart = seen.to_numpy().astype(np.int64) - rows
+    return bool((apart == apart[0]).all())
 
 
 def is_prose(raw: Raw) -> bool:
     """Whether the train cells are sentences: mostly different, and of several words or many letters."""
     if raw.series.dtype != pl.String:
         return False
-    counts = raw.words.counts(raw.rows)
+    counts = raw.counts
     distinct, present = int((counts > 0).sum()), int(counts.sum())
     if present < _ENOUGH or distinct < 0.5 * present:
         return False

@@ -97,7 +97,10 @@ def given_parts(table: Table) -> np.ndarray:
 
 def _units(pool: np.ndarray, table: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the rows in `pool`: each row's unit (renumbered), the units' sizes, and their labels (of their first row)."""
-    _, first, unit = np.unique(table.units[pool], return_index=True, return_inverse=True)
+    if len(pool) == len(table.units) and (table.units == np.arange(len(pool))).all():
+        first = unit = pool
+    else:
+        _, first, unit = np.unique(table.units[pool], return_index=True, return_inverse=True)
     labels = np.zeros(len(first), np.int64) if table.labels is None else table.labels[pool][first]
     return unit, np.bincount(unit), labels
 
@@ -123,7 +126,8 @@ def _choose(pool: np.ndarray, share: float, table: Table, rng: np.random.Generat
 def _by_label(label: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Units in random order within each class, class after class: even steps along it take every class alike."""
     order = rng.permutation(len(label))
-    return order[np.argsort(label[order], kind="stable")]
+    short = label.astype(np.int16) if len(label) and label.max() < 1 << 15 else label  # sorted by radix
+    return order[np.argsort(short[order], kind="stable")]
 
 
 def _diffuse(sizes: np.ndarray, share: float) -> np.ndarray:

@@ -19,8 +19,8 @@ from trainwell.core.shape import Task
 from trainwell.data.card import Check
 from trainwell.data.kinds import number
 from trainwell.data.kinds.kind import Raw, Rule
-from trainwell.data.kinds.known import kind_of
-from trainwell.data.kinds.words import cell_text, words_of
+from trainwell.data.kinds.known import is_scalar, kind_of
+from trainwell.data.kinds.words import Words, cell_text, words_of
 
 #: Whole numbers are classes when there are at most this many different ones, and at least _ROWS_EACH rows for each.
 _FEW, _ROWS_EACH = 20, 5
@@ -66,7 +66,11 @@ class Target:
             raws = [Raw(name, frame[name], rows) for name in self.names]
             columns = [number.clean(raw, form, Rule()).values for raw, form in zip(raws, self.forms, strict=True)]
             return np.stack(columns, axis=1)
-        words = words_of(frame[self.names[0]])
+        return self.codes(words_of(frame[self.names[0]]))
+
+    def codes(self, words: Words) -> np.ndarray:
+        """The class of each row, (N,) int64, -1 for none and for labels that are no class."""
+        assert self.classes is not None
         code = {label: place for place, label in enumerate(self.classes)}
         codes = [code.get(self.spelt.get(text, text), -1) for text in words.texts.to_list()]
         return words.spread(np.array(codes, np.int64), -1)
@@ -84,24 +88,45 @@ class Target:
         return np.asarray(values, np.float64) * self.spread + self.centre
 
 
-def read_target(
-    frame: pl.DataFrame, names: tuple[str, ...], recipe: Recipe, kinds: Mapping[str, str]
-) -> tuple[Target, list[Check], str]:
-    """The target as the recipe and the cells have it, with what the card should say and the reason for the task.
+@dataclass(frozen=True)
+class Found:
+    """The target as the cells have it.
+
+    Args:
+        target: not fitted yet.
+        values: codes (N,) int64, -1 for none; or numbers in their own unit (N, T) float64, NaN for none.
+        why: the reason for the task.
+        checks: for the card.
+    """
+
+    target: Target
+    values: np.ndarray
+    why: str
+    checks: list[Check]
+
+
+def read_target(frame: pl.DataFrame, names: tuple[str, ...], recipe: Recipe, kinds: Mapping[str, str]) -> Found:
+    """The target as the recipe and the cells have it.
 
     Raises:
         DataError: the target has no value, only one value, or holds what cannot be predicted.
     """
-    if len(names) > 1:
-        return _numbers(frame, names, "several target columns are numbers to predict together")
-    name = names[0]
-    series = frame[name]
-    raw = Raw(name, series, np.arange(len(series)))
-    if series.dtype.is_nested() or not len(raw.words.texts):
-        what = "holds lists or structures" if series.dtype.is_nested() else "has no value in any row"
-        raise DataError(f"the target {name!r} {what}", remedy="Choose another target column.")
-    task, why = _task(raw, recipe, kinds)
-    return _numbers(frame, names, why) if task == "regression" else _labels(raw, why)
+    raws = [Raw(name, frame[name], np.arange(len(frame))) for name in names]
+    for raw in raws:
+        if not is_scalar(raw):
+            raise DataError(f"the target {raw.name!r} holds {raw.series.dtype}", remedy="Choose a column of single values.")
+        if _is_empty(raw):
+            raise DataError(f"the target {raw.name!r} has no value in any row", remedy="Choose another target column.")
+    if len(raws) > 1:
+        return _numbers(raws, "several target columns are numbers to predict together")
+    task, why = _task(raws[0], recipe, kinds)
+    return _numbers(raws, why) if task == "regression" else _labels(raws[0], why)
+
+
+def _is_empty(raw: Raw) -> bool:
+    if raw.series.dtype.is_float():
+        return bool(raw.series.fill_nan(None).null_count() == len(raw))
+    return raw.series.null_count() == len(raw) or (raw.series.dtype == pl.String and not len(raw.words.texts))
 
 
 def _task(raw: Raw, recipe: Recipe, kinds: Mapping[str, str]) -> tuple[Task, str]:
@@ -127,26 +152,28 @@ def _task(raw: Raw, recipe: Recipe, kinds: Mapping[str, str]) -> tuple[Task, str
     return "regression", guess.why
 
 
-def _numbers(frame: pl.DataFrame, names: tuple[str, ...], why: str) -> tuple[Target, list[Check], str]:
-    forms, checks = [], []
-    for name in names:
-        raw = Raw(name, frame[name], np.arange(len(frame)))
+def _numbers(raws: list[Raw], why: str) -> Found:
+    forms, checks, columns = [], list[Check](), []
+    for raw in raws:
         guess = number.recognise(raw, forced=True)
-        cleaned = number.clean(raw, guess.form if guess else {}, Rule())
+        form = dict(guess.form) if guess else {}
+        cleaned = number.clean(raw, form, Rule())
         values = cleaned.values[~cleaned.missing]
         if not len(values) or values.min() == values.max():
-            what = f"the one value {values[0]:g}" if len(values) else "no number"
-            raise DataError(f"the target {name!r} has {what} in {len(frame):,} rows", remedy="Choose another target column.")
-        forms.append(dict(guess.form) if guess else {})
+            what = f"only the value {values[0]:g}" if len(values) else "no number"
+            raise DataError(f"the target {raw.name!r} has {what} in {len(raw):,} rows", remedy="Choose another target column.")
+        forms.append(form)
+        columns.append(cleaned.values)
         checks += [check for check in cleaned.checks if check.code != "infinite"]
         if len(cleaned.unreadable):
-            examples = tuple(f"row {row}: {cell_text(frame[name][int(row)])!r}" for row in cleaned.unreadable[:5])
+            examples = tuple(f"row {row}: {cell_text(raw.series[int(row)])!r}" for row in cleaned.unreadable[:5])
             text = f"{len(cleaned.unreadable):,} target cells are not numbers"
-            checks.append(Check("unreadable", "WARN", text, name, len(cleaned.unreadable), examples))
-    return Target(names, "regression", forms=tuple(forms)), checks, why
+            checks.append(Check("unreadable", "WARN", text, raw.name, len(cleaned.unreadable), examples))
+    target = Target(tuple(raw.name for raw in raws), "regression", forms=tuple(forms))
+    return Found(target, np.stack(columns, axis=1), why, checks)
 
 
-def _labels(raw: Raw, why: str) -> tuple[Target, list[Check], str]:
+def _labels(raw: Raw, why: str) -> Found:
     texts = raw.words.texts.to_list()
     counts = np.bincount(raw.words.codes[raw.words.codes >= 0], minlength=len(texts))
     spelt = spellings(texts, counts)
@@ -166,7 +193,8 @@ def _labels(raw: Raw, why: str) -> tuple[Target, list[Check], str]:
         pairs = tuple(f"{other!r} read as {label!r}" for other, label in list(spelt.items())[:5])
         text = f"{len(spelt)} spellings of labels were merged: {'; '.join(pairs)}"
         checks.append(Check("labels", "WARN", text, raw.name, len(spelt), pairs))
-    return Target((raw.name,), "classification", tuple(classes), spelt), checks, why
+    target = Target((raw.name,), "classification", tuple(classes), spelt)
+    return Found(target, target.codes(raw.words), why, checks)
 
 
 def spellings(texts: list[str], counts: np.ndarray) -> dict[str, str]:

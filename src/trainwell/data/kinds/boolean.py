@@ -36,7 +36,7 @@ def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
     """True/false columns, numbers that are only 0 and 1, and text in one of the usual pairs (yes/no, true/false, …)."""
     if not forced and not _two_valued(raw):
         return None
-    counts = raw.words.counts(raw.rows)
+    counts = raw.counts
     texts = raw.words.texts.filter(pl.Series(counts > 0) & ~pl.Series(nothing(raw.words.texts)))
     seen = sorted(set(texts.str.to_lowercase().to_list()))
     for yes, no in _PAIRS:
@@ -53,9 +53,14 @@ def _two_valued(raw: Raw) -> bool:
     """A look that costs little on the many columns that are not."""
     series = raw.series
     if series.dtype.is_numeric():
-        seen = series.gather(raw.rows)
-        return seen.min() == 0 and seen.max() == 1 and bool(seen.is_in([0, 1]).all(ignore_nulls=True))
-    return series.dtype == pl.Boolean or bool((raw.words.counts(raw.rows) > 0).sum() <= 8)
+        return _zeros_and_ones(series.gather(raw.rows[:100])) and _zeros_and_ones(series.gather(raw.rows), both=True)
+    return series.dtype == pl.Boolean or bool((raw.counts > 0).sum() <= 8)
+
+
+def _zeros_and_ones(series: pl.Series, *, both: bool = False) -> bool:
+    values = series.drop_nulls().to_numpy()
+    ones, zeros = values == 1, values == 0
+    return bool((ones | zeros).all()) and (not both or bool(ones.any() and zeros.any()))
 
 
 def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:

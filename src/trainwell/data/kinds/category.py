@@ -34,7 +34,7 @@ def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
         return Guess("the recipe says so")
     if raw.series.dtype.is_numeric():
         return Guess("whole numbers that the column's name calls codes")
-    distinct = int((raw.words.counts(raw.rows) > 0).sum())
+    distinct = int((raw.counts > 0).sum())
     digits = raw.words.texts.str.contains(r"^0\d+$").any() if len(raw.words.texts) else False
     return Guess(f"{distinct:,} different texts" + (", some with leading zeros" if digits else ""))
 

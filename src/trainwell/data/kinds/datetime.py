@@ -88,7 +88,7 @@ def _eight_digits(raw: Raw) -> bool:
 
 
 def _guess_format(raw: Raw, forced: bool) -> Guess | None:
-    counts = raw.words.counts(raw.rows)
+    counts = raw.counts
     seen = np.flatnonzero((counts > 0) & ~nothing(raw.words.texts))
     seen = seen[:: max(1, len(seen) // _LOOKED_AT)]
     texts, weights = raw.words.texts.gather(seen), counts[seen]

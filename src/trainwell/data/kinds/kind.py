@@ -71,6 +71,11 @@ class Raw:
         """The distinct cells as text and each row's place among them; found once, shared by every kind."""
         return words_of(self.series)
 
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """How often each of the distinct texts stands in the train rows."""
+        return self.words.counts(self.rows)
+
 
 @dataclass(frozen=True)
 class Guess:

@@ -60,7 +60,7 @@ def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
     series = raw.series
     if series.dtype.is_numeric() or series.dtype in (pl.Duration, pl.Time):
         return None if _names_codes(raw) and not forced else Guess(f"the column holds numbers ({series.dtype})")
-    counts = raw.words.counts(raw.rows)
+    counts = raw.counts
     style = number_text.style_of(raw.words.texts, counts)
     if forced:
         return Guess("the recipe says so", style.form if style else {})
@@ -82,11 +82,11 @@ def _leading_zeros(texts: pl.Series, counts: np.ndarray) -> bool:
 def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
     """Float64 with NaN for missing; infinite cells are missing, cells beyond 1e38 are held there; both are counted."""
     values, unreadable, whole = _values(raw, form)
-    infinite = np.isinf(values)
+    infinite, huge = np.isinf(values), np.zeros(0, bool)
     if infinite.any():
         values = np.where(infinite, np.nan, values)
-    huge = np.abs(values) > LARGEST
-    if huge.any():
+    if len(values) and np.nanmax(np.abs(values), initial=0.0) > LARGEST:
+        huge = np.abs(values) > LARGEST
         values = values.clip(-LARGEST, LARGEST)
     cleaned = Cleaned(values, np.isnan(values), np.flatnonzero(unreadable) if unreadable is not None else np.zeros(0, np.int64))
     cleaned.scratch["whole"] = whole if not cleaned.missing.any() else None
@@ -124,6 +124,8 @@ def _values(raw: Raw, form: Form) -> tuple[np.ndarray, np.ndarray | None, tuple[
 
 
 def _floats(series: pl.Series) -> np.ndarray:
+    if not series.null_count() and series.dtype.is_integer():
+        return series.to_numpy().astype(np.float64)
     return series.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 

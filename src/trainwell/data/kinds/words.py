@@ -19,6 +19,8 @@ NOTHING = EMPTY | {"na", "none", "nil", "-", "--", "---", ".", "missing", "unkno
 
 #: Above this many distinct texts a join is faster than an enumeration.
 _MANY = 50_000
+#: Rows in which the distinct texts are looked for first.
+_HEAD = 10_000
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,7 @@ class Words:
 
 def words_of(series: pl.Series) -> Words:
     """The distinct texts of any column of scalars."""
-    distinct = _distinct(series)
-    raw = _places(series, distinct)
+    raw, distinct = _dictionary(series)
     texts = texts_of(distinct).str.strip_chars()
     empty = (texts.is_null() | texts.str.to_lowercase().is_in(list(EMPTY))).to_numpy()
     kept = texts.filter(~pl.Series(empty)).unique(maintain_order=True)
@@ -54,8 +55,24 @@ def words_of(series: pl.Series) -> Words:
     return Words(place.take(raw), kept.rename(series.name))
 
 
-def _distinct(series: pl.Series) -> pl.Series:
-    return series.unique(maintain_order=True).drop_nulls()
+def _dictionary(series: pl.Series) -> tuple[np.ndarray, pl.Series]:
+    """Each cell's place among the distinct cells, -1 for null, and the distinct cells.
+
+    In a text column most of them stand in the first rows; one pass numbers those, and only what is left is looked at again.
+    """
+    head = series.head(_HEAD).unique(maintain_order=True).drop_nulls()
+    if series.dtype != pl.String or len(series) <= 4 * _HEAD or len(head) > _HEAD // 4:
+        distinct = series.unique(maintain_order=True).drop_nulls()
+        return _places(series, distinct), distinct
+    places = series.cast(pl.Enum(head), strict=False).to_physical().cast(pl.Int32)
+    left = places.is_null() & series.is_not_null()
+    codes = places.fill_null(-1).to_numpy()
+    if not left.any():
+        return codes, head
+    rest, more = _dictionary(series.filter(left))
+    codes = codes.copy()
+    codes[left.to_numpy()] = rest + np.int32(len(head))
+    return codes, pl.concat([head, more])
 
 
 def _places(series: pl.Series, distinct: pl.Series) -> np.ndarray:
