@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from trainwell.core.errors import DataError
 from trainwell.data.readers.read import read
@@ -70,6 +72,7 @@ READ: dict[str, tuple[str, bytes, Callable[[pl.DataFrame], bool], str]] = {
     "no header": ("a.csv", b"1,x\n2,y\n", lambda f: f.columns == ["column_1", "column_2"], "no_header"),
     "words without header": ("a.csv", b"y,n\nn,n\ny,y\nn,y\n", lambda f: len(f) == 4, "no_header"),
     "years as names": ("a.csv", b"land,2001,2002,2003\nA,1.5,2,3\nB,2,3,4\n", lambda f: f.columns[1] == "2001", ""),
+    "one number among the names": ("a.csv", b"age,2020,city\n5,1.5,x\n6,2.5,y\n", lambda f: f.columns[1] == "2020", ""),
     "short rows": ("a.csv", b"a,b,c\n1,2,3\n4,5\n6,7,8\n", lambda f: f["a"].to_list() == [1, 6], "ragged"),
     "long rows": ("a.csv", b"a,b\n1,2\n4,5,6\n6,7\n", lambda f: f["a"].to_list() == [1, 6], "ragged"),
     "quoted line feeds": (
@@ -89,6 +92,7 @@ READ: dict[str, tuple[str, bytes, Callable[[pl.DataFrame], bool], str]] = {
         "a.csv", b'a,b\n1,5" pipe\n2,6" x 3" pipe\n3,none\n',
         lambda f: f["b"].to_list() == ['5" pipe', '6" x 3" pipe', "none"], "",
     ),
+    "text after a closing quote": ("a.csv", b'a,b\n1,"x"y\n2,"z"\n3,w\n', lambda f: f["a"].to_list() == [1, 2, 3], "quotes"),
     "zero bytes": ("a.csv", b"a,b\n1,x\x00y\n2,z\n", lambda f: f["b"].to_list() == ["xy", "z"], "zero_bytes"),
     "comments": ("a.csv", b"# made by hand\n# twice\na,b\n1,2\n# middle\n3,4\n", lambda f: f.rows() == [(1, 2), (3, 4)], ""),
     "header behind a comment sign": ("a.tsv", b"#chrom\tpos\nc1\t5\nc2\t6\n", lambda f: f.columns == ["chrom", "pos"], ""),
@@ -268,3 +272,20 @@ def test_odd_values_in_json_lines_survive(tmp_path: Path) -> None:
     source: Source = read(path)
     assert source.frame.to_dict(as_series=False) == {"a": [1.0, 2.5, None], "b": [True, None, False], "z": [None, None, "x"]}
     np.testing.assert_array_equal(source.arrays["c"], [[1, 2], [3, 4], [5, 6]])
+
+
+signs = [b",", b";", b"\t", b'"', b"\n", b"\r\n", b" ", b"#", b"\0", b"\xe9"]
+pieces = st.sampled_from([*signs, b"1", b"2.5", b"1,5", b"x", b"a", b"?", "é".encode()])
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.lists(pieces, min_size=1, max_size=60).map(b"".join))
+def test_any_bytes_end_in_a_source_or_one_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    try:
+        source, refusal = read(path), ""
+    except DataError as error:
+        source, refusal = None, str(error)
+    assert "\n" not in refusal
+    assert source is None or (len(source) > 0 and len(set(source.frame.columns)) == source.frame.width > 0)

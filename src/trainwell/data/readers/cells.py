@@ -30,18 +30,17 @@ def clean_cells(
         >>> frame["a"].to_list(), checks[0].count
         ([1, None, None], 2)
     """
-    texts = [n for n, t in frame.schema.items() if t == pl.String]
-    if all_text and texts:
-        frame = frame.with_columns(pl.col(texts).str.strip_chars())
     empty = {name: int(n) for name, n in zip(frame.columns, frame.null_count().row(0), strict=True) if n}
-    found = _find_markers(frame, texts)
+    if all_text or decimal_comma:
+        frame = frame.with_columns(pl.col(pl.String).str.strip_chars())
+        frame = as_numbers(frame, frame.columns, decimal_comma)  # first, so that markers are sought in what is left only
     frame, not_numbers = _drop_not_a_number(frame)
-    marked = [name for name in texts if found.get(name)]
-    if marked:
-        stripped = pl.col(marked).str.strip_chars()
+    found = _find_markers(frame, [n for n, t in frame.schema.items() if t == pl.String])
+    if found:
+        stripped = pl.col(list(found)).str.strip_chars()
         gone = (stripped.str.len_bytes() == 0) | stripped.is_in(list(MISSING))
-        frame = frame.with_columns(pl.when(~gone).then(pl.col(marked)))
-    frame = as_numbers(frame, texts if all_text or decimal_comma else marked, decimal_comma)
+        frame = frame.with_columns(pl.when(~gone).then(stripped))
+        frame = as_numbers(frame, list(found), decimal_comma)
     for word, counts in (("NaN", not_numbers), ("", empty)):
         for name, count in counts.items():
             found.setdefault(name, Counter())[word] += count
@@ -114,7 +113,7 @@ def as_numbers(frame: pl.DataFrame, names: list[str], decimal_comma: bool) -> pl
 
 def _plain_number(name: str, decimal_comma: bool) -> pl.Expr:
     """The column's text as it would be written in English; 1.234 is a thousand only where commas are decimal."""
-    text = pl.col(name).str.strip_chars()
+    text = pl.col(name)
     if not decimal_comma:
         return text
     grouped = text.str.contains(r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import mmap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,8 @@ import polars as pl
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
 from trainwell.data.readers.cells import clean_cells
-from trainwell.data.readers.csv_lines import Records, best_scan, opens_with_quote
-from trainwell.data.readers.dialect import NAMES, Dialect, find_dialect
+from trainwell.data.readers.csv_lines import CHUNK, Records, best_scan, opens_with_quote, scan
+from trainwell.data.readers.dialect import NAMES, Dialect, find_dialect, split
 from trainwell.data.readers.encodings import decode, guess_encoding
 from trainwell.data.readers.frames import unique_names
 from trainwell.data.readers.idx import cannot_open, read_bytes
@@ -66,9 +68,9 @@ def read_csv(path: Path, names: list[str] | None = None) -> Source:
     sample, whole = _sample(path)
     if _is_plain(sample):
         file = _File(path, find_dialect(sample.removeprefix(MARK)))
-        frame = _fast(file, names, whole)
-        if frame is not None:
-            return _finish(file, frame)
+        file.names = _column_names(file, names) if file.dialect.names or file.dialect.first_line else []
+        if source := _fast(file, sample, whole):
+            return source
     return _careful(path, names)
 
 
@@ -98,24 +100,44 @@ def _is_plain(sample: bytes) -> bool:
     return b"\n" in sample or b"\r" not in sample
 
 
-def _fast(file: _File, names: list[str] | None, whole: bytes | None) -> pl.DataFrame | None:
+def _fast(file: _File, sample: bytes, whole: bytes | None) -> Source | None:
     """The file as Polars reads it, or None where something about it needs the careful way."""
     dialect = file.dialect
-    if not dialect.first_line or dialect.preamble or dialect.padded or dialect.trailing or dialect.quotes != "span":
+    if not dialect.first_line or dialect.preamble or dialect.trailing or dialect.quotes != "span":
         return None
-    file.names = _column_names(file, names)
-    try:
-        frame = pl.read_csv(
-            whole if whole is not None else file.path,
-            **_options(file),
-            skip_lines=dialect.first_line - 1,
-            infer_schema_length=INFER,
-        )
-    except (pl.exceptions.PolarsError, UnicodeDecodeError):
-        return None
-    if frame.width != dialect.width or _is_suspect(file, frame, whole):
-        return None
-    return frame
+    with _bytes_of(file.path, whole) as data:
+        if data.find(b"\0") >= 0 or (dialect.padded and data.find(b'"') >= 0):
+            return None
+        frame, all_text = _read_plain(file, whole)
+        if frame is None or frame.width != dialect.width or _may_be_ragged(file, frame, sample, data):
+            return None
+    return _finish(file, frame, all_text=all_text)
+
+
+@contextmanager
+def _bytes_of(path: Path, whole: bytes | None) -> Iterator[Any]:
+    """The file's bytes without a copy."""
+    if whole is not None:
+        yield whole
+        return
+    with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
+
+
+def _read_plain(file: _File, whole: bytes | None) -> tuple[pl.DataFrame | None, bool]:
+    """The table with types from its first rows; as text (the second value says so) where a later row surprises."""
+    place = file.path if whole is None else whole
+    skip = file.dialect.first_line - 1
+    for types in ({"infer_schema_length": INFER}, {"infer_schema": False}):
+        all_text = "infer_schema" in types
+        if file.dialect.padded and not all_text:
+            continue
+        options = _options(file) | ({"decimal_comma": False} if all_text else {})
+        try:
+            return pl.read_csv(place, **options, skip_lines=skip, **types), all_text
+        except (pl.exceptions.PolarsError, UnicodeDecodeError):
+            continue
+    return None, True
 
 
 def _options(file: _File) -> dict[str, Any]:
@@ -130,19 +152,30 @@ def _options(file: _File) -> dict[str, Any]:
     }
 
 
-def _is_suspect(file: _File, frame: pl.DataFrame, whole: bytes | None) -> bool:
-    """Short records and blank lines leave nulls in the last column; zero bytes hide in text. Then every line is looked at."""
-    data: Any = whole
-    if whole is None:
-        with file.path.open("rb") as handle:
-            data = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
-    if data.find(b"\0") >= 0:
-        return True
-    if not frame.to_series(-1).null_count() or frame.width == 1:
+def _may_be_ragged(file: _File, frame: pl.DataFrame, sample: bytes, data: Any) -> bool:
+    """Whether short records or blank lines may hide among nulls of the last column.
+
+    The delimiters in the file, less those inside text cells, must be those that whole records need.
+    """
+    dialect = file.dialect
+    last = frame.to_series(-1)
+    if dialect.width == 1 or not (last.null_count() or (last.dtype == pl.String and (last == "").any())):
         return False
-    records, quotes = best_scan(data if whole is not None else data[:], file.dialect.delimiter, frame.width)
-    skipped = int((records.line < file.dialect.first_line).sum())
-    return quotes != file.dialect.quotes or bool((records.fields[skipped:] != frame.width).any() or not records.closed.all())
+    if dialect.comment:
+        return True
+    head = b"\n".join(sample.split(b"\n")[: dialect.first_line - 1])
+    texts = [n for n, t in frame.schema.items() if t == pl.String]
+    inside = (
+        frame.select(pl.col(texts).str.count_matches(dialect.delimiter, literal=True).sum()).sum_horizontal().sum()
+        if texts
+        else 0
+    )
+    return _count(data, dialect.delimiter) != head.count(dialect.delimiter.encode()) + inside + len(frame) * (dialect.width - 1)
+
+
+def _count(data: Any, delimiter: str) -> int:
+    size = len(data)
+    return sum(data[i : i + CHUNK].count(delimiter.encode()) for i in range(0, size, CHUNK))
 
 
 def _column_names(file: _File, names: list[str] | None) -> list[str]:
@@ -174,17 +207,35 @@ def _careful(path: Path, names: list[str] | None) -> Source:
         raise _no_rows(path, dialect)
     file.names = _column_names(file, names)
     kept = _keep_whole_records(file, data)
-    frame = pl.read_csv(kept, **{**_options(file), "comment_prefix": None, "decimal_comma": False}, infer_schema=False)
+    frame = _read_text_cells(file, kept)
     if dialect.trailing:
         frame = frame.drop(file.names[-1])
         file.say("trailing_delimiter", "Every line ends in a delimiter; the empty last column was left out.", count=len(frame))
     return _finish(file, frame, all_text=True)
 
 
+def _read_text_cells(file: _File, kept: bytes) -> pl.DataFrame:
+    """Whole records as text columns; one by one where a cell's quotes follow no rule and Polars refuses the file."""
+    options = _options(file) | {"comment_prefix": None, "decimal_comma": False}
+    try:
+        return pl.read_csv(kept, **options, infer_schema=False)
+    except pl.exceptions.PolarsError:
+        dialect = file.dialect
+    records = scan(kept, dialect.delimiter, dialect.quotes)
+    rows = [
+        split(kept[a:b].decode(), dialect.delimiter, dialect.quotes) for a, b in zip(records.start, records.end, strict=True)
+    ]
+    whole = [row for row in rows if len(row) == dialect.width]
+    others = [" ".join(row)[:80] for row in rows if len(row) != dialect.width]
+    text = f"Some cell has text after its closing quote; set aside {counted(len(others), 'row')} that cannot be divided."
+    file.say("quotes", text, count=len(others), examples=tuple(others))
+    return pl.DataFrame(whole, schema=dict.fromkeys(file.names, pl.String), orient="row")
+
+
 def _no_rows(path: Path, dialect: Dialect) -> DataError:
     if not dialect.names:
         return DataError("the file holds no table", where=str(path), remedy="Give delimited text with rows.")
-    shown = ", ".join(dialect.names[:5])
+    shown = " ".join(", ".join(dialect.names[:5]).split())[:200]
     return DataError(f"the file has a header ({shown}) but no rows", where=str(path), remedy="Give a file with rows.")
 
 
@@ -258,13 +309,15 @@ def _keep_whole_records(file: _File, data: bytes) -> bytes:
     if dialect.preamble:
         where = tuple(f"line {n}" for n in dialect.preamble)
         file.say("preamble", f"Skipped {counted(len(where), 'line')} before the table.", count=len(where), examples=where)
+    if not good.any():
+        raise _no_rows(file.path, dialect)
     kept = _join(data, records.start[good], records.end[good])
     return _unpad(kept, dialect) if dialect.padded else kept
 
 
 def _starts_with(data: bytes, starts: np.ndarray, comment: str) -> np.ndarray:
-    text = np.frombuffer(data + b"\0", np.uint8)
-    return text[starts] == ord(comment)
+    text = np.frombuffer(data, np.uint8)
+    return text[np.minimum(starts, len(text) - 1)] == ord(comment)
 
 
 def _say_set_aside(file: _File, records: Records, bad: np.ndarray) -> None:

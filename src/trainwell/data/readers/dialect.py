@@ -184,10 +184,14 @@ def _is_number(cell: str) -> bool:
 def _is_header(body: list[list[str]]) -> bool:
     """Whether the first record names the columns.
 
-    It does not if a cell is a number or a missing marker (unless the numbers count up, as years do), or if its cells come up
-    again further down in their columns. Otherwise it does: a table of words mostly has a header.
+    It does if half the columns of numbers begin with a word. Else it does not if a cell is a number or a missing marker (unless
+    the numbers count up, as years do), or if its cells come up again below. Otherwise a table of words mostly has a header.
     """
     head, rest = body[0], body[1:201]
+    counted = [cell for i, cell in enumerate(head) if _all_numbers([row[i] for row in rest])]
+    wordy = sum(bool(cell) and cell not in MISSING and not _is_number(cell) for cell in counted)
+    if wordy and wordy >= len(counted) / 2:
+        return True
     numbers = [cell for cell in head if _is_number(cell)]
     if numbers and not _counts_up(numbers, rest):
         return False
@@ -197,6 +201,11 @@ def _is_header(body: list[list[str]]) -> bool:
         return len(set(head)) == len(head)
     again = sum(cell != "" and cell in {row[i] for row in rest} for i, cell in enumerate(head))
     return again == 0 or again < 0.2 * len(head)
+
+
+def _all_numbers(cells: list[str]) -> bool:
+    held = [cell for cell in cells if cell and cell not in MISSING]
+    return bool(held) and all(map(_is_number, held))
 
 
 def _counts_up(cells: list[str], rest: list[list[str]]) -> bool:

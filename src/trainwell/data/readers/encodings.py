@@ -30,9 +30,8 @@ def guess_encoding(data: bytes) -> str:
     try:
         data.decode("utf-8")
         return "utf-8"
-    except UnicodeDecodeError as error:
-        if error.end >= len(data) and error.start >= len(data) - 3 and error.reason == "unexpected end of data":
-            return "utf-8"  # a sample cut inside a character
+    except UnicodeDecodeError:
+        pass
     if _mostly_utf8(data):
         return "utf-8 with errors"
     return "gb18030" if _looks_chinese(data) else _western(data)
@@ -59,9 +58,8 @@ def _looks_chinese(data: bytes) -> bool:
     runs = HIGH_RUN.findall(data)[:20_000]
     try:
         data.decode("gb18030")
-    except UnicodeDecodeError as error:
-        if error.start < len(data) - 4:
-            return False
+    except UnicodeDecodeError:
+        return False
     paired = [run for run in runs if len(run) >= 2 and len(run) % 2 == 0]
     leads = np.frombuffer(b"".join(run[::2] for run in paired), np.uint8)
     share = sum(map(len, paired)) / max(1, sum(map(len, runs)))
