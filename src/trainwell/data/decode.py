@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import stat
 import struct
 import threading
@@ -29,32 +30,32 @@ MAX_FILE_BYTES = 512 << 20
 #: Formats that are opened: common raster formats; none that runs another program (as EPS does).
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "DIB", "JPEG2000", "AVIF", "ICO", "QOI")
 
-#: Why a picture cannot be used, as the rest of "N …".
+#: Why a picture cannot be used, as a clause about one of them.
 UNUSABLE = {
-    "missing": "cells name no picture",
-    "absent": "files do not exist",
-    "unreadable": "files could not be read",
-    "no_file": "paths are no ordinary files",
-    "empty": "files are empty (zero bytes)",
-    "huge_file": f"files are larger than {MAX_FILE_BYTES >> 20} MiB",
-    "no_picture": "files hold no picture of a known format",
-    "bomb": f"pictures claim more than {MAX_PIXELS // 10**6} megapixels",
-    "truncated": "pictures end before their last pixel",
-    "broken": "pictures are damaged",
-    "range": "pictures hold 32-bit values that are neither in 0…65,535 nor in [0, 1]",
+    "missing": "the cell names no picture",
+    "absent": "the file does not exist",
+    "unreadable": "the file could not be read",
+    "no_file": "the path is no ordinary file",
+    "empty": "the file is empty (zero bytes)",
+    "huge_file": f"the file is larger than {MAX_FILE_BYTES >> 20} MiB",
+    "no_picture": "the file holds no picture of a known format",
+    "bomb": f"the picture claims more than {MAX_PIXELS // 10**6} megapixels",
+    "truncated": "the picture ends before its last pixel",
+    "broken": "the picture is damaged",
+    "range": "its 32-bit values lie neither in 0…65,535 nor in [0, 1]",
 }
 
-#: What was unusual about a usable picture, and what was done, as the rest of "N pictures …".
+#: What was unusual about a usable picture, and what was done, as a clause about one of them.
 CONVERTED = {
-    "misnamed": "hold another format than their name says; the content was believed",
-    "cmyk": "are in CMYK; they were converted to RGB",
-    "deep": "have 16 or more bits per channel; the 8 highest were kept (floats in [0, 1] times 255)",
-    "palette": "have a palette; its colours were looked up",
-    "alpha": "have an alpha channel; they were laid on white",
-    "rotated": "carry an EXIF rotation; it was applied",
-    "animated": "are animations or have several pages; the first frame was used",
-    "single_pixel": "have one pixel; they say little",
-    "extreme": "are more than eight times as long as wide; little of them is left after resizing",
+    "misnamed": "the content has another format than the name says; the content was believed",
+    "cmyk": "CMYK was converted to RGB",
+    "deep": "of 16 or more bits per channel the 8 highest were kept (floats in [0, 1] were multiplied by 255)",
+    "palette": "the colours of a palette were looked up",
+    "alpha": "an alpha channel was laid on white",
+    "rotated": "an EXIF rotation was applied",
+    "animated": "the first frame of an animation, or of several pages, was used",
+    "single_pixel": "a single pixel says little",
+    "extreme": "one side is more than eight times the other; little is left of it after resizing",
 }
 
 _GREY = frozenset(("1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"))
@@ -244,7 +245,8 @@ def _opened(blob: bytes) -> Image.Image:
     try:
         image = Image.open(BytesIO(blob), formats=_formats())
     except Image.DecompressionBombError as error:
-        raise UnusableError("bomb", str(error)) from None
+        claimed = re.search(r"\d+", str(error))
+        raise UnusableError("bomb", f"{int(claimed[0]):,} pixels" if claimed else "") from None
     except UnidentifiedImageError:
         raise UnusableError("no_picture") from None
     if image.width * image.height > MAX_PIXELS:
@@ -348,7 +350,7 @@ def _fitted(image: Image.Image, geometry: Geometry) -> np.ndarray:
         scale = min(geometry.width / image.width, geometry.height / image.height)
         width = min(geometry.width, max(1, round(image.width * scale)))
         height = min(geometry.height, max(1, round(image.height * scale)))
-        image = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
     pixels = np.atleast_3d(np.asarray(image))  # (H, W, C)
     top, left = (geometry.height - pixels.shape[0]) // 2, (geometry.width - pixels.shape[1]) // 2
     below, right = geometry.height - pixels.shape[0] - top, geometry.width - pixels.shape[1] - left

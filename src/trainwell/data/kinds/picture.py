@@ -216,7 +216,7 @@ def checks_of(column: str, pile: Pile, headers: pl.DataFrame, problems: Mapping[
 
 
 def _set_aside_checks(column: str, pile: Pile, problems: Mapping[int, tuple[str, str]]) -> Iterator[Check]:
-    for code, sentence in UNUSABLE.items():
+    for code, clause in UNUSABLE.items():
         rows = [row for row, (found, _) in sorted(problems.items()) if found == code]
         if rows:
             verdict: Verdict = "FAIL" if len(rows) * 2 > len(pile) else "WARN"
@@ -231,11 +231,13 @@ def _conversion_checks(
 ) -> Iterator[Check]:
     noted = headers.select("notes").with_row_index("row").filter(pl.col("notes") != "")
     noted = noted.filter(~pl.col("row").is_in(list(problems)))
-    for code, sentence in CONVERTED.items():
+    for code, clause in CONVERTED.items():
         rows = noted.filter(pl.col("notes").str.split(",").list.contains(code))["row"]
         if len(rows):
             examples = tuple(pile.name(row) for row in rows[:5])
-            yield Check(f"picture_{code}", "WARN", f"{len(rows):,} pictures {sentence}.", column, len(rows), examples)
+            yield Check(
+                f"picture_{code}", "WARN", f"{len(rows):,} of {len(pile):,} pictures: {clause}.", column, len(rows), examples
+            )
 
 
 def _example(name: str, detail: str) -> str:
@@ -264,7 +266,7 @@ def _clean_array(raw: Raw, geometry: Geometry) -> Cleaned:
     height, width, channels = pixels.shape[1:]
     checks = []
     if channels not in (1, 3) and channels != geometry.channels:
-        text = f"{len(pixels):,} pictures have {channels} channels; they were laid on white and made {geometry.channels}."
+        text = f"{len(pixels):,} pictures of {channels} channels were laid on white and given {geometry.channels}."
         checks.append(Check("picture_alpha", "WARN", text, raw.name, len(pixels)))
     try:
         values = conform_all(pixels, geometry)
