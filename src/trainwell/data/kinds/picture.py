@@ -222,7 +222,12 @@ def _set_aside_checks(column: str, pile: Pile, problems: Mapping[int, tuple[str,
             verdict: Verdict = "FAIL" if len(rows) * 2 > len(pile) else "WARN"
             examples = tuple(_example(pile.name(row), problems[row][1]) for row in rows[:5])
             yield Check(
-                f"picture_{code}", verdict, f"{len(rows):,} {sentence}; their rows were set aside.", column, len(rows), examples
+                f"picture_{code}",
+                verdict,
+                f"Set aside {len(rows):,} of {len(pile):,} pictures: {clause}.",
+                column,
+                len(rows),
+                examples,
             )
 
 
