@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from trainwell.core.errors import DataError
+from trainwell.data.readers import arrays, frames
 from trainwell.data.readers.read import read
 from trainwell.data.source import Source
 
@@ -58,6 +59,27 @@ def test_pandas_peculiarities() -> None:
     source = read(frame)
     assert source.frame.to_dict(as_series=False) == {"key": [7, 8], "x": [1, 2], "x_2": ["a", None], "5": [None, 3.0]}
     assert {c.code for c in source.checks} == {"index", "duplicate_names"}
+
+
+def test_pandas_without_pyarrow_gives_the_same_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames.importlib.util, "find_spec", lambda name: None)
+    frame = pd.DataFrame(COLUMNS).assign(
+        c=pd.Categorical(["u", None, "v"]), d=pd.to_datetime(["2024-01-01", None, "2024-03-01"])
+    )
+    source = read(frame)
+    assert source.frame.drop("c", "d").to_dict(as_series=False) == COLUMNS
+    assert source.frame["c"].to_list() == ["u", None, "v"]
+    assert source.frame["d"].dtype == pl.Datetime
+    assert source.frame["d"].null_count() == 1
+
+
+def test_large_npy_stays_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waves = np.random.default_rng(0).normal(size=(50, 2, 9)).astype(np.float32)
+    np.save(tmp_path / "a.npy", waves)
+    monkeypatch.setattr(arrays, "memory_limit", lambda: 1000)
+    held = read(tmp_path / "a.npy").arrays["input"]
+    assert isinstance(held, np.memmap)
+    np.testing.assert_array_equal(held, waves)
 
 
 def test_pandas_frame_and_series_as_a_pair() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -14,10 +16,19 @@ import polars as pl
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
 from trainwell.data.readers import parts
+from trainwell.data.readers.memory import memory_limit
 from trainwell.data.source import Source
 
 CHANNELS = (1, 3, 4)
 """Grey, colour, colour with transparency."""
+
+ROWS = 4_096
+"""Pictures looked at together."""
+
+DAMAGED = (
+    ValueError, EOFError, OSError, MemoryError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
+"""What NumPy raises for files that are cut off, changed or encrypted."""
 
 
 def is_tensor(value: Any) -> bool:
@@ -41,12 +52,14 @@ def as_array(value: Any, what: str) -> np.ndarray:
     if is_tensor(value):
         value = value.detach().cpu().numpy()
     try:
-        array = np.asarray(value)
+        array = value if isinstance(value, np.memmap) else np.asarray(value)
     except ValueError:
         array = np.empty(0, dtype=object)
     if array.dtype == object:
         array = _from_objects(array, what)
-    return np.ascontiguousarray(array) if array.ndim else array.reshape(1)
+    if not array.ndim:
+        return array.reshape(1)
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
 def _from_objects(array: np.ndarray, what: str) -> np.ndarray:
@@ -82,16 +95,18 @@ def as_pictures(array: np.ndarray) -> np.ndarray | None:
 
 
 def _as_bytes(array: np.ndarray) -> np.ndarray | None:
-    """Float or wide integer pictures as uint8 where that loses nothing; checked on a few first, then on all."""
-    for part in (array[:4], array):
-        low, high = part.min(), part.max()
-        if not (low >= 0 and high <= 255):
+    """Float or wide integer pictures as uint8 where that loses nothing; some thousand at a time, to save memory."""
+    if isinstance(array, np.memmap) or array.dtype.kind not in "iuf":
+        return None
+    scale = 255.0 if array.dtype.kind == "f" and array.max() <= 1.0 else 1.0
+    pictures = np.empty(array.shape, np.uint8)
+    for start in range(0, len(array), ROWS):
+        scaled = array[start : start + ROWS] * scale
+        whole = np.rint(scaled)
+        if not (scaled.min() >= 0 and scaled.max() <= 255 and np.abs(scaled - whole).max() < 2e-3):
             return None
-        scale = 255.0 if array.dtype.kind == "f" and array.max() <= 1.0 else 1.0
-        whole = np.rint(part * scale)
-        if not np.allclose(part * scale, whole, rtol=0.0, atol=2e-3):
-            return None
-    return whole.astype(np.uint8)
+        pictures[start : start + ROWS] = whole
+    return pictures
 
 
 def read_array(value: Any, origin: str = "array") -> Source:
@@ -241,11 +256,13 @@ NPZ_PARTS = {
 
 
 def read_npy(path: Path) -> Source:
-    """A `.npy` file, memory-mapped when it is a tensor; pickled cells are refused."""
+    """A `.npy` file, memory-mapped beyond a quarter of the memory; pickled cells are refused."""
+    mapped: Literal["r"] | None = "r" if path.stat().st_size > memory_limit() else None
     try:
-        return read_array(np.load(path, allow_pickle=False), str(path))
-    except (ValueError, EOFError, OSError) as error:
+        array = np.load(path, mmap_mode=mapped, allow_pickle=False)
+    except DAMAGED as error:
         raise DataError(f"the NumPy file cannot be read ({_reason(error)})", where=str(path), remedy=_RESAVE) from None
+    return read_array(array, str(path))
 
 
 _RESAVE = "Save it again with numpy.save or numpy.savez, without object arrays."
@@ -264,7 +281,7 @@ def read_npz(path: Path) -> Source:
     try:
         with np.load(path, allow_pickle=False) as archive:
             held = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise DataError(f"the NumPy archive cannot be read ({_reason(error)})", where=str(path), remedy=_RESAVE) from None
     found = {part: _pair_of(held, names, str(path)) for part, names in NPZ_PARTS.items()}
     known = {part: source for part, source in found.items() if source is not None}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ import numpy as np
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
 from trainwell.data.readers import arrays, frames, parts
+from trainwell.data.readers.memory import memory_limit, spill_folder
 from trainwell.data.source import Source
 
 TARGET = "target of the item"
@@ -232,29 +231,6 @@ def _as_row(value: Any, name: str, index: int, origin: str) -> np.ndarray:
         what = f"item {index} has {name} of type {type(value).__name__}, which holds no plain numbers"
         raise DataError(what, where=origin, remedy="Return numbers, arrays, tensors, PIL pictures or text.")
     return row
-
-
-def memory_limit() -> int:
-    """Bytes that one column may take in memory: a quarter of the machine's, or of the control group's where that is less.
-
-    Example:
-        >>> memory_limit() > 0
-        True
-    """
-    sizes = [16 << 30]
-    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
-        sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    group = Path("/sys/fs/cgroup/memory.max")
-    if group.is_file() and (text := group.read_text().strip()).isdigit():
-        sizes.append(int(text))
-    return min(sizes) // 4
-
-
-def spill_folder() -> Path:
-    """Where spilled arrays lie: `TRAINWELL_CACHE`, else `~/.cache/trainwell` (the temporary folder is often memory itself)."""
-    folder = Path(os.environ.get("TRAINWELL_CACHE") or Path.home() / ".cache" / "trainwell")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _build(held: dict[str, np.ndarray], origin: str) -> Source:

@@ -98,7 +98,7 @@ def _zip_format(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, NotImplementedError, OSError):
         raise DataError("the file is cut off or damaged", where=str(path), remedy="Copy or download it again.") from None
     if any(name.endswith(".npy") for name in names):
         return "npz"
