@@ -11,7 +11,9 @@ Names are loaded on first use, so `import trainwell` costs nothing and loads no 
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,6 +65,17 @@ __all__ = [
     "resume",
     "wrap",
 ]
+
+
+class _Names(ModuleType):
+    """Keeps `tw.evaluate` and `tw.report` functions: importing a package of the same name would put the package there."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Names
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,8 @@
-"""Code blocks of the documentation, and how each language is run."""
+"""Code blocks of the documentation, and how each language is run.
+
+`python -m house.blocks PAGE` runs the blocks of one page in the folder it is started in: a process of its own, for what a page
+registers and imports must not be seen by other tests.
+"""
 
 from __future__ import annotations
 
@@ -73,3 +77,16 @@ def run_shell(block: Block, folder: Path) -> None:
     settings.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", code], cwd=folder, env=settings, capture_output=True, text=True)
     assert done.returncode == 0, f"{block.place} ended with {done.returncode}\n{code}\n{done.stdout}\n{done.stderr}"
+
+
+def run_page(page: Path, folder: Path) -> None:
+    """Run a page's blocks in order; its Python blocks share their names."""
+    sys.path.insert(0, str(folder))
+    namespace: dict[str, Any] = {"__name__": "__page__"}
+    for block in blocks_of(page):
+        if not block.excuse:
+            run_block(block, namespace, folder)
+
+
+if __name__ == "__main__":
+    run_page(Path(sys.argv[1]), Path.cwd())

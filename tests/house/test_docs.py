@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 
 import pytest
 
-from house.blocks import PAGES, blocks_of, run_block
+from house.blocks import PAGES, blocks_of
 from house.registries import ENTRIES, REGISTRIES
 from house.sample_data import write_samples
 from house.tree import ROOT
@@ -25,18 +27,13 @@ def page_id(page) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=page_id)
-def test_every_block_runs(page, tmp_path, monkeypatch):
+def test_every_block_runs(page, tmp_path):
     write_samples(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    namespace: dict = {"__name__": "__page__"}
-    modules = set(sys.modules)
-    for block in blocks_of(page):
-        if not block.excuse:
-            run_block(block, namespace, tmp_path)
-    for module in set(sys.modules) - modules:
-        if str(tmp_path) in str(getattr(sys.modules[module], "__file__", "")):
-            del sys.modules[module]
+    settings = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    settings["PYTHONPATH"] = str(ROOT / "tests")
+    command = [sys.executable, "-W", "error", "-m", "house.blocks", str(page)]
+    done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_few_blocks_are_excused_and_each_says_why():

@@ -75,6 +75,8 @@ def test_every_verb_is_shown_in_the_guide(words):
 
 def test_the_public_names_are_those_of_the_package():
     for name in trainwell.__all__:
+        # a package of the same name, once imported, must not take the place of a function
+        assert not inspect.ismodule(getattr(trainwell, name)), f"trainwell.{name} is the package, not the public name"
         assert inspect.getdoc(getattr(trainwell, name)), f"trainwell.{name} has no docstring"
     public = {n for n in dir(trainwell) if not n.startswith("_")}
     modules = {n for n, value in vars(trainwell).items() if inspect.ismodule(value)}
