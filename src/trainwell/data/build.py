@@ -80,7 +80,7 @@ def _start(source: Source, recipe: Recipe, as_is: bool) -> _Draft:
     card.checks += found.checks
     if n := int((~usable).sum()):
         examples = tuple(f"row {row}" for row in np.flatnonzero(~usable)[:5])
-        text = f"{n:,} of {len(usable):,} rows have no usable target and were set aside"
+        text = f"{n:,} of {len(usable):,} rows have no usable target and were set aside."
         card.add(Check("target", "WARN", text, ", ".join(names), n, examples))
     if not usable.any():
         raise DataError("no row has a usable target", where=source.origin, remedy="Choose another target column.")
@@ -203,7 +203,9 @@ def _units(draft: _Draft, rule: Split, copies: np.ndarray) -> np.ndarray:
     groups = draft.source.frame[str(rule.by)]
     if groups.null_count():
         n = groups.null_count()
-        draft.card.add(Check("groups", "WARN", f"{n:,} rows have no group; each counts as a group of its own", str(rule.by), n))
+        draft.card.add(
+            Check("groups", "WARN", f"{n:,} rows have no group; each counts as a group of its own.", str(rule.by), n)
+        )
     number_of = groups.rank("dense").cast(pl.Int64).to_numpy() if not groups.null_count() else _groups(groups)
     n = len(copies)
     links = coo_matrix((np.ones(n, bool), (copies, n + number_of)), shape=(2 * n + 1, 2 * n + 1))
@@ -230,7 +232,7 @@ def _times(draft: _Draft, rule: Split) -> np.ndarray:
     else:
         times = number.clean(raw, guess.form, Rule()).values
     if n := int((np.isnan(times) & draft.usable).sum()):
-        draft.card.add(Check("times", "WARN", f"{n:,} rows have no time and were set aside", name, n))
+        draft.card.add(Check("times", "WARN", f"{n:,} rows have no time and were set aside.", name, n))
     return times
 
 
@@ -257,7 +259,7 @@ def _without_outliers(draft: _Draft, part: np.ndarray) -> np.ndarray:
     flagged = clean.outlier_rows(draft.source, draft.features, np.flatnonzero(part == 0), recipe)
     if n := int(flagged.sum()):
         rows = tuple(f"row {row}" for row in np.flatnonzero(flagged)[:5])
-        text = f"{n:,} train rows with outliers were dropped (rule {recipe.prepare.outlier_rule})"
+        text = f"{n:,} train rows with outliers were dropped (rule {recipe.prepare.outlier_rule})."
         draft.card.add(Check("dropped", "WARN", text, count=n, examples=rows))
     part[flagged] = NOWHERE
     if not (part == 0).any():
@@ -309,7 +311,7 @@ def _describe(draft: _Draft, rows: dict[str, np.ndarray], prepared: list[Prepare
     if prepared:
         card.add(clean.missing_check(prepared, len(draft.source)))
         card.add(clean.outlier_check(prepared, recipe))
-        card.add(clean.drift_check(prepared))
+        card.checks += clean.drift_check(prepared, len(rows["test"]))
     card.checks += clean.few_lines([check for p in prepared for check in p.checks])
     if target.classes is None:
         return 1.0

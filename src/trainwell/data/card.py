@@ -55,5 +55,46 @@ class Card:
         found = {c.verdict for c in self.checks}
         return "FAIL" if "FAIL" in found else "WARN" if "WARN" in found else "PASS"
 
+    def __str__(self) -> str:
+        return "\n".join([*_head(self), "", *_column_lines(self.columns), "", *_check_lines(self.checks)])
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"verdict": self.verdict}
+
+
+def _head(card: Card) -> list[str]:
+    parts = " · ".join(f"{n:,} {name}" for name, n in card.rows.items())
+    return [f"{card.origin or 'data in memory'}: {card.verdict}", f"rows: {parts}"]
+
+
+def _column_lines(columns: list[dict[str, Any]], most: int = 40) -> list[str]:
+    shown = columns[:most]
+    width = max((len(column["name"]) for column in shown), default=0)
+    lines = [f"{c['name']:<{width}}  {c['kind']:<14}  {_what(c)}" for c in shown]
+    return lines + ([f"… and {len(columns) - most:,} more columns"] if len(columns) > most else [])
+
+
+def _what(column: dict[str, Any]) -> str:
+    """What a column holds, in one line."""
+    said = [f"{column['role']}:"] if column["role"] != "feature" else []
+    if column["role"] == "left out":
+        return " ".join([*said, column["why"]])
+    if "quantiles" in column:
+        quantiles = column["quantiles"]
+        said.append(f"{quantiles['0']:.6g} to {quantiles['1']:.6g}, median {quantiles['0.5']:.6g}")
+    elif "top" in column:
+        top = ", ".join(f"{label} {n:,}" for label, n in list(column["top"].items())[:3])
+        said.append(f"{column.get('distinct', len(column['top'])):,} values: {top}")
+    elif "first" in column:
+        said.append(f"{column['first']} to {column['last']}")
+    elif "shape" in column:
+        said.append("x".join(str(side) for side in column["shape"]))
+    else:
+        said.append(column["why"])
+    return " ".join(said) + (f"; {column['missing']:,} empty" if column.get("missing") else "")
+
+
+def _check_lines(checks: list[Check]) -> list[str]:
+    """Findings first, the worst at the top; what passed at the end."""
+    order = {"FAIL": 0, "WARN": 1, "PASS": 2}
+    return [f"{check.verdict}  {check.text}" for check in sorted(checks, key=lambda check: order[check.verdict])]

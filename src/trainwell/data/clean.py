@@ -17,7 +17,7 @@ from trainwell.data.columns import Prepared
 from trainwell.data.kinds import number
 from trainwell.data.kinds.kind import Raw
 from trainwell.data.kinds.known import is_scalar, kind_of
-from trainwell.data.leaks import DRIFT
+from trainwell.data.leaks import DRIFT, LEAST_TESTED
 from trainwell.data.roles import looks_unique
 from trainwell.data.rules import rule_for
 from trainwell.data.source import Source
@@ -73,7 +73,7 @@ def duplicate_check(again: np.ndarray, usable: np.ndarray, treatment: str) -> Ch
     """How many rows repeat an earlier one, and what was done about them."""
     n = int(again.sum())
     if not n:
-        return Check("duplicates", "PASS", "no row repeats another one")
+        return Check("duplicates", "PASS", "No row repeats another one.")
     done = {
         "together": "kept, each with its like in one part of the split",
         "apart": "kept, and split like other rows: so many rows repeat that the columns are coarse rather than copied",
@@ -81,7 +81,7 @@ def duplicate_check(again: np.ndarray, usable: np.ndarray, treatment: str) -> Ch
         "drop": "dropped; the first of each stays",
     }[treatment]
     rows = tuple(f"row {row}" for row in np.flatnonzero(again)[:5])
-    text = f"{n:,} of {int(usable.sum()):,} rows repeat the features of an earlier row; they were {done}"
+    text = f"{n:,} of {int(usable.sum()):,} rows repeat the features of an earlier row; they were {done}."
     return Check("duplicates", "WARN", text, count=n, examples=rows)
 
 
@@ -94,7 +94,7 @@ def conflict_check(units: np.ndarray, codes: np.ndarray, usable: np.ndarray) -> 
     if not torn.any():
         return []
     examples = tuple(f"row {row}" for row in np.flatnonzero(torn)[:5])
-    text = f"{int(torn.sum()):,} rows share their features with a row of another class"
+    text = f"{int(torn.sum()):,} rows share their features with a row of another class."
     return [Check("conflicts", "WARN", text, count=int(torn.sum()), examples=examples)]
 
 
@@ -114,7 +114,7 @@ def straddle_check(units: np.ndarray, part: np.ndarray) -> list[Check]:
         shared = used & (part == code) & trained[units]
         if shared.any():
             rows = tuple(f"row {row}" for row in np.flatnonzero(shared)[:5])
-            text = f"{int(shared.sum()):,} {name} rows are equal to a train row (scores on them are too good)"
+            text = f"{int(shared.sum()):,} {name} rows are equal to a train row: scores on them are too good."
             found.append(Check("straddle", "WARN", text, count=int(shared.sum()), examples=rows))
     return found
 
@@ -158,16 +158,26 @@ def _forest(columns: dict[str, np.ndarray], train: np.ndarray) -> np.ndarray:
     return np.asarray(IsolationForest(random_state=0).fit_predict(table) < 0)
 
 
+#: What becomes of empty cells, by kind.
+_FILLED = {
+    "number": "; numbers were filled and flagged",
+    "category": "; in categories empty is a label of its own",
+    "boolean": "; in yes/no columns empty lies between the two",
+    "datetime": "; empty dates were flagged",
+}
+
+
 def missing_check(prepared: list[Prepared], n: int) -> Check:
     """Columns with empty cells, the emptiest first, in one line."""
     gaps = {p.name: p.entry.get("missing", 0) for p in prepared if p.entry.get("missing", 0)}
     if not gaps:
-        return Check("missing", "PASS", "no cell is empty")
+        return Check("missing", "PASS", "No cell is empty.")
     worst = sorted(gaps, key=lambda name: -gaps[name])
     shares = tuple(f"{name}: {gaps[name]:,} ({gaps[name] / n:.1%})" for name in worst[:5])
     more = f" and {len(gaps) - 5} more" if len(gaps) > 5 else ""
-    done = "; numbers were filled, categories have a code for empty cells"
-    text = f"empty cells in {len(gaps)} of {len(prepared)} columns: {', '.join(shares)}{more}{done}"
+    kinds = {p.entry["kind"] for p in prepared if p.name in gaps}
+    done = "".join(_FILLED[kind] for kind in ("number", "category", "boolean", "datetime") if kind in kinds)
+    text = f"Empty cells in {len(gaps)} of {len(prepared)} columns: {', '.join(shares)}{more}{done}."
     return Check("missing", "WARN", text, count=sum(gaps.values()), examples=shares)
 
 
@@ -175,11 +185,11 @@ def outlier_check(prepared: list[Prepared], recipe: Recipe) -> Check:
     """Number cells beyond the robust fence; harmless under quantile scaling, worth a look under a linear one."""
     found = {p.name: p.entry["outliers"] for p in prepared if p.fitted is not None and p.entry.get("outliers")}
     if not found:
-        return Check("outliers", "PASS", "no number lies far from the rest of its column")
+        return Check("outliers", "PASS", "No number lies far from the rest of its column.")
     worst = sorted(found, key=lambda name: -found[name])
     shown = tuple(f"{name}: {found[name]:,}" for name in worst[:5])
     more = f" and {len(found) - 5} more columns" if len(found) > 5 else ""
-    text = f"train cells more than 5 robust deviations from the median: {', '.join(shown)}{more}; {_treated(recipe)}"
+    text = f"Train cells more than 5 robust deviations from the median: {', '.join(shown)}{more}; {_treated(recipe)}."
     bounded = recipe.prepare.scale in ("auto", "quantile", "log") or recipe.prepare.outliers != "leave"
     return Check("outliers", "PASS" if bounded else "WARN", text, count=sum(found.values()), examples=shown)
 
@@ -192,15 +202,17 @@ def _treated(recipe: Recipe) -> str:
     return "quantile scaling bounds them" if recipe.prepare.scale in ("auto", "quantile") else "left as they are"
 
 
-def drift_check(prepared: list[Prepared]) -> Check:
-    """Columns whose test rows look different from the train rows."""
+def drift_check(prepared: list[Prepared], tested: int) -> list[Check]:
+    """Columns whose test rows look different from the train rows; silent where there are too few test rows to say."""
+    if tested < LEAST_TESTED:
+        return []
     moved = {p.name: p.drift for p in prepared if p.drift > DRIFT}
     if not moved:
-        return Check("drift", "PASS", "train and test rows are alike, column by column")
+        return [Check("drift", "PASS", "Train and test rows are alike, column by column.")]
     worst = sorted(moved, key=lambda name: -moved[name])
     shown = tuple(f"{name}: {moved[name]:.2f}" for name in worst[:5])
-    text = f"{len(moved)} columns differ between train and test rows (distance 0 to 1): {', '.join(shown)}"
-    return Check("drift", "WARN", text, count=len(moved), examples=shown)
+    text = f"The distance between train and test rows, from 0 to 1, is large in {len(moved)} columns: {', '.join(shown)}."
+    return [Check("drift", "WARN", text, count=len(moved), examples=shown)]
 
 
 def class_checks(
@@ -211,12 +223,12 @@ def class_checks(
     absent = [label for label, count in zip(classes, counts, strict=True) if not count]
     checks = []
     if absent:
-        text = f"{len(absent)} of {len(classes)} classes have no train row and cannot be learnt: {', '.join(absent[:5])}"
+        text = f"{len(absent)} of {len(classes)} classes have no train row and cannot be learnt: {', '.join(absent[:5])}."
         checks.append(Check("classes", "WARN", text, column, len(absent), tuple(absent[:5])))
     present = counts[counts > 0]
     ratio = float(present.max() / present.min())
     rare, common = classes[int(np.where(counts > 0, counts, counts.max() + 1).argmin())], classes[int(counts.argmax())]
-    text = f"{len(classes)} classes; {common!r} has {ratio:.1f} times the train rows of {rare!r} ({present.min():,})"
+    text = f"{len(classes)} classes; {common!r} has {ratio:.1f} times the train rows of {rare!r} ({present.min():,})."
     checks.append(Check("imbalance", "WARN" if ratio >= 10 else "PASS", text, column))
     return checks, ratio
 
@@ -228,7 +240,7 @@ def tensor_checks(tensors: dict[str, np.ndarray]) -> list[Check]:
         finite = np.isfinite(array.reshape(len(array), -1)).all(axis=1)
         if len(bad := np.flatnonzero(~finite)):
             rows = tuple(f"row {row}" for row in bad[:5])
-            text = f"{len(bad):,} rows of {name!r} hold NaN or infinity, which no preparation mends here"
+            text = f"{len(bad):,} rows of {name!r} hold NaN or infinity, which no preparation mends here."
             found.append(Check("nonfinite", "FAIL", text, name, len(bad), rows))
     return found
 
@@ -237,7 +249,7 @@ def part_checks(rows: dict[str, np.ndarray]) -> list[Check]:
     """Parts without rows."""
     empty = [name for name in PARTS[1:] if not len(rows[name])]
     meaning = {"valid": "nothing chooses the best weights", "test": "nothing judges them"}
-    return [Check("parts", "WARN", f"there are no {name} rows: {meaning[name]}", count=0) for name in empty]
+    return [Check("parts", "WARN", f"There are no {name} rows: {meaning[name]}.", count=0) for name in empty]
 
 
 def few_lines(checks: list[Check], most: int = 8) -> list[Check]:
@@ -250,6 +262,6 @@ def few_lines(checks: list[Check], most: int = 8) -> list[Check]:
         folded += group[:most]
         if rest := group[most:]:
             names = ", ".join(check.column for check in rest[:5])
-            text = f"{len(rest)} more columns alike: {names}" + (", …" if len(rest) > 5 else "")
+            text = f"{len(rest)} more columns alike: {names}" + (", …" if len(rest) > 5 else ".")
             folded.append(Check(code, verdict, text, count=len(rest), examples=tuple(check.column for check in rest[:5])))
     return folded

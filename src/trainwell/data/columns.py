@@ -84,7 +84,7 @@ def _left_out(name: str, kind: str, why: str) -> Prepared:
 
 def _warned(name: str, kind: str, why: str, code: str, done: str) -> Prepared:
     out = _left_out(name, kind, why)
-    out.checks.append(Check(code, "WARN", f"column {name!r} {done}: {why}", name))
+    out.checks.append(Check(code, "WARN", f"Column {name!r} {done}: {why}.", name))
     return out
 
 
@@ -127,7 +127,7 @@ def _constant(entry: dict[str, Any], cleaned: Cleaned, train: np.ndarray) -> str
 
 
 def _constant_check(name: str, why: str) -> Check:
-    return Check("constant", "WARN", f"column {name!r} was left out: {why}", name)
+    return Check("constant", "WARN", f"Column {name!r} was left out: {why}.", name)
 
 
 def _unreadable(raw: Raw, cleaned: Cleaned, kind: str) -> list[Check]:
@@ -138,7 +138,7 @@ def _unreadable(raw: Raw, cleaned: Cleaned, kind: str) -> list[Check]:
     words = raw.words
     examples = tuple(f"row {row}: {words.texts[int(words.codes[row])]!r}" for row in cleaned.unreadable[:5])
     cells = "cell" if n == 1 else "cells"
-    text = f"{n:,} {cells} of {raw.name!r} cannot be read as a {kind} and counted as missing, such as {examples[0]}"
+    text = f"{n:,} {cells} of {raw.name!r} cannot be read as a {kind} and counted as missing, such as {examples[0]}."
     return [Check("unreadable", "WARN", text, raw.name, n, examples)]
 
 
@@ -154,13 +154,13 @@ def _look_for_leak(prepared: Prepared, around: Around) -> None:
     prepared.entry["tells_target"] = round(score, 4)
     if score < leaks.LEAK:
         return
-    told = f"column {prepared.name!r} alone tells the target almost perfectly ({score:.1%} of the way from guessing to knowing)"
+    told = f"Column {prepared.name!r} alone tells the target almost perfectly ({score:.1%} of the way from guessing to knowing)"
     if policy == "drop":
         prepared.fitted = prepared.array = None
         prepared.entry |= {"role": "left out", "why": "it tells the target almost alone"}
-        prepared.checks.append(Check("leak", "WARN", f"{told}; it was left out", prepared.name))
+        prepared.checks.append(Check("leak", "WARN", f"{told}; it was left out.", prepared.name))
     else:
-        remedy = f"if it is not known when you predict, leave it out with columns.{prepared.name}=ignore"
+        remedy = f"if it is not known when you predict, leave it out with columns.{prepared.name}=ignore."
         prepared.checks.append(Check("leak", "FAIL", f"{told}; it was kept: {remedy}", prepared.name))
 
 

@@ -13,6 +13,8 @@ from scipy.stats import rankdata
 LEAK = 0.985
 #: Fewest train rows for which a leak is told from luck.
 LEAST_ROWS = 100
+#: Fewest rows on either side for which a drift is told from chance.
+LEAST_TESTED = 50
 #: Largest difference of two distributions that is nobody's concern (Kolmogorov-Smirnov or total variation distance).
 DRIFT = 0.15
 
@@ -92,7 +94,7 @@ def drift(train: np.ndarray, test: np.ndarray) -> float:
 
     Numbers: Kolmogorov-Smirnov; codes: total variation, less what two samples of these sizes differ by anyway.
     """
-    if min(len(train), len(test)) < 50:
+    if min(len(train), len(test)) < LEAST_TESTED:
         return 0.0
     both = len(train) * len(test) / (len(train) + len(test))
     if train.dtype.kind == "i":

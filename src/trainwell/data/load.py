@@ -60,8 +60,8 @@ def wrap(
     """Arrays or a torch `Dataset` for a module of your own: tensors keep their values, shapes and types.
 
     Nothing is scaled, filled or dropped: vectors and other tensors arrive as "input" float32 or int64, pictures at their own
-    size and channels as floats in [0, 1]. A target of whole numbers is classes; any other is a number in its own unit, not scaled,
-    since the module's author chose that unit. Tables with columns of their own names are prepared as `load` does.
+    size and channels as floats in [0, 1]. A target of whole numbers is classes; any other is a number in its own unit, not
+    scaled, since the module's author chose that unit. Tables with columns of their own names are prepared as `load` does.
 
     Args:
         dataset: a torch `Dataset` or `DataLoader` of `(x, y)`, an `(X, y)` pair, arrays by name, or a `Source`.

@@ -167,7 +167,7 @@ def _numbers(raws: list[Raw], why: str) -> Found:
         checks += [check for check in cleaned.checks if check.code != "infinite"]
         if len(cleaned.unreadable):
             examples = tuple(f"row {row}: {cell_text(raw.series[int(row)])!r}" for row in cleaned.unreadable[:5])
-            text = f"{len(cleaned.unreadable):,} target cells are not numbers"
+            text = f"{len(cleaned.unreadable):,} target cells are not numbers."
             checks.append(Check("unreadable", "WARN", text, raw.name, len(cleaned.unreadable), examples))
     target = Target(tuple(raw.name for raw in raws), "regression", forms=tuple(forms))
     return Found(target, np.stack(columns, axis=1), why, checks)
@@ -191,7 +191,7 @@ def _labels(raw: Raw, why: str) -> Found:
     checks = []
     if spelt:
         pairs = tuple(f"{other!r} read as {label!r}" for other, label in list(spelt.items())[:5])
-        text = f"{len(spelt)} spellings of labels were merged: {'; '.join(pairs)}"
+        text = f"{len(spelt)} spellings of labels were merged: {'; '.join(pairs)}."
         checks.append(Check("labels", "WARN", text, raw.name, len(spelt), pairs))
     target = Target((raw.name,), "classification", tuple(classes), spelt)
     return Found(target, target.codes(raw.words), why, checks)

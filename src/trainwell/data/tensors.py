@@ -19,7 +19,7 @@ def columns_as_tensors(source: Source, target: str | list[str] | None) -> Source
         source: what a reader returned for arrays or a data set.
         target: the target columns, which stay in the frame; None for what the source declares.
     """
-    kept: set[str | None] = {target} if isinstance(target, str) else set(target or [source.target])
+    kept: set[str | None] = {target} if isinstance(target, str) else set(target) if target else {source.target}
     kept |= {name for name in source.frame.columns if target is None and source.target is None and name.startswith("target")}
     groups = _groups([name for name in source.frame.columns if name not in kept])
     if groups is None or not all(source.frame[n].dtype.is_numeric() for names in groups.values() for n in names):

@@ -105,9 +105,8 @@ def forced_nonsense(cleaned: Cleaned, rule: Rule) -> bool:
 def _note(cleaned: Cleaned, name: str, code: str, where: np.ndarray, text: str) -> None:
     if n := int(where.sum()):
         rows = tuple(f"row {row}" for row in np.flatnonzero(where)[:5])
-        cleaned.checks.append(
-            Check(code, "WARN", text.format(n=n, cells="cell was" if n == 1 else "cells were"), name, n, rows)
-        )
+        said = text.format(n=n, cells="cell was" if n == 1 else "cells were")
+        cleaned.checks.append(Check(code, "WARN", f"Column {name!r}: {said}.", name, n, rows))
 
 
 def _values(raw: Raw, form: Form) -> tuple[np.ndarray, np.ndarray | None, tuple[int, int] | None]:
