@@ -75,13 +75,16 @@ def judge_fit(train: Predictions, test: Predictions, primary: str, *, part: str,
     difference = _unpaired(seen, unseen, sign)
     perfect = metric.bounds[1] if metric.higher_is_better else metric.bounds[0]
     left = abs(perfect - unseen.value)
-    what = f"{label(primary)} {seen.value:.4g} on training rows and {unseen.value:.4g} on {part} rows"
+    d = unseen.decimals
+    what = f"{label(primary)} {seen.value:,.{d}f} on training rows and {unseen.value:,.{d}f} on {part} rows"
     if difference.low > 0 and left > 0 and difference.value >= HEART * left:
         apart = difference.limits(sign=True)
         sentence = f"overfit: {what} ({apart} between them); more regularisation, data or augmentation may help"
         return Fit(primary, seen, unseen, difference, "overfit", sentence)
     if best_free is not None and sign * ((seen.high if sign > 0 else seen.low) - best_free) < 0:
-        sentence = f"underfit: {what}, where a free baseline reaches {best_free:.4g}; a larger network or more steps may help"
+        sentence = (
+            f"underfit: {what}, where a free baseline reaches {best_free:,.{d}f}; a larger network or more steps may help"
+        )
         return Fit(primary, seen, unseen, difference, "underfit", sentence)
     return Fit(primary, seen, unseen, difference, "balanced", f"neither overfit nor underfit: {what}")
 
