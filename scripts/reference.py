@@ -12,7 +12,8 @@ import re
 import sys
 from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from typer.main import get_command
@@ -176,12 +177,17 @@ def section(heading: str, body: str) -> str:
 
 
 def type_name(annotation: Any) -> str:
-    """An annotation as one would write it, without module names and validators."""
-    plain = inspect.isclass(annotation) and not get_args(annotation)
-    text = annotation.__name__ if plain else str(annotation)
-    text = re.sub(r"Annotated\[(\w+), .*?\)\]", r"\1", text)
-    text = re.sub(r"(?:\w+\.)+(\w+)", r"\1", text)
-    return text.replace("NoneType", "None")
+    """An annotation as one would say it: `auto or a number`, `list of str`."""
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_name(inside[0])
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in inside)
+    if origin in {Union, UnionType}:
+        return " or ".join(type_name(a) for a in inside)
+    if origin is not None:
+        return f"{origin.__name__} of {' to '.join(type_name(a) for a in inside)}"
+    return {type(None): "none", Any: "anything"}.get(annotation) or str(annotation.__name__)
 
 
 def default(value: Any) -> str:
