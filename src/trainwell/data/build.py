@@ -25,6 +25,7 @@ from trainwell.data.inputs import gather_inputs, shape_of
 from trainwell.data.kinds import datetime, number, picture
 from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.known import kind_of
+from trainwell.data.kinds.words import as_cells
 from trainwell.data.preparation import Preparation
 from trainwell.data.rules import check_recipe
 from trainwell.data.source import Source
@@ -167,7 +168,7 @@ def _digest(row: np.ndarray) -> int:
 
 
 def _raw(source: Source, name: str, rows: np.ndarray) -> Raw:
-    values = source.arrays[name] if name in source.arrays else source.frame[name]
+    values = source.arrays[name] if name in source.arrays else as_cells(source.frame[name])
     return Raw(name, values, rows, source.base)
 
 

@@ -17,6 +17,7 @@ from trainwell.data.columns import Prepared
 from trainwell.data.kinds import number
 from trainwell.data.kinds.kind import Raw
 from trainwell.data.kinds.known import is_scalar, kind_of
+from trainwell.data.kinds.words import as_cells
 from trainwell.data.leaks import DRIFT, LEAST_TESTED
 from trainwell.data.roles import looks_unique
 from trainwell.data.rules import rule_for
@@ -137,7 +138,7 @@ def _number_columns(source: Source, features: list[str], train: np.ndarray, reci
     for name in features:
         column = recipe.columns.get(name)
         asked = column.kind if column is not None and column.kind != "auto" else source.kinds.get(name, "auto")
-        raw = Raw(name, source.frame[name], train) if name in source.frame.columns else None
+        raw = Raw(name, as_cells(source.frame[name]), train) if name in source.frame.columns else None
         if raw is None or asked not in ("auto", "number") or not is_scalar(raw):
             continue
         kind, guess = kind_of(raw, asked)

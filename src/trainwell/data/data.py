@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +30,7 @@ class Data:
         facts: what a recipe is suggested from.
         recipe: what decided all this (`target`, `task`, `columns`, `split`, `prepare`).
         as_is: wrapped for a module of the user's own: arrays are passed on, a number target is not scaled.
+        origin: what `load` was given, by argument name, when all of it were paths or names; else None.
     """
 
     card: Card
@@ -39,6 +41,7 @@ class Data:
     facts: Facts
     recipe: Recipe
     as_is: bool = False
+    origin: Mapping[str, str | None] | None = None
 
     @property
     def shape(self) -> Shape:
@@ -87,4 +90,4 @@ class Data:
             return self
         from trainwell.data.build import build
 
-        return build(self.source, recipe, as_is=self.as_is)
+        return replace(build(self.source, recipe, as_is=self.as_is), origin=self.origin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,20 @@ def load(
     recipe = recipe or Recipe()
     wanted = target if target is not None else recipe.target
     found = read(source, target=wanted, test=test, valid=valid)
-    return build(found, recipe if target is None else recipe.but(target=target))
+    data = build(found, recipe if target is None else recipe.but(target=target))
+    return replace(data, origin=_origin(source=source, test=test, valid=valid))
+
+
+def _origin(**given: Any) -> dict[str, str | None] | None:
+    """Where everything lies, absolute, so that a run started elsewhere finds it again; None for data from memory."""
+    if not all(place is None or isinstance(place, str | Path) for place in given.values()):
+        return None
+    return {key: None if place is None else _absolute(place) for key, place in given.items()}
+
+
+def _absolute(place: str | Path) -> str:
+    path = Path(place).expanduser()
+    return str(path.resolve()) if path.exists() else str(place)
 
 
 def wrap(

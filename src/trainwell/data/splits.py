@@ -17,6 +17,8 @@ from trainwell.core.seeds import draw_seed
 
 PARTS = ("train", "valid", "test")
 TRAIN, VALID, TEST, NOWHERE = 0, 1, 2, -1
+#: Fewest units from which any is taken away from training.
+_DIVISIBLE = 4
 #: How part names are written in the wild.
 _SPELT = {"train": 0, "training": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "test": 2, "testing": 2, "eval": 1}
 
@@ -108,8 +110,10 @@ def _units(pool: np.ndarray, table: Table) -> tuple[np.ndarray, np.ndarray, np.n
 def _choose(pool: np.ndarray, share: float, table: Table, rng: np.random.Generator) -> np.ndarray:
     """Which rows of `pool` are drawn, bool: `share` of them, of every class alike, whole units only."""
     unit, size, label = _units(pool, table)
-    order = _by_label(label, rng)
     chosen = np.zeros(len(size), bool)
+    if len(size) < _DIVISIBLE:
+        return chosen[unit]
+    order = _by_label(label, rng)
     large, small = order[size[order] > 1], order[size[order] == 1]
     large = large[np.argsort(-size[large], kind="stable")]
     taken = _diffuse(size[large], share)
@@ -118,7 +122,7 @@ def _choose(pool: np.ndarray, share: float, table: Table, rng: np.random.Generat
     rate = min(max(left / len(small), 0.0), 1.0) if len(small) else 0.0
     steps = np.floor(np.arange(len(small) + 1) * rate + rng.random())
     chosen[small[np.diff(steps) > 0]] = True
-    if not chosen.any() and len(size) >= 3:
+    if not chosen.any():
         chosen[order[-1]] = True
     return chosen[unit]
 

@@ -20,7 +20,7 @@ from trainwell.data.card import Check
 from trainwell.data.kinds import number
 from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.known import is_scalar, kind_of
-from trainwell.data.kinds.words import Words, cell_text, words_of
+from trainwell.data.kinds.words import Words, as_cells, cell_text, words_of
 
 #: Whole numbers are classes when there are at most this many different ones, and at least _ROWS_EACH rows for each.
 _FEW, _ROWS_EACH = 20, 5
@@ -111,7 +111,7 @@ def read_target(frame: pl.DataFrame, names: tuple[str, ...], recipe: Recipe, kin
     Raises:
         DataError: the target has no value, only one value, or holds what cannot be predicted.
     """
-    raws = [Raw(name, frame[name], np.arange(len(frame))) for name in names]
+    raws = [Raw(name, as_cells(frame[name]), np.arange(len(frame))) for name in names]
     for raw in raws:
         if not is_scalar(raw):
             raise DataError(f"the target {raw.name!r} holds {raw.series.dtype}", remedy="Choose a column of single values.")

@@ -53,6 +53,8 @@ def _two_valued(raw: Raw) -> bool:
     """A look that costs little on the many columns that are not."""
     series = raw.series
     if series.dtype.is_numeric():
+        if len(raw.rows) and series[int(raw.rows[0])] not in (None, 0, 1):
+            return False
         return _zeros_and_ones(series.gather(raw.rows[:100])) and _zeros_and_ones(series.gather(raw.rows), both=True)
     return series.dtype == pl.Boolean or bool((raw.counts > 0).sum() <= 8)
 

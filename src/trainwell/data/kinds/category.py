@@ -129,6 +129,6 @@ def describe(cleaned: Cleaned, rows: np.ndarray, state: State) -> dict[str, Any]
     return {
         "distinct": seen,
         "top": {cleaned.labels[place]: int(counts[place]) for place in top},
-        "rare": seen - len([label for label in state.labels if label in set(cleaned.labels)]),
+        "rare": seen - int((counts[np.flatnonzero(_codes(state, cleaned)[:-1])] > 0).sum()),
         "codes": state.cardinality,
     }

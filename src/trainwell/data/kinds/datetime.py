@@ -122,7 +122,9 @@ def _ambiguity(name: str, best: str, shares: Form) -> tuple[Check, ...]:
     swapped = best.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
     if swapped == best or shares.get(swapped) != shares[best]:
         return ()
-    text = f"Column {name!r}: the dates read equally well as {best} and {swapped}; {best} was taken: write them as YYYY-MM-DD if that is wrong."
+    text = (
+        f"Column {name!r}: the dates read as {best} and as {swapped}; the former was taken. Write YYYY-MM-DD if that is wrong."
+    )
     return (Check("dates", "WARN", text, name),)
 
 

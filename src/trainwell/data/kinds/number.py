@@ -123,8 +123,8 @@ def _values(raw: Raw, form: Form) -> tuple[np.ndarray, np.ndarray | None, tuple[
 
 
 def _floats(series: pl.Series) -> np.ndarray:
-    if not series.null_count() and series.dtype.is_integer():
-        return series.to_numpy().astype(np.float64)
+    if series.dtype.is_integer() or series.dtype.is_float():
+        return np.asarray(series.to_numpy(), np.float64)  # null is NaN
     return series.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 

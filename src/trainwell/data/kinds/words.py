@@ -92,6 +92,11 @@ def texts_of(cells: pl.Series) -> pl.Series:
     return pl.Series(cells.name, [cell_text(cell) for cell in cells.to_list()], dtype=pl.String)
 
 
+def as_cells(series: pl.Series) -> pl.Series:
+    """A column of Python objects of several types as text; any other column as it is."""
+    return texts_of(series) if series.dtype == pl.Object else series
+
+
 def cell_text(cell: Any) -> str | None:
     """One plain Python cell as text: whole floats lose their `.0`, so that a column reads the same with and without gaps.
 
