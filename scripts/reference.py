@@ -186,8 +186,10 @@ def type_name(annotation: Any) -> str:
     if origin in {Union, UnionType}:
         return " or ".join(type_name(a) for a in inside)
     if origin is not None:
-        return f"{origin.__name__} of {' to '.join(type_name(a) for a in inside)}"
-    return {type(None): "none", Any: "anything"}.get(annotation) or str(annotation.__name__)
+        of = " to " if origin is dict else ", "
+        return f"{origin.__name__} of {of.join(type_name(a) for a in inside if a is not ...)}"
+    named = {type(None): "none", Any: "anything"}
+    return named[annotation] if annotation in named else getattr(annotation, "__name__", str(annotation))
 
 
 def default(value: Any) -> str:
