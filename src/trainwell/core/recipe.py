@@ -6,12 +6,15 @@ The docstring under a field is its documentation, on the command line and in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
+from trainwell.core.part import Part, Plain
+from trainwell.core.shape import Facts
+from trainwell.core.suggest import suggestions
 from trainwell.core.trees import differences, set_path
 
 Auto = Literal["auto"]
@@ -45,72 +48,7 @@ ALIASES = {
 }
 
 
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=False)
-
-
-class Part(_Plain):
-    """A registered name with its options; in YAML `mlp`, or `{name: mlp, width: 256}`.
-
-    Example:
-        >>> Part.of("mlp").but(width=256)
-        Part(name='mlp', options={'width': 256})
-    """
-
-    name: str = "auto"
-    """A registered name, `auto`, or the path of your own class or function as `package.module:Name`."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword options of that name; `trainwell parts` lists them."""
-
-    @classmethod
-    def of(cls, value: Any) -> Part:
-        """A part from a name, a mapping with `name`, a class or function, or a part."""
-        return cls.model_validate(value)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_forms(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"name": value, "options": {}}
-        if isinstance(value, Mapping):
-            return _part_mapping(dict(value))
-        if isinstance(value, Part):
-            return {"name": value.name, "options": value.options}
-        if callable(value):
-            return {"name": path_of(value), "options": {}}
-        raise ValueError("expected a name, or a mapping with 'name' and options")
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:
-        name = {"type": "string", "description": cls.model_fields["name"].description}
-        return {"title": "Part", "anyOf": [name, {"type": "object", "properties": {"name": name}}]}
-
-    @model_serializer
-    def _as_short_form(self) -> Any:
-        return {"name": self.name, **self.options} if self.options else self.name
-
-    def but(self, **options: Any) -> Part:
-        """The same name with some options changed."""
-        return Part(name=self.name, options={**self.options, **options})
-
-    @property
-    def is_auto(self) -> bool:
-        return self.name == "auto"
-
-
-def _part_mapping(value: dict[str, Any]) -> dict[str, Any]:
-    if "name" not in value and "options" not in value:
-        return {"name": "auto", "options": value}
-    options = value.pop("options", {})
-    return {"name": value.pop("name", "auto"), "options": {**options, **value}}
-
-
-def path_of(thing: Callable[..., Any]) -> str:
-    """`package.module:Name` of a class or function, the form in which a recipe names the user's own code."""
-    return f"{thing.__module__}:{thing.__qualname__}"
-
-
-class Split(_Plain):
+class Split(Plain):
     """Which rows train, which choose (valid), which judge (test)."""
 
     how: Literal["auto", "random", "stratified", "group", "time", "column", "given"] = "auto"
@@ -131,7 +69,7 @@ class Split(_Plain):
     """Number of folds when `fold` is set."""
 
 
-class Column(_Plain):
+class Column(Plain):
     """How one column is treated; what is not said is taken from `prepare`."""
 
     kind: Literal["auto", "number", "category", "boolean", "datetime", "picture", "ignore"] = "auto"
@@ -156,7 +94,7 @@ class Column(_Plain):
         return {"kind": value} if isinstance(value, str) else value
 
 
-class Prepare(_Plain):
+class Prepare(Plain):
     """How raw columns become numbers. Everything fitted is fitted on the training rows only."""
 
     missing: Literal["auto", "mean", "median", "mode", "constant"] = "auto"
@@ -189,7 +127,14 @@ class Prepare(_Plain):
     """1 for grey, 3 for colour; `auto` is 1 if every picture is grey."""
 
 
-class Recipe(_Plain):
+class HasFacts(Protocol):
+    """Anything loaded that knows the facts of its data."""
+
+    @property
+    def facts(self) -> Facts: ...
+
+
+class Recipe(Plain):
     """Everything that decides how one network is trained.
 
     `auto` means: filled in from the data by `Recipe.suggest`; the saved recipe shows the value and the reason.
@@ -218,7 +163,9 @@ class Recipe(_Plain):
     loss: Part = Part()
     """What training makes small."""
     metrics: Auto | list[str] = "auto"
-    """Scores computed on validation rows while training; the first one is watched by early stopping."""
+    """Scores computed on validation rows while training."""
+    monitor: str = "auto"
+    """The validation score that picks the best weights and stops early: `loss`, or one of `metrics`."""
     optimizer: Part = Part()
     """The update rule."""
     learning_rate: Auto | NotNegative = "auto"
@@ -311,6 +258,30 @@ class Recipe(_Plain):
         for key, value in sorted(assignments.items(), key=lambda item: item[0].count(".")):
             set_path(fields, _path(key, "."), value)
         return type(self)(**fields)
+
+    @classmethod
+    def suggest(cls, data: HasFacts) -> Self:
+        """The recipe that trainwell would use for loaded data: network, loss, metrics, rate, …, each to be seen and changed.
+
+        Example:
+            >>> from trainwell.data.load import load
+            >>> Recipe.suggest(load("iris")).model.name
+            'tabm'
+        """
+        return cls().resolved(data.facts)[0]
+
+    def resolved(self, facts: Facts) -> tuple[Self, dict[str, str]]:
+        """This recipe with every `auto` filled in from the facts of the data, and the reason of each value filled in."""
+        changes: dict[str, Any] = {}
+        reasons: dict[str, str] = {}
+        for key, (value, why) in suggestions(facts, preset=self.preset, optimizer=self.optimizer.name).items():
+            current = getattr(self, key)
+            if isinstance(current, Part):
+                if current.is_auto:
+                    changes[key], reasons[key] = Part.of(value).but(**current.options), why
+            elif current == "auto":
+                changes[key], reasons[key] = value, why
+        return self.but(**changes), reasons
 
     def diff(self, other: Recipe) -> dict[str, tuple[Any, Any]]:
         """Dotted keys where two recipes differ, with both values: `with_keys` of the second ones makes the other recipe.

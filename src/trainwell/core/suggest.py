@@ -1,4 +1,4 @@
-"""Fill in every `auto` of a recipe from the facts of the data, and say why.
+"""What to put where a recipe says `auto`, from the facts of the data, and why.
 
 The numbers were measured on the data sets listed in `docs/log.md`; each reason is one line that the saved recipe shows.
 """
@@ -7,15 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from trainwell.core.recipe import Part, Recipe
+from trainwell.core.part import Part
 from trainwell.core.shape import Facts
-
-
-class Suggestion(NamedTuple):
-    """A recipe without any `auto` that training depends on, and the reason of each value that was filled in."""
-
-    recipe: Recipe
-    reasons: dict[str, str]
 
 
 class Choice(NamedTuple):
@@ -25,102 +18,138 @@ class Choice(NamedTuple):
     why: str
 
 
-def suggest(recipe: Recipe, facts: Facts) -> Suggestion:
-    """The recipe with every `auto` resolved; what the user wrote stays.
+Choices = dict[str, Choice]
+
+#: Top learning rates by update rule: Adam's family moves by about the rate itself, SGD by the rate times the gradient.
+RATES = {"sgd": 0.05, "rmsprop": 1e-3}
+
+
+def suggestions(facts: Facts, *, preset: str, optimizer: str) -> Choices:
+    """A value and its reason for every key of a recipe that may say `auto`.
 
     Args:
-        recipe: what the user wants; anything not `auto` is kept.
         facts: what is known about the data.
+        preset: "quick", "good" or "best": how much time may be spent.
+        optimizer: the update rule the user chose, or "auto".
 
     Example:
         >>> from trainwell.core.shape import Input, Shape
         >>> table = Shape((Input("number", "number", (8,)),))
-        >>> found = suggest(Recipe(), Facts(rows=1000, shape=table, task="regression", n_out=1))
-        >>> found.recipe.loss.name, found.reasons["loss"]
+        >>> found = suggestions(Facts(rows=1000, shape=table, task="regression", n_out=1), preset="good", optimizer="auto")
+        >>> found["loss"].value, found["loss"].why
         ('mean_squared_error', 'the target is a number')
     """
-    by_kind = _for_pictures if facts.shape.of_kind("picture") else _for_tables
-    choices = _for_task(facts) | by_kind(recipe, facts)
-    changes: dict[str, Any] = {}
-    reasons: dict[str, str] = {}
-    for key, choice in choices.items():
-        current = getattr(recipe, key)
-        if isinstance(current, Part):
-            if current.is_auto:
-                part = Part.of(choice.value)
-                changes[key], reasons[key] = part.but(**current.options), choice.why
-        elif current == "auto":
-            changes[key], reasons[key] = choice.value, choice.why
-    return Suggestion(recipe.but(**changes), reasons)
-
-
-def _for_task(facts: Facts) -> dict[str, Choice]:
-    if facts.task == "regression":
-        loss = Choice("mean_squared_error", "the target is a number")
-        metrics = Choice(["rmse", "mae", "r2"], "the usual scores for numbers; the first is watched")
+    picture = facts.shape.of_kind("picture")
+    choices = _for_task(facts)
+    if picture is None:
+        choices |= _for_tables(facts, preset)
+    elif picture.shape[-1] < 16:
+        choices |= _for_tiny_pictures(facts, preset)
     else:
-        loss = Choice("cross_entropy", f"the target has {facts.n_out} classes")
-        names = ["accuracy", "auroc"] if facts.n_out == 2 else ["accuracy"]
-        metrics = Choice(names, "the usual scores for classes; the first is watched")
-    return {"loss": loss, "metrics": metrics}
+        choices |= _for_pictures(facts, preset, side=picture.shape[-1])
+    if optimizer in RATES and choices["optimizer"].value != optimizer:
+        choices["learning_rate"] = Choice(RATES[optimizer], f"usual top rate of {optimizer}")
+    return choices
+
+
+def _for_task(facts: Facts) -> Choices:
+    if facts.task == "regression":
+        return {
+            "loss": Choice(Part(name="mean_squared_error"), "the target is a number"),
+            "metrics": Choice(["rmse", "mae", "r2"], "the usual scores for numbers"),
+            "monitor": Choice("loss", "squared error on validation rows"),
+        }
+    names = ["accuracy", "auroc"] if facts.n_out == 2 else ["accuracy"]
+    return {
+        "loss": Choice(Part(name="cross_entropy"), f"the target has {facts.n_out} classes"),
+        "metrics": Choice(names, "the usual scores for classes"),
+        "monitor": Choice("loss", "smoother than accuracy, and honest about probabilities"),
+    }
 
 
 class Table(NamedTuple):
-    """Defaults for tables by preset."""
+    """Size of the network for tables and updates of the run, by preset."""
 
     width: int
-    depth: int
-    members: int
-    epochs: int
-    patience: int
+    k: int
+    updates: int
 
 
-TABLES = {"quick": Table(128, 2, 8, 15, 4), "good": Table(256, 2, 16, 60, 10), "best": Table(384, 3, 32, 120, 16)}
+TABLES = {"quick": Table(128, 8, 1_000), "good": Table(128, 16, 2_200), "best": Table(256, 32, 3_500)}
 
 
-def _for_tables(recipe: Recipe, facts: Facts) -> dict[str, Choice]:
-    size = TABLES[recipe.preset]
+def _for_tables(facts: Facts, preset: str) -> Choices:
+    size = TABLES[preset]
     batch = _batch_for(facts.rows)
-    model = {"name": "tabm", "width": size.width, "depth": size.depth, "members": size.members}
+    epochs = min(100, max(10, round(size.updates * batch / facts.rows))) if facts.rows < 300_000 else 5
+    model = {"name": "tabm", "width": size.width, "depth": 2, "k": size.k, "dropout": 0.1}
     return {
-        "model": Choice(model, f"{size.members} networks in one with piecewise-linear numbers: the best measured on tables"),
-        "optimizer": Choice("adamw", "robust to scale"),
-        "learning_rate": Choice(2e-3, "the usual rate of adamw for dense networks"),
-        "schedule": Choice({"name": "cosine", "warmup": 0.02}, "falls smoothly to zero"),
+        "model": Choice(Part.of(model), f"{size.k} networks in one, piecewise-linear numbers: best measured on tables"),
+        "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
+        "learning_rate": Choice(3e-3, "measured on tables with adamw"),
+        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
         "batch_size": Choice(batch, f"{facts.rows} training rows"),
-        "epochs": Choice(size.epochs, f"preset {recipe.preset}; early stopping may end it sooner"),
-        "early_stopping": Choice(size.patience, "validations without a better score"),
+        "epochs": Choice(epochs, f"preset {preset}: about {size.updates} updates, 10 to 100 passes"),
+        "early_stopping": Choice(max(8, epochs // 3), "a third of the run without a better score"),
         "weight_decay": Choice(3e-4, "a little, on weight matrices only"),
-        "clip_norm": Choice(1.0, "one odd batch cannot throw the weights away"),
+        "clip_norm": Choice(0.0, "not needed with adamw and a warm-up"),
         "label_smoothing": Choice(0.0, "probabilities stay honest"),
         "ema": Choice(0.0, "the members are already an average"),
         "augment": Choice([], "none for tables"),
-    } | _validation(facts, batch)
+        "validate_every": _once_an_epoch(facts, batch),
+    }
 
 
-def _for_pictures(recipe: Recipe, facts: Facts) -> dict[str, Choice]:
-    epochs = {"quick": 6, "good": 20, "best": 60}[recipe.preset]
-    flips = ["flip"] if facts.labels_mirror else []
+def _for_tiny_pictures(facts: Facts, preset: str) -> Choices:
+    batch = min(64, max(8, facts.rows // 16))
+    epochs = {"quick": 15, "good": 30, "best": 60}[preset]
+    return _pictures_with_adamw(facts, batch) | {
+        "model": Choice(Part.of({"name": "cnn", "width": 32, "stages": 3}), "plain layers suffice under 16 pixels"),
+        "learning_rate": Choice(5e-3, "measured on 8x8 digits"),
+        "epochs": Choice(epochs, f"preset {preset}"),
+        "augment": Choice([], "at this size a shift is a large part of the picture"),
+    }
+
+
+def _for_pictures(facts: Facts, preset: str, *, side: int) -> Choices:
     batch = min(128, max(16, facts.rows // 50))
+    flips = [Part(name="flip")] if facts.labels_mirror else []
+    if preset == "quick":
+        model = {"name": "cnn", "width": 32, "stages": 2, "stride": 2, "head": "flatten", "hidden": 128, "dropout": 0.25}
+        return _pictures_with_adamw(facts, batch) | {
+            "model": Choice(Part.of(model), "the fastest good network measured on small pictures"),
+            "learning_rate": Choice(2e-3, "measured on 28x28 clothes"),
+            "epochs": Choice(5 if facts.rows > 20_000 else 20, "preset quick"),
+            "augment": Choice([], "too few epochs for it to pay"),
+        }
+    epochs = {"good": 20, "best": 60}[preset]
+    return _pictures_with_adamw(facts, batch) | {
+        "model": Choice(Part(name="resnet"), f"residual convolutions for pictures of {side} pixels"),
+        "learning_rate": Choice(5e-3, "measured"),
+        "epochs": Choice(epochs if facts.rows > 20_000 else 2 * epochs, f"preset {preset}"),
+        "augment": Choice([*flips, Part(name="crop")], "labels survive them"),
+    }
+
+
+def _pictures_with_adamw(facts: Facts, batch: int) -> Choices:
     return {
-        "model": Choice({"name": "resnet"}, "residual convolutions: the best measured on small pictures"),
-        "optimizer": Choice("sgd", "generalises best with one-cycle on pictures"),
-        "learning_rate": Choice(0.1, "top of the cycle for sgd with momentum"),
-        "schedule": Choice("one_cycle", "few epochs suffice"),
+        "optimizer": Choice(Part(name="adamw"), "fast in few epochs"),
+        "schedule": Choice(Part.of({"name": "polynomial", "warmup": 0.2}), "one cycle: up for a fifth, then down to zero"),
         "batch_size": Choice(batch, f"{facts.rows} training pictures"),
-        "epochs": Choice(epochs, f"preset {recipe.preset}"),
         "early_stopping": Choice(0, "a one-cycle run is best at its end"),
-        "weight_decay": Choice(5e-4, "usual with sgd"),
+        "weight_decay": Choice(0.05, "usual with adamw on pictures"),
         "clip_norm": Choice(0.0, "batch norm keeps gradients in range"),
-        "label_smoothing": Choice(0.1, "less over-confident"),
-        "ema": Choice(0.0, "one-cycle ends in a flat place by itself"),
-        "augment": Choice([*flips, "crop"], "labels survive them"),
-    } | _validation(facts, batch)
+        "label_smoothing": Choice(0.05 if facts.task == "classification" else 0.0, "less over-confident"),
+        "ema": Choice(0.0, "one cycle ends in a flat place by itself"),
+        "validate_every": _once_an_epoch(facts, batch),
+    }
 
 
 def _batch_for(rows: int) -> int:
-    return 256 if rows >= 8_000 else 128 if rows >= 2_500 else 64 if rows >= 500 else 32 if rows >= 64 else max(2, rows // 2)
+    if rows >= 300_000:
+        return 1024
+    return 256 if rows >= 4_000 else 128 if rows >= 1_000 else 64 if rows >= 256 else max(2, min(32, rows // 2))
 
 
-def _validation(facts: Facts, batch: int) -> dict[str, Choice]:
-    return {"validate_every": Choice(max(1, facts.rows // batch), "once an epoch")}
+def _once_an_epoch(facts: Facts, batch: int) -> Choice:
+    return Choice(max(1, facts.rows // batch), "once an epoch")

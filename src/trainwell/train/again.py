@@ -35,7 +35,7 @@ def load_again(folder: str | Path, *, other: Any = None) -> Data:
     if other is not None and not isinstance(other, str):
         return load(other, recipe=recipe)
     origin = json.loads((folder / "source.json").read_text())
-    if origin["source"] is None:
+    if origin is None:
         remedy = "Call tw.fit with the same recipe, data, seed and folder."
         raise CheckpointError("the data came from memory and cannot be read again", where=str(folder), remedy=remedy)
     if other is not None:

@@ -16,7 +16,6 @@ from trainwell.core.recipe import Part, Recipe
 from trainwell.core.registry import Registry
 from trainwell.core.seeds import draw_seed
 from trainwell.core.shape import Input
-from trainwell.core.suggest import suggest
 from trainwell.data.augment.compose import build_augment
 from trainwell.data.data import Data
 from trainwell.models.adaptive import Adaptive
@@ -77,7 +76,7 @@ def compile_program(recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Mo
     Raises:
         CompileError: the network's output does not fit the target, or a value is out of range.
     """
-    recipe, reasons = suggest(recipe, data.facts)
+    recipe, reasons = recipe.but(target=data.recipe.target).resolved(data.facts)
     check_names(recipe)
     device = choose_device(recipe.device)
     built = network if network is not None else build_network(recipe, data, seed)
@@ -87,7 +86,7 @@ def compile_program(recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Mo
         data=data,
         seed=seed,
         network=built.to(device),
-        loss=bind_loss(recipe, data, device),
+        loss=bind_loss(recipe, data),
         augment=bind_augment(recipe, data, seed),
         rate=bind_rate(recipe),
         device=device,
@@ -110,6 +109,11 @@ def check_names(recipe: Recipe) -> None:
             registry.checked(part.name, part.options)
         except RecipeError as error:
             raise type(error)(error.what, where=f"recipe key {key!r}", remedy=error.remedy) from None
+    if recipe.monitor not in ["loss", *recipe.metrics]:
+        known = ", ".join(["loss", *recipe.metrics])
+        raise RecipeError(
+            f"monitor={recipe.monitor!r} is not computed", where="recipe key 'monitor'", remedy=f"One of: {known}."
+        )
     for name in recipe.metrics:
         if name not in metrics:
             raise RecipeError(
@@ -162,7 +166,7 @@ def spread(rows: np.ndarray, most: int) -> np.ndarray:
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
-def bind_loss(recipe: Recipe, data: Data, device: torch.device) -> Loss:
+def bind_loss(recipe: Recipe, data: Data) -> Loss:
     """The loss with its options, label smoothing and class weights filled in."""
     options = dict(recipe.loss.options)
     known = losses.options(recipe.loss.name)
@@ -171,11 +175,11 @@ def bind_loss(recipe: Recipe, data: Data, device: torch.device) -> Loss:
     function = losses.bind(recipe.loss.name, options)
     if recipe.class_weight == "none":
         return function
-    if "weight" not in known or data.task != "classification":
+    if "class_weight" not in known or data.task != "classification":
         raise RecipeError(f"the loss {recipe.loss.name!r} takes no class weights", remedy="Set class_weight=none.")
     counts = np.bincount(data.arrays["target"][data.rows["train"]], minlength=data.n_out)
-    weight = torch.tensor(counts.sum() / (data.n_out * counts.clip(min=1)), dtype=torch.float32, device=device)
-    return partial(function, weight=weight)
+    weight = counts.sum() / (data.n_out * counts.clip(min=1))
+    return partial(function, class_weight=tuple(weight.tolist()))
 
 
 def _add(options: dict[str, Any], known: Any, key: str, value: Any, loss: str) -> dict[str, Any]:

@@ -206,6 +206,7 @@ def _plan(program: Program, batches: Batches, folder: Path | None) -> Plan:
     if folder is not None and path is not None:
         folder.mkdir(parents=True, exist_ok=True)
         program.data.preparation.save(folder / "preparation")
+        write_atomic(folder / "source.json", json.dumps(program.data.origin, indent=2) + "\n")
         write_atomic(folder / "card.json", json.dumps(program.data.card.to_dict(), indent=2, ensure_ascii=False))
         write_recipe(program.recipe, folder / "recipe.yaml", program.reasons)
         write_plan(plan, path)
@@ -235,7 +236,7 @@ def make_plan(program: Program, batches: Batches) -> Plan:
     machine, pace = choose_machine(program, batches[0], steps=steps)
     if recipe.time_limit:
         steps = min(steps, max(1, int(0.92 * recipe.time_limit / pace)))
-    monitor = recipe.metrics[0] if recipe.metrics else "loss"
+    monitor = recipe.monitor
     every, patience = _int(recipe.validate_every), _int(recipe.early_stopping)
     has_valid = len(program.data.rows["valid"]) > 0
     return Plan(

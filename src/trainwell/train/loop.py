@@ -114,7 +114,8 @@ def record_loss(job: Job, at: Progress, rate: float, seconds: float) -> bool:
 def record_scores(job: Job, at: Progress, scores: dict[str, float]) -> bool:
     """A history line with validation scores; remembers the best weights; True if an observer wants to stop."""
     score = oriented(scores[job.plan.monitor], job.plan.higher_is_better)
-    best = score > max(at.scores, default=float("-inf"))
+    # Of equal scores the later one wins: it has seen more data. A first score that is NaN still has to be kept.
+    best = score >= max(at.scores, default=float("-inf"))
     if best or not at.scores:
         at.best_step = at.step
         job.engine.keep_best()

@@ -20,10 +20,13 @@ from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe
 from trainwell.data.preparation import Preparation
+from trainwell.data.readers.read import read
+from trainwell.data.source import Source
 from trainwell.models.custom import build_own
 from trainwell.models.registry import models
 from trainwell.train.plan import Plan, read_plan
 from trainwell.train.predicting import finish, forward_rows
+from trainwell.train.steps import infer
 from trainwell.train.summary import Layer, layers, typical_inputs
 
 
@@ -115,7 +118,7 @@ class Run:
 
     def build(self) -> nn.Module:
         """The recipe's network with fresh weights, for this run's inputs."""
-        part, shape, n_out = self.recipe.model, self.preparation.shape, self.preparation.n_out
+        part, shape, n_out = self.recipe.model, self.preparation.shape, self.preparation.target.n_out
         with torch.random.fork_rng():
             if ":" in part.name:
                 return build_own(part.name, shape, n_out, part.options)
@@ -136,22 +139,29 @@ class Run:
             A frame with one row per input row: `prediction`, for classes `confidence` and one probability column per class;
             `problem` names what was wrong with the row and is null when nothing was.
         """
-        encoded = self.preparation.encode(rows)
+        source = rows if isinstance(rows, Source) else read(as_table(rows))
+        encoded = self.preparation.encode(source)
         arrays = [encoded.arrays[name] for name in self.preparation.shape.names]
+        answers = answer(self._outputs(arrays), self.preparation)
+        return answers.with_columns(problem=problem_column(encoded.problems, len(answers)))
+
+    def predict_arrays(self, x: Any) -> np.ndarray:
+        """Probabilities `(N, n_out)` or values `(N, T)` for encoded inputs: one array, or one per input of the network."""
+        arrays = [np.asarray(a) for a in (x if isinstance(x, (tuple, list)) else (x,))]
+        return own_unit(self._outputs(arrays), self.preparation)
+
+    def _outputs(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         output = forward_rows(self.network, arrays, np.arange(len(arrays[0])), stop=lambda: False)
         assert output is not None
-        answers = self.preparation.answers(
-            finish(output, self.preparation.task) if len(output) else np.empty((0, self.preparation.n_out))
-        )
-        return answers.with_columns(problem=problem_column(encoded.problems, len(arrays[0])))
+        if not len(output):
+            return np.empty((0, self.preparation.target.n_out))
+        return finish(output, self.preparation.target.task)
 
     def predict_row(self, row: Mapping[str, Any]) -> np.ndarray:
         """Probabilities or values for one raw row `(n_out,)`: the shortest way from a dict to an answer."""
         arrays = self.preparation.encode_row(row)
         inputs = tuple(torch.from_numpy(arrays[name]) for name in self.preparation.shape.names)
-        with torch.inference_mode():
-            output = self.network(*inputs)
-        return finish(output, self.preparation.task)[0]
+        return own_unit(finish(infer(self.network, inputs), self.preparation.target.task), self.preparation)[0]
 
     def __repr__(self) -> str:
         best = {k: v for k, v in self.summary.get("valid", {}).items() if isinstance(v, float) and k not in ("epoch",)}
@@ -159,9 +169,37 @@ class Run:
         return f"Run({self.name!r}, {self.recipe.model.name}, {self.status}, valid: {scores or 'not yet'})"
 
 
+def as_table(rows: Any) -> Any:
+    """A list of row dicts as a frame, in which a key that some rows lack is empty there; anything else as it is."""
+    if isinstance(rows, Mapping) and not any(isinstance(v, (list, tuple, np.ndarray)) for v in rows.values()):
+        rows = [rows]
+    if isinstance(rows, list) and rows and all(isinstance(r, Mapping) for r in rows):
+        names = dict.fromkeys(name for row in rows for name in row)
+        return pl.DataFrame({name: pl.Series(name, [row.get(name) for row in rows], strict=False) for name in names})
+    return rows
+
+
+def own_unit(output: np.ndarray, preparation: Preparation) -> np.ndarray:
+    """Probabilities as they are; scaled values in the target's own unit."""
+    return output if preparation.target.task == "classification" else preparation.decode_values(output)
+
+
+def answer(output: np.ndarray, preparation: Preparation) -> pl.DataFrame:
+    """Outputs `(N, n)` as columns: prediction, and for classes the confidence and every class's probability."""
+    target, values = preparation.target, own_unit(output, preparation)
+    if target.classes is None:
+        names = ["prediction"] if len(target.names) == 1 else [f"prediction_{name}" for name in target.names]
+        return pl.DataFrame({name: values[:, i] for i, name in enumerate(names)})
+    best = values.argmax(axis=1) if len(values) else np.empty(0, np.int64)
+    columns: dict[str, Any] = {"prediction": pl.Series([target.classes[i] for i in best], dtype=pl.String)}
+    columns["confidence"] = values.max(axis=1) if len(values) else np.empty(0)
+    return pl.DataFrame(columns | {f"p_{label}": values[:, i] for i, label in enumerate(target.classes)})
+
+
 def problem_column(problems: Sequence[tuple[int, str, str]], n: int) -> pl.Series:
     """One sentence per row that had problems, null elsewhere."""
     texts: dict[int, list[str]] = {}
     for row, column, sentence in problems:
-        texts.setdefault(row, []).append(f"{column}: {sentence}" if column else sentence)
+        for place in range(n) if row < 0 else (row,):
+            texts.setdefault(place, []).append(f"{column}: {sentence}" if column else sentence)
     return pl.Series("problem", ["; ".join(texts[i]) if i in texts else None for i in range(n)], dtype=pl.String)
