@@ -22,7 +22,8 @@ from typer.testing import CliRunner
 import trainwell
 from trainwell.cli.main import app
 from trainwell.core import errors
-from trainwell.core.recipe import ALIASES, Column, Part, Prepare, Recipe, Split
+from trainwell.core.part import Part
+from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Split
 from trainwell.core.registry import Option, Registry
 
 HEADINGS = {"Args", "Returns", "Raises", "Example", "Examples", "Source", "Shape", "Yields"}

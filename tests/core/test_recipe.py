@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from core.strategies import RECIPES
 from trainwell.core.errors import RecipeError, UnknownName
-from trainwell.core.recipe import ALIASES, Column, Part, Prepare, Recipe, Split, path_of
+from trainwell.core.part import Part, path_of
+from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Split
 from trainwell.core.trees import differences
 
 

@@ -13,7 +13,8 @@ import trainwell
 from house.registries import ENTRIES, REGISTRIES, entry_id
 from house.tree import MODULES, ROOT
 from house.verbs import commands, verbs
-from trainwell.core.recipe import Column, Part, Prepare, Recipe, Split
+from trainwell.core.part import Part
+from trainwell.core.recipe import Column, Prepare, Recipe, Split
 
 GUIDE = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "guide").glob("*.md")))
 
