@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trainwell.core.errors import UsageError
-from trainwell.core.recipe import Recipe
+
+if TYPE_CHECKING:
+    from trainwell.core.recipe import Recipe
 
 Assignments = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys: model.width=256 learning_rate=3e-3 …")
@@ -30,6 +32,7 @@ def recipe_from(
     assignments: list[str] | None, *, config: Path | None = None, target: str | None = None, **flags: str | float | None
 ) -> Recipe:
     """The recipe of a command line: the file, then the flags, then `key=value`; later ones win."""
+    from trainwell.core.recipe import Recipe  # pydantic takes half of what --help may cost
     from trainwell.core.recipe_file import read_recipe
 
     recipe = read_recipe(config) if config else Recipe()
