@@ -132,7 +132,8 @@ def _parse(texts: pl.Series, form: str) -> pl.Series:
     moments = texts.str.to_datetime(form, strict=False, time_unit="us")
     if isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_zone:
         moments = moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return moments
+    year = r"\d{4}" if "%Y" in form else r"[-./]\d{2}(?:\D|$)"
+    return moments.set(~texts.str.contains(year).fill_null(False), None)  # polars takes 21 for a year of four digits
 
 
 def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
