@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,7 +29,7 @@ class Data:
         source: the raw rows, in the order of the arrays.
         facts: what a recipe is suggested from.
         recipe: what decided all this (`target`, `task`, `columns`, `split`, `prepare`).
-        as_is: wrapped for a module of the user's own: arrays are passed on, a number target is not scaled.
+        rebuild: makes data of the same source under another recipe.
         origin: what `load` was given, by argument name, when all of it were paths or names; else None.
     """
 
@@ -40,7 +40,7 @@ class Data:
     source: Source
     facts: Facts
     recipe: Recipe
-    as_is: bool = False
+    rebuild: Callable[[Source, Recipe], Data] = field(repr=False)
     origin: Mapping[str, str | None] | None = None
 
     @property
@@ -88,6 +88,4 @@ class Data:
             recipe = recipe.but(target=self.recipe.target)
         if about_data(recipe) == about_data(self.recipe):
             return self
-        from trainwell.data.build import build
-
-        return replace(build(self.source, recipe, as_is=self.as_is), origin=self.origin)
+        return replace(self.rebuild(self.source, recipe), origin=self.origin)

@@ -10,9 +10,10 @@ import numpy as np
 
 from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
-from trainwell.data.build import build, target_names
+from trainwell.data.build import build
 from trainwell.data.card import Card
 from trainwell.data.data import Data
+from trainwell.data.draft import target_names
 from trainwell.data.readers.read import read
 from trainwell.data.tensors import columns_as_tensors
 
