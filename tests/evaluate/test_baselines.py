@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from trainwell.data.load import load
+from trainwell.evaluate import baselines
 from trainwell.evaluate.baselines import run_baselines
 from trainwell.evaluate.features import pixels_of, table_of
 from trainwell.score.predictions import Predictions
@@ -60,7 +61,7 @@ def test_only_training_rows_are_looked_at():
 def test_known_answers_are_read_from_the_folder(tmp_path, monkeypatch):
     data = load("iris")
     first = run_baselines(data, "test", cache=tmp_path)
-    monkeypatch.setattr("trainwell.evaluate.baselines._trees", lambda *_: pytest.fail("fitted again"))
+    monkeypatch.setattr(baselines, "_trees", lambda *_: pytest.fail("fitted again"))
     again = run_baselines(data, "test", cache=tmp_path)
     assert [(f.name, f.seconds, f.note) for f in again] == [(f.name, f.seconds, f.note) for f in first]
     assert all(np.array_equal(a.output, b.output) for a, b in zip(again, first, strict=True))
@@ -76,7 +77,7 @@ def test_a_damaged_folder_is_fitted_anew(tmp_path):
 
 
 def test_large_parts_are_sampled_and_say_so(monkeypatch):
-    monkeypatch.setattr("trainwell.evaluate.baselines.TREE_ROWS", 60)
+    monkeypatch.setattr(baselines, "TREE_ROWS", 60)
     found = {f.name: f.note for f in run_baselines(load("iris"), "test")}
     assert found["gradient-boosted trees"].startswith("fitted on 60 of ")
     assert found["logistic regression"] == ""

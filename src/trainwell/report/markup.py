@@ -1,0 +1,40 @@
+"""HTML and SVG as text that cannot be broken by what is written into it: everything plain is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+
+from trainwell.report.words import CHINESE
+
+
+class Markup(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+def el(tag: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
+    """An element; plain children are escaped, `class_` is the class, `data_tip` the attribute data-tip, None is left out.
+
+    Example:
+        >>> el("b", "a < b", class_="x", title=None)
+        '<b class="x">a &lt; b</b>'
+    """
+    given = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        for name, value in attributes.items()
+        if value is not None
+    )
+    inside = "".join(c if isinstance(c, Markup) else escape(c) for c in children)
+    return Markup(f"<{tag}{given}>{inside}</{tag}>")
+
+
+def join(*parts: str | Markup) -> Markup:
+    """Several pieces of markup as one; plain ones are escaped."""
+    return Markup("".join(p if isinstance(p, Markup) else escape(p) for p in parts))
+
+
+def say(text: str) -> Markup:
+    """Words of the page itself, with their Chinese beside them where there is one: a button changes between the two."""
+    chinese = CHINESE.get(text)
+    return el("span", text, data_zh=chinese) if chinese else Markup(escape(text))

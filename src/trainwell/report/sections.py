@@ -1,0 +1,173 @@
+"""The sections of the report that judge: header, scores, training, errors, weak spots."""
+
+from __future__ import annotations
+
+import math
+
+from trainwell.evaluate.evaluation import Evaluation, Example, label
+from trainwell.report import figures
+from trainwell.report.markup import Markup, el, join, say
+from trainwell.report.story import Story
+from trainwell.report.tables import (
+    Cell,
+    Heads,
+    baseline_table,
+    class_table,
+    interval_text,
+    number,
+    score_table,
+    slice_table,
+    table,
+)
+
+JUDGEMENTS = {
+    "better": "beats the free baselines",
+    "worse": "loses to a free baseline",
+    "unclear": "no better than a free baseline",
+}
+FITS = {"overfit": "WARN", "underfit": "WARN", "balanced": "PASS"}
+#: Weak groups of rows shown.
+MOST_SLICES = 12
+
+
+def section(title: str, *parts: Markup | str) -> Markup:
+    """A titled part of the page, reached from the navigation."""
+    return el("section", el("h2", say(title)), *parts, id=anchor(title))
+
+
+def anchor(title: str) -> str:
+    """The name by which a section is linked."""
+    return title.lower().replace(" ", "-")
+
+
+def header(story: Story) -> Markup:
+    """Title, verdict and the numbers to remember."""
+    buttons = [el("button", text, id=name, type="button") for name, text in (("language", "中文"), ("theme", "◐"))]
+    buttons.append(el("button", say("print"), id="print", type="button"))
+    brand = el("div", el("b", "trainwell"), el("div", *buttons, class_="tools"), class_="brand")
+    head = [brand, el("h1", story.title), el("p", story.subtitle, class_="soft")]
+    return el("header", *head, _verdict(story))
+
+
+def _verdict(story: Story) -> Markup:
+    e = story.evaluation
+    gap, fit = (e.gap, e.fit) if e else (None, None)
+    pills, sentence = [], Markup("")
+    if gap:
+        pills.append(el("span", say(JUDGEMENTS[gap.judgement]), class_="pill"))
+        subject = "" if gap.judgement == "unclear" else "The network "
+        sentence = el("p", _sentence(subject + gap.sentence), class_="big")
+    if fit:
+        tip = _sentence(fit.sentence)
+        pills.append(el("span", say(fit.judgement), class_=f"pill {FITS[fit.judgement]}", data_tip=tip))
+    pills.append(el("span", say("Data"), f" {story.card.verdict}", class_=f"pill {story.card.verdict}"))
+    facts = el("div", *_facts(story), class_="facts")
+    return el("div", el("div", *pills), sentence, facts, class_=f"card verdict {gap.judgement if gap else ''}")
+
+
+def _facts(story: Story) -> list[Markup]:
+    found = []
+    e = story.evaluation
+    if e:
+        i = e.scores[e.primary]
+        found.append(_fact(number(i.value, i.decimals), label(e.primary), f"{interval_text(i)}, {e.n:,} {e.part} rows"))
+        if e.gap:
+            best = e.baselines[0].scores[e.primary]
+            found.append(_fact(number(best.value, best.decimals), "best free baseline", e.baselines[0].name))
+        second = next((name for name in ("auroc", "r2") if name in e.scores and name != e.primary), None)
+        if second:
+            j = e.scores[second]
+            found.append(_fact(number(j.value, min(j.decimals, 4)), label(second), interval_text(j)))
+    return found + [_fact(value, name, "") for name, value in story.facts.items()]
+
+
+def _fact(value: str, name: str, small: str) -> Markup:
+    return el("div", el("span", say(name)), el("b", value), el("small", small) if small else "", class_="fact")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def scores(e: Evaluation) -> Markup:
+    """Every score, and the baselines."""
+    positive = ""
+    if e.task == "classification" and len(e.names) == 2:
+        positive = el("p", f"Precision, recall, F1, AUROC and average precision are those of {e.names[1]}.", class_="note")
+    parts = [el("div", score_table(e), positive, class_="card")]
+    if e.baselines:
+        parts.append(el("div", baseline_table(e), class_="card"))
+    notes = [el("p", _sentence(note), class_="note") for note in e.notes]
+    return section("Scores", *parts, *notes)
+
+
+def training(story: Story) -> Markup:
+    """Curves over epochs."""
+    primary = story.evaluation.primary if story.evaluation else ""
+    return section("Training", el("div", *figures.training_curves(story.history, primary), class_="grid"))
+
+
+def errors(story: Story, e: Evaluation) -> Markup:
+    """What goes wrong, as figures, and the rows worth looking at."""
+    drawn = _class_figures(e) if e.task == "classification" else _value_figures(e)
+    parts = [el("div", *drawn, class_="grid")]
+    if e.per_class and len(e.per_class) > 2:
+        parts.append(el("div", el("h3", say("Every class")), class_table(e.per_class), class_="card"))
+    if e.worst:
+        parts.append(el("div", el("h3", say("Rows worth looking at")), _worst(story, e), class_="card"))
+    return section("Errors", *parts)
+
+
+def _class_figures(e: Evaluation) -> list[Markup]:
+    drawn = [figures.confusion(e)] if e.confusion else []
+    if e.mistakes and len(e.names) > 2:
+        rows: list[list[Cell]] = [[(t, "words"), (p, "words"), (f"{n:,}", "num")] for t, p, n in e.mistakes]
+        body = table(["true", "predicted", ("rows", "num")], rows)
+        drawn.append(el("figure", el("figcaption", el("h3", say("Most frequent mistakes"))), body))
+    if e.roc:
+        drawn += [figures.roc(e.roc), figures.precision_recall(e.precision_recall)]
+    return [*drawn, figures.calibration(e)]
+
+
+def _value_figures(e: Evaluation) -> list[Markup]:
+    drawn = [f for r in e.residuals[:4] for f in (figures.predicted_and_true(r), figures.residual_histogram(r))]
+    return [*drawn, figures.calibration(e)]
+
+
+def _worst(story: Story, e: Evaluation) -> Markup:
+    classes = e.task == "classification"
+    note = el(
+        "p", "The most confident mistakes: look for wrong labels first." if classes else "The largest errors.", class_="note"
+    )
+    if story.pictures:
+        shown = [_picture(story, x) for x in e.worst if x.row in story.pictures]
+        return join(note, el("div", *shown, class_="examples"))
+    columns = list(e.worst[0].cells)
+    heads: Heads = [
+        ("row", "num"),
+        "true",
+        "predicted",
+        ("sure" if classes else "loss", "num"),
+        *((c, "wide") for c in columns),
+    ]
+    rows: list[list[Cell]] = []
+    for x in e.worst[:12]:
+        last = f"{x.confidence:.0%}" if math.isfinite(x.confidence) else f"{x.loss:,.4g}"
+        cells: list[Cell] = [(f"{x.row:,}", "num faint"), x.target, x.prediction, (last, "num")]
+        rows.append([*cells, *((x.cells[c], "soft wide") for c in columns)])
+    return join(note, table(heads, rows))
+
+
+def _picture(story: Story, x: Example) -> Markup:
+    image = el("img", src=story.pictures[x.row], alt=f"row {x.row}", loading="lazy", class_="tiny" if story.tiny else None)
+    sure = f"{x.confidence:.0%} sure" if math.isfinite(x.confidence) else f"off by {x.loss:,.4g}"
+    text = join(el("b", x.prediction), f", in truth {x.target}", el("small", f"{sure}, row {x.row:,}"))
+    return el("div", image, el("div", text), class_="example", data_tip="\n".join(x.cells.values()) or None)
+
+
+def weak_spots(e: Evaluation) -> Markup:
+    """Groups of rows that are worse than the others, after correction for many looks."""
+    weak = [s for s in e.slices if s.stands_out and s.difference < 0][:MOST_SLICES]
+    looked = f"{e.slices_seen} groups of rows were compared with the others; even one false alarm has a chance of 5% (Holm)."
+    body = slice_table(e, weak) if weak else el("p", say("Nothing stands out."))
+    return section("Weak spots", el("div", body, el("p", looked, class_="note"), class_="card"))

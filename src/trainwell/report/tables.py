@@ -1,0 +1,151 @@
+"""Tables of the report, and the small ranges drawn inside their cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from trainwell.core.stats import Interval
+from trainwell.evaluate.evaluation import ClassScore, Evaluation, Slice, label
+from trainwell.report.markup import Markup, el, join, say
+from trainwell.score.registry import metrics
+
+Cell = str | Markup | tuple[str | Markup, str]
+Heads = Sequence[str | tuple[str, str]]
+#: Baselines that learn nothing lie far off; an axis that held them would show nothing else.
+FAR = ("most frequent class", "mean of the target")
+
+
+def table(heads: Heads, rows: Sequence[Sequence[Cell]], styles: Sequence[str] = ()) -> Markup:
+    """A table; a head or cell may be a pair with its class, `styles` are the classes of the rows."""
+    top = el("tr", *(el("th", say(h), class_=c or None) for h, c in map(_pair, heads)))
+    body = [
+        el("tr", *(el("td", c, class_=s or None) for c, s in map(_pair, row)), class_=(styles[i] or None) if styles else None)
+        for i, row in enumerate(rows)
+    ]
+    return el("div", el("table", el("thead", top), el("tbody", *body)), class_="scroll")
+
+
+def _pair(cell: Cell) -> tuple[str | Markup, str]:
+    return cell if isinstance(cell, tuple) else (cell, "")
+
+
+def number(value: float, decimals: int) -> str:
+    """A number with its digits, an en dash where there is none."""
+    return f"{value:,.{decimals}f}" if math.isfinite(value) else "–"
+
+
+def interval_text(i: Interval) -> str:
+    """Limits as text: `0.866 to 0.876`."""
+    return f"{number(i.low, i.decimals)} to {number(i.high, i.decimals)}"
+
+
+def range_cell(i: Interval, low: float, high: float, *, marks: Sequence[tuple[float, str]] = (), plain: bool = False) -> Markup:
+    """An interval as a dot on a line from `low` to `high`, with ticks for others.
+
+    Args:
+        i: the interval.
+        low: value at the left end.
+        high: value at the right end.
+        marks: values with their names, drawn as ticks.
+        plain: drawn in grey.
+    """
+
+    def place(x: float) -> float:
+        return round(100 * min(1.0, max(0.0, (x - low) / (high - low) if high > low else 0.5)), 2)
+
+    parts = [el("u", style=f"left:{place(x)}%", data_tip=f"{name}: {x:,.4g}") for x, name in marks if low <= x <= high]
+    if math.isfinite(i.low):
+        parts.append(el("i", style=f"left:{place(i.low)}%;width:{round(place(i.high) - place(i.low), 2)}%"))
+    if math.isfinite(i.value):
+        parts.append(el("b", style=f"left:{place(i.value)}%"))
+    return el("div", *parts, class_="range plain" if plain else "range", data_tip=str(i))
+
+
+def score_table(e: Evaluation) -> Markup:
+    """Every score with its interval, the best baseline and the difference."""
+    heads: list[str | tuple[str, str]] = ["score", ("network", "num"), ("95% interval", "")]
+    if e.gap:
+        heads += [("best free baseline", "num wide"), ("better by", "num")]
+    rows = [_score_row(e, name) for name in e.scores]
+    return table(heads, rows, ["first" if name == e.primary else "" for name in e.scores])
+
+
+def _score_row(e: Evaluation, name: str) -> list[Cell]:
+    i = e.scores[name]
+    rivals = [(b.scores[name].value, b.name) for b in e.baselines]
+    near = [x for x, rival in rivals if rival not in FAR and math.isfinite(x)]
+    low, high = _ends([i.low, i.high, i.value, *near])
+    arrow = el("span", " ↑" if e.higher_is_better[name] else " ↓", class_="dir")
+    meaning = (metrics[name].__doc__ or "").strip().splitlines()[0]
+    row: list[Cell] = [(el("span", label(name), arrow, data_tip=meaning), ""), (number(i.value, i.decimals), "num")]
+    row.append((range_cell(i, low, high, marks=rivals), "range-cell"))
+    if e.gap:
+        gap = e.gap.difference if name == e.gap.metric else e.gap.others[name]
+        tone = "up" if gap.low > 0 else "down" if gap.high < 0 else "soft"
+        row.append((number(e.baselines[0].scores[name].value, i.decimals), "num wide"))
+        row.append((el("span", _signed(gap), data_tip=gap.limits(sign=True)), f"num {tone}"))
+    return row
+
+
+def _signed(gap: Interval) -> str:
+    return f"{gap.value:+,.{gap.decimals}f}" if math.isfinite(gap.value) else "–"
+
+
+def _ends(values: Sequence[float]) -> tuple[float, float]:
+    finite = [v for v in values if math.isfinite(v)] or [0.0, 1.0]
+    room = (max(finite) - min(finite)) * 0.08 or 0.5
+    return min(finite) - room, max(finite) + room
+
+
+def baseline_table(e: Evaluation) -> Markup:
+    """The network among the baselines in the deciding score, the best first."""
+    found = [("network", e.scores[e.primary], "", "")]
+    found += [(b.name, b.scores[e.primary], f"{b.seconds:.1f} s", b.note) for b in e.baselines]
+    found.sort(key=lambda entry: entry[1].value, reverse=e.higher_is_better[e.primary])
+    low, high = _ends([x for name, i, _, _ in found if name not in FAR for x in (i.low, i.high, i.value)])
+    rows: list[list[Cell]] = []
+    for name, i, seconds, note in found:
+        mine, outside = name == "network", not low <= i.value <= high
+        far = el("span", "◂" if i.value < low else "▸", class_="faint")
+        drawn = far if outside else range_cell(i, low, high, plain=not mine)
+        numbers: list[Cell] = [(number(i.value, i.decimals), "num"), (drawn, "range-cell"), (seconds, "num soft wide")]
+        rows.append([say(name) if mine else name, *numbers, (note, "soft wide")])
+    heads: Heads = ["model", (label(e.primary), "num"), "95% interval", ("time", "num wide"), ("note", "wide")]
+    return table(heads, rows, ["first" if name == "network" else "" for name, *_ in found])
+
+
+def class_table(scores: Sequence[ClassScore], most: int = 60) -> Markup:
+    """Every class on its own, the hardest first."""
+    ordered = sorted(scores, key=lambda c: c.f1 if math.isfinite(c.f1) else 2)[:most]
+    rows: list[list[Cell]] = [
+        [
+            (c.name, "words"),
+            (f"{c.n:,}", "num"),
+            (number(c.precision, 3), "num"),
+            (number(c.recall.value, 3), "num"),
+            (range_cell(c.recall, 0, 1), "range-cell wide"),
+            (number(c.f1, 3), "num"),
+        ]
+        for c in ordered
+    ]
+    return table(["class", ("rows", "num"), ("precision", "num"), ("recall", "num"), ("", "wide"), ("F1", "num")], rows)
+
+
+def slice_table(e: Evaluation, slices: Sequence[Slice]) -> Markup:
+    """Groups of rows that are worse than the others."""
+    ends = [x for s in slices for x in (s.score.low, s.score.high)]
+    low, high = _ends(ends)
+    rows: list[list[Cell]] = [
+        [
+            (join(el("b", s.column), " ", el("span", s.value, class_="soft")), "words"),
+            (f"{s.score.n:,}", "num"),
+            (number(s.score.value, s.score.decimals), "num"),
+            (range_cell(s.score, low, high), "range-cell wide"),
+            (number(s.difference, s.score.decimals), "num down"),
+        ]
+        for s in slices
+    ]
+    return table(
+        ["group", ("rows", "num"), (label(e.slice_metric), "num"), ("95% interval", "wide"), ("difference", "num")], rows
+    )
