@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainwell.core.errors import TrainwellError
-    from trainwell.core.recipe import Part, Recipe
+    from trainwell.core.part import Part
+    from trainwell.core.recipe import Recipe
     from trainwell.data.data import Data
     from trainwell.data.load import load, wrap
     from trainwell.evaluate.evaluation import Evaluation
@@ -35,7 +36,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Data": "trainwell.data.data",
     "Evaluation": "trainwell.evaluate.evaluation",
-    "Part": "trainwell.core.recipe",
+    "Part": "trainwell.core.part",
     "Recipe": "trainwell.core.recipe",
     "Run": "trainwell.train.run",
     "TrainwellError": "trainwell.core.errors",

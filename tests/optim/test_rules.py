@@ -32,7 +32,7 @@ def test_adamw_follows_the_paper() -> None:
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         w = w - 0.01 * 0.1 * w
         w = w - 0.01 * (m / (1 - 0.9**t)) / ((v / (1 - 0.999**t)).sqrt() + 1e-8)
-    assert _run("adamw", {}, GRADIENTS, rate=0.01, decay=0.1) .tolist() == pytest.approx(w.tolist(), abs=1e-6)
+    assert _run("adamw", {}, GRADIENTS, rate=0.01, decay=0.1).tolist() == pytest.approx(w.tolist(), abs=1e-6)
 
 
 def test_adam_decays_through_the_gradient() -> None:
@@ -41,7 +41,7 @@ def test_adam_decays_through_the_gradient() -> None:
         g = g + 0.1 * w
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         w = w - 0.01 * (m / (1 - 0.9**t)) / ((v / (1 - 0.999**t)).sqrt() + 1e-8)
-    assert _run("adam", {}, GRADIENTS, rate=0.01, decay=0.1) .tolist() == pytest.approx(w.tolist(), abs=1e-6)
+    assert _run("adam", {}, GRADIENTS, rate=0.01, decay=0.1).tolist() == pytest.approx(w.tolist(), abs=1e-6)
 
 
 @pytest.mark.parametrize("nesterov", [False, True])
@@ -50,7 +50,7 @@ def test_sgd_with_momentum(nesterov: bool) -> None:
     for g in (g.double() for g in GRADIENTS):
         velocity = g if velocity is None else 0.9 * velocity + g
         w = w - 0.1 * (g + 0.9 * velocity if nesterov else velocity)
-    assert _run("sgd", {"nesterov": nesterov}, GRADIENTS, rate=0.1, decay=0.0) .tolist() == pytest.approx(w.tolist(), abs=1e-6)
+    assert _run("sgd", {"nesterov": nesterov}, GRADIENTS, rate=0.1, decay=0.0).tolist() == pytest.approx(w.tolist(), abs=1e-6)
 
 
 def test_rmsprop() -> None:
@@ -58,7 +58,7 @@ def test_rmsprop() -> None:
     for g in (g.double() for g in GRADIENTS):
         v = 0.99 * v + 0.01 * g * g
         w = w - 0.01 * g / (v.sqrt() + 1e-8)
-    assert _run("rmsprop", {}, GRADIENTS, rate=0.01, decay=0.0) .tolist() == pytest.approx(w.tolist(), abs=1e-6)
+    assert _run("rmsprop", {}, GRADIENTS, rate=0.01, decay=0.0).tolist() == pytest.approx(w.tolist(), abs=1e-6)
 
 
 def test_only_weight_matrices_decay() -> None:

@@ -32,7 +32,9 @@ def test_cosine_is_torchs_cosine_annealing() -> None:
 
 def test_one_cycle_is_torchs_one_cycle() -> None:
     def make(optimizer):
-        return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=101, pct_start=0.31, final_div_factor=4000)
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, max_lr=1.0, total_steps=101, pct_start=0.31, final_div_factor=4000
+        )
 
     # torch's cycle tops at step 0.31 * 101 - 1 and ends at step 100, so progress counts from 0 to 100.
     expected = _torch_rates(make, 100)

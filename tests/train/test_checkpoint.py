@@ -15,7 +15,12 @@ from trainwell.train.checkpoint import Checkpoint, checkpoints, newest_checkpoin
 
 def _checkpoint(step: int) -> Checkpoint:
     torch.manual_seed(step)
-    tensors = {"w": torch.randn(3, 4), "n": torch.tensor(step), "empty": torch.empty(0), "half": torch.ones(2, dtype=torch.bfloat16)}
+    tensors = {
+        "w": torch.randn(3, 4),
+        "n": torch.tensor(step),
+        "empty": torch.empty(0),
+        "half": torch.ones(2, dtype=torch.bfloat16),
+    }
     return Checkpoint({"step": step, "loss": 0.1 + 0.2}, tensors)
 
 

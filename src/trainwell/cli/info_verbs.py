@@ -12,6 +12,7 @@ from trainwell.cli.output import emit_json, note
 
 
 def add_to(app: typer.Typer) -> None:
+    """Register the verbs that tell."""
     app.command(epilog="    trainwell parts\n\n    trainwell parts model")(parts)
     app.command(epilog="    trainwell explain resnet\n\n    trainwell explain learning_rate")(explain)
     app.command(epilog="    trainwell runs\n\n    trainwell runs experiments/")(runs)

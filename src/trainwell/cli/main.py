@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from trainwell.cli.data_verbs import add_to as add_data_verbs
 from trainwell.cli.info_verbs import add_to as add_info_verbs
@@ -73,10 +73,11 @@ def run() -> None:
     except TrainwellError as error:
         complain(str(error))
         code = error.exit_code
-    except click.exceptions.Abort:
+    except typer.Abort:
         code = 130
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        if message := error.format_message():  # empty when bare `trainwell` has printed its help
+            complain(f"{message.rstrip('.')}. See `trainwell --help`, or `trainwell VERB --help`.")
         code = error.exit_code
     except KeyboardInterrupt:
         complain("interrupted before training began; nothing was lost")

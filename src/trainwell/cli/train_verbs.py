@@ -33,6 +33,7 @@ NoReport = Annotated[bool, typer.Option("--no-report", help="Skip the evaluation
 
 
 def add_to(app: typer.Typer) -> None:
+    """Register the verbs that train."""
     app.command(epilog="    trainwell demo")(demo)
     app.command(epilog=FIT_EXAMPLES)(fit)
     app.command("train", hidden=True)(fit)

@@ -218,6 +218,8 @@ class Recipe(Plain):
     """Arithmetic of forward and backward; `auto` is bfloat16 on GPUs that have it, float32 elsewhere."""
     compile: Literal["auto", "on", "off"] = "auto"
     """`torch.compile`; `auto` measures whether it pays over this run."""
+    memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
+    """Order of pictures in memory; `auto` measures. With `threads` and `compile` it decides the last bits of a result."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`."""
     threads: Auto | AtLeastOne = "auto"

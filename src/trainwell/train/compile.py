@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.core.errors import CompileError, RecipeError, did_you_mean
-from trainwell.core.recipe import Part, Recipe
+from trainwell.core.part import Part
+from trainwell.core.recipe import Recipe
 from trainwell.core.registry import Registry
 from trainwell.core.seeds import draw_seed
 from trainwell.core.shape import Input

@@ -33,6 +33,8 @@ from trainwell.train.predicting import validator
 from trainwell.train.run import Run
 from trainwell.train.steps import as_floats
 
+#: Recipe keys that decide what the data are.
+ABOUT_DATA = {"target", "task", "columns", "split", "prepare"}
 #: Seconds between lines of the history.
 LOG_SECONDS = 0.25
 #: Whole data sets up to this size are moved to a GPU; larger ones are gathered ahead by a thread.
@@ -214,16 +216,19 @@ def _plan(program: Program, batches: Batches, folder: Path | None) -> Plan:
 
 
 def _check_same(program: Program, plan: Plan, folder: Path) -> None:
+    """Refuse to continue a run with another recipe, other data or another seed, naming the first difference."""
     kept = read_recipe(folder / "recipe.yaml")
     # Compared as they are written: YAML knows lists where Python has tuples.
     different = kept.diff(program.recipe) if to_yaml(kept) != to_yaml(program.recipe) else {}
-    if different:
-        key, (before, now) = next(iter(different.items()))
+    about_data = {key for key in different if key.split(".")[0] in ABOUT_DATA}
+    if not about_data and plan.data != program.data.fingerprint:
+        what = "the data have changed since the run in this folder began"
+    elif different:
+        key = min(different, key=lambda k: k not in about_data)
+        before, now = different[key]
         what = f"the folder holds a run with {key}={before!r}, now {key}={now!r}"
     elif plan.seed != program.seed:
         what = f"the folder holds a run with seed {plan.seed}, now {program.seed}"
-    elif plan.data != program.data.fingerprint:
-        what = "the data have changed since the run in this folder began"
     else:
         return
     raise CheckpointError(what, where=str(folder), remedy="Choose another folder, or delete this one.")

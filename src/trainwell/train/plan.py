@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -76,11 +76,8 @@ class Plan:
         return step * self.batch_size / self.rows
 
     def validates(self, step: int) -> bool:
-        """Whether the network is validated after `step` updates."""
-        return step > 0 and (step % self.validate_every == 0 or step == self.steps)
-
-    def with_steps(self, steps: int) -> Plan:
-        return replace(self, steps=steps, validate_every=min(self.validate_every, steps))
+        """Whether the network is validated after `step` updates, counted from the end, where there is always one."""
+        return step > 0 and (self.steps - step) % self.validate_every == 0
 
 
 def step_count(recipe: Recipe, rows: int, batch_size: int) -> int:
@@ -92,6 +89,7 @@ def step_count(recipe: Recipe, rows: int, batch_size: int) -> int:
 
 
 def write_plan(plan: Plan, path: Path) -> None:
+    """Write a plan as JSON, whole or not at all."""
     write_atomic(path, json.dumps(asdict(plan), indent=2) + "\n")
 
 

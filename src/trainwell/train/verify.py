@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from trainwell.core.errors import CheckpointError, TrainingError
 from trainwell.core.recipe import Recipe
-from trainwell.core.recipe_file import write_recipe
-from trainwell.train.checkpoint import checkpoints, read_checkpoint
-
-#: Trains as a process of its own, so that it can be killed like any other.
-_CHILD = """
-import sys
-from pathlib import Path
-from trainwell.core.recipe_file import read_recipe
+from trainwell.core.recipe_file import read_recipe, write_recipe
 from trainwell.data.load import load
+from trainwell.train.checkpoint import checkpoints, read_checkpoint
 from trainwell.train.fit import fit
-source, recipe, folder, seed, save_every = sys.argv[1:]
-recipe = read_recipe(recipe)
-fit(recipe, load(source, recipe=recipe), seed=int(seed), folder=Path(folder), save_every=float(save_every))
-"""
+
+#: Imported once by the server that children are forked from, so that kills hit training and not the loading of torch.
+_PRELOADED = ["trainwell.train.fit", "trainwell.data.load", "torch._dynamo", "sklearn.datasets"]
+
+
+def _train(source: str, folder: Path, seed: int, save_every: float) -> None:
+    recipe = read_recipe(folder.parent / "recipe.yaml")
+    fit(recipe, load(source, recipe=recipe), seed=seed, folder=folder, save_every=save_every)
 
 
 @dataclass(frozen=True)
@@ -71,49 +69,61 @@ def verify(
         TrainingError: a training failed by itself.
     """
     with tempfile.TemporaryDirectory(prefix="trainwell-verify-") as name:
-        folder = Path(name)
-        write_recipe(recipe, folder / "recipe.yaml")
-        arguments = [sys.executable, "-c", _CHILD, source, str(folder / "recipe.yaml")]
+        whole, torn = Path(name) / "whole", Path(name) / "torn"
+        write_recipe(recipe, Path(name) / "recipe.yaml")
         start = time.monotonic()
-        _run([*arguments, str(folder / "whole"), str(seed), "20"])
+        _run(_process(source, whole, seed, 20.0))
+        say(f"undisturbed training: {time.monotonic() - start:.1f} s")
+        start = time.monotonic()
+        _copy_plan(whole, torn)
+        _run(_process(source, torn, seed, save_every))
         length = time.monotonic() - start
-        say(f"undisturbed training: {length:.1f} s")
-        # The plan (threads, memory order) is measured anew by every run; both trainings must follow the same one.
-        (folder / "torn").mkdir()
-        for part in ("plan.json", "recipe.yaml", "source.json"):
-            (folder / "torn" / part).write_bytes((folder / "whole" / part).read_bytes())
-        disturbed = [*arguments, str(folder / "torn"), str(seed), str(save_every)]
-        done, damaged = _kill_often(disturbed, folder / "torn", kills=kills, length=length, random_seed=seed, say=say)
-        _run(disturbed)
-        hashes = [
-            hashlib.sha256((folder / part / "weights.safetensors").read_bytes()).hexdigest() for part in ("whole", "torn")
-        ]
+        _forget_progress(torn)
+        make = partial(_process, source, torn, seed, save_every)
+        done, damaged = _kill_often(make, torn, kills=kills, length=length, random_seed=seed, say=say)
+        _run(make())
+        hashes = [hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest() for folder in (whole, torn)]
         return Verification(hashes[0] == hashes[1], done, damaged, *hashes)
 
 
-def _run(command: list[str]) -> None:
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-    if outcome.returncode != 0:
-        raise TrainingError(f"the training failed: {outcome.stderr.strip().splitlines()[-1]}")
+def _process(source: str, folder: Path, seed: int, save_every: float) -> BaseProcess:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    return context.Process(target=_train, args=(source, folder, seed, save_every))
+
+
+def _copy_plan(whole: Path, torn: Path) -> None:
+    """The plan (threads, memory order) is measured anew by every run; both trainings must follow the same one."""
+    torn.mkdir()
+    for part in ("plan.json", "recipe.yaml", "source.json"):
+        (torn / part).write_bytes((whole / part).read_bytes())
+
+
+def _run(process: BaseProcess) -> None:
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        raise TrainingError(f"the training failed by itself (exit code {process.exitcode}); its message stands above")
 
 
 def _kill_often(
-    command: list[str], folder: Path, *, kills: int, length: float, random_seed: int, say: Callable[[str], None]
+    make: Callable[[], BaseProcess], folder: Path, *, kills: int, length: float, random_seed: int, say: Callable[[str], None]
 ) -> tuple[int, int]:
+    """Kill at instants spread over the whole training: a run that reaches its end between two kills starts over."""
     draw, damaged, done = random.Random(random_seed), 0, 0
     while done < kills:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.wait(timeout=draw.uniform(0.2, 1.1) * length)
-            say(f"it ended before kill {done + 1}: starting over")
+        process = make()
+        process.start()
+        process.join(timeout=draw.uniform(0.0, 0.5) * length)
+        if not process.is_alive():
             _forget_progress(folder)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            done += 1
-            damaged += _damaged(folder)
-            newest = checkpoints(folder / "checkpoints")
-            say(f"kill {done}: newest checkpoint {newest[0].stem if newest else 'none yet'}")
+            continue
+        process.kill()
+        process.join()
+        done += 1
+        damaged += _damaged(folder)
+        newest = checkpoints(folder / "checkpoints")
+        say(f"kill {done}: newest checkpoint {newest[0].stem if newest else 'none yet'}")
     return done, damaged
 
 
