@@ -55,7 +55,10 @@ def units_of(keys: np.ndarray | None, n: int) -> np.ndarray:
     units = np.arange(n)
     if keys is None:
         return units
-    copied = np.flatnonzero(pl.Series(keys).is_duplicated().to_numpy())
+    hashed = pl.Series(keys)
+    if hashed.n_unique() == n:
+        return units
+    copied = np.flatnonzero(hashed.is_duplicated().to_numpy())
     _, first, place = np.unique(keys[copied], return_index=True, return_inverse=True)
     units[copied] = copied[first][place]
     return units

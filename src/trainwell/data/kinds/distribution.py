@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
-#: Integer columns whose range is below this are counted by their value instead of sorted.
-SMALL_RANGE = 1 << 17
+#: Whole numbers are counted by their value, not sorted, where their range is below this and below twice the number of rows.
+SMALL_RANGE = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Distribution:
             >>> Distribution.of(np.array([2.0, 1.0, np.nan, 2.0])).counts
             array([1, 2])
         """
-        if whole is not None and whole[1] - whole[0] < SMALL_RANGE and len(values):
-            counts = np.bincount((values - whole[0]).astype(np.int32))
+        if whole is not None and whole[1] - whole[0] < 2 * len(values):
+            counts = np.bincount((values[~np.isnan(values)] - whole[0]).astype(np.int32))
             found = np.flatnonzero(counts)
             return cls((found + whole[0]).astype(np.float64), counts[found])
         present = np.sort(values[~np.isnan(values)])

@@ -31,6 +31,8 @@ LARGEST = 1e38
 #: Encoded values are held within this, so that their squares stay finite in float32.
 _BOUND = 1e18
 _KNOTS = 1_000
+_LOOKED_AT = 1_000
+_EXACT = 2**53  # whole numbers beyond it are not all float64
 #: Share of readable cells from which a text column is a number column.
 _ENOUGH = 0.9
 _CODE_NAME = re.compile(r"(^|[_\W])(zip|zipcode|postal|postcode|plz|code|phone|isbn|ean|sku|fips|naics|icd)([_\W]|$)", re.I)
@@ -81,7 +83,7 @@ def _leading_zeros(texts: pl.Series, counts: np.ndarray) -> bool:
 
 def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
     """Float64 with NaN for missing; infinite cells are missing, cells beyond 1e38 are held there; both are counted."""
-    values, unreadable, whole = _values(raw, form)
+    values, unreadable = _values(raw, form)
     infinite, huge = np.isinf(values), np.zeros(0, bool)
     if infinite.any():
         values = np.where(infinite, np.nan, values)
@@ -89,7 +91,7 @@ def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
         huge = np.abs(values) > LARGEST
         values = values.clip(-LARGEST, LARGEST)
     cleaned = Cleaned(values, np.isnan(values), np.flatnonzero(unreadable) if unreadable is not None else np.zeros(0, np.int64))
-    cleaned.scratch["whole"] = whole if not cleaned.missing.any() else None
+    cleaned.scratch["whole"] = _whole(values, cleaned.missing)
     if forced_nonsense(cleaned, rule):
         raise DataError(f"column {raw.name!r} holds no number", remedy=f"Leave out columns.{raw.name}.kind=number.")
     _note(cleaned, raw.name, "infinite", infinite, "{n:,} infinite {cells} treated as missing")
@@ -109,17 +111,17 @@ def _note(cleaned: Cleaned, name: str, code: str, where: np.ndarray, text: str) 
         cleaned.checks.append(Check(code, "WARN", f"Column {name!r}: {said}.", name, n, rows))
 
 
-def _values(raw: Raw, form: Form) -> tuple[np.ndarray, np.ndarray | None, tuple[int, int] | None]:
+def _values(raw: Raw, form: Form) -> tuple[np.ndarray, np.ndarray | None]:
     series = raw.series
     if series.dtype in (pl.Duration, pl.Time):
         unit = {"ns": 1e9, "us": 1e6, "ms": 1e3}[getattr(series.dtype, "time_unit", "ns")]
-        return _floats(series.to_physical()) / unit, None, None
+        return _floats(series.to_physical()) / unit, None
     if series.dtype.is_numeric() or series.dtype == pl.Boolean:
-        return _floats(series), None, _whole(series)
+        return _floats(series), None
     words = raw.words
     per_text = number_text.parse(words.texts, form)
     lost = np.isnan(per_text) & ~number_text.nothing(words.texts)
-    return words.spread(per_text, np.nan), words.spread(lost, False), None
+    return words.spread(per_text, np.nan), words.spread(lost, False)
 
 
 def _floats(series: pl.Series) -> np.ndarray:
@@ -128,11 +130,18 @@ def _floats(series: pl.Series) -> np.ndarray:
     return series.cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
-def _whole(series: pl.Series) -> tuple[int, int] | None:
-    if not series.dtype.is_integer() or not len(series) or series.null_count():
+def _whole(values: np.ndarray, missing: np.ndarray) -> tuple[int, int] | None:
+    """Least and greatest value of a column of whole numbers in a small range, which can be counted and looked up."""
+    some = values[:_LOOKED_AT]
+    some = some[~np.isnan(some)]
+    if (some != np.rint(some)).any():
         return None
-    low, high = int(series.min()), int(series.max())  # type: ignore[arg-type]
-    return (low, high) if high - low < SMALL_RANGE else None
+    present = values[~missing] if missing.any() else values
+    if not len(present):
+        return None
+    low, high = float(present.min()), float(present.max())
+    exact = -_EXACT <= low and high <= _EXACT and high - low < SMALL_RANGE
+    return (int(low), int(high)) if exact and (present == np.rint(present)).all() else None
 
 
 def distribution(cleaned: Cleaned, rows: np.ndarray) -> Distribution:
@@ -204,15 +213,24 @@ def features(state: State, name: str) -> tuple[str, ...]:
 
 def encode(state: State, cleaned: Cleaned) -> np.ndarray:
     """(N, 1) or, with the indicator, (N, 2) float32."""
-    whole, values = cleaned.scratch.get("whole"), cleaned.values
-    if whole is not None and whole[1] - whole[0] < len(values) // 4:  # fewer values than rows: scale each value once
-        scaled = _scaled(state, np.arange(whole[0], whole[1] + 1, dtype=np.float64))
-        scaled = scaled.take((values - whole[0]).astype(np.int32))
+    values, whole = cleaned.values, cleaned.scratch.get("whole")
+    if whole is not None and whole[1] - whole[0] < 2 * len(values):  # each number of the range once is less than each row
+        scaled = _looked_up(state, cleaned, whole)
     else:
         scaled = _scaled(state, np.where(cleaned.missing, state.fill, values) if cleaned.missing.any() else values)
     if not state.indicator:
         return scaled[:, None]
     return np.stack([scaled, cleaned.missing.astype(np.float32)], axis=1)
+
+
+def _looked_up(state: State, cleaned: Cleaned, whole: tuple[int, int]) -> np.ndarray:
+    low, missing = whole[0], cleaned.missing
+    table = _scaled(state, np.arange(low, whole[1] + 1, dtype=np.float64))
+    if not missing.any():
+        return table.take((cleaned.values - low).astype(np.int32))
+    scaled = table.take((np.where(missing, low, cleaned.values) - low).astype(np.int32))
+    scaled[missing] = _scaled(state, np.array([state.fill]))
+    return scaled
 
 
 def _scaled(state: State, values: np.ndarray) -> np.ndarray:

@@ -65,13 +65,13 @@ def _dictionary(series: pl.Series) -> tuple[np.ndarray, pl.Series]:
         distinct = series.unique(maintain_order=True).drop_nulls()
         return _places(series, distinct), distinct
     places = series.cast(pl.Enum(head), strict=False).to_physical().cast(pl.Int32)
-    left = places.is_null() & series.is_not_null()
     codes = places.fill_null(-1).to_numpy()
-    if not left.any():
+    if places.null_count() == series.null_count():
         return codes, head
-    rest, more = _dictionary(series.filter(left))
+    left = (codes < 0) & series.is_not_null().to_numpy()
+    rest, more = _dictionary(series.filter(pl.Series(left)))
     codes = codes.copy()
-    codes[left.to_numpy()] = rest + np.int32(len(head))
+    codes[left] = rest + np.int32(len(head))
     return codes, pl.concat([head, more])
 
 
