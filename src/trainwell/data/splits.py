@@ -99,10 +99,11 @@ def given_parts(table: Table) -> np.ndarray:
 
 def _units(pool: np.ndarray, table: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the rows in `pool`: each row's unit (renumbered), the units' sizes, and their labels (of their first row)."""
-    if len(pool) == len(table.units) and (table.units == np.arange(len(pool))).all():
-        first = unit = pool
-    else:
-        _, first, unit = np.unique(table.units[pool], return_index=True, return_inverse=True)
+    units = table.units[pool]
+    there = np.bincount(units) > 0
+    unit = (np.cumsum(there) - 1)[units]
+    first = np.empty(int(there.sum()), np.int64)
+    first[unit[::-1]] = np.arange(len(pool))[::-1]  # the last to be written is the first row
     labels = np.zeros(len(first), np.int64) if table.labels is None else table.labels[pool][first]
     return unit, np.bincount(unit), labels
 
@@ -173,12 +174,11 @@ def _keep_each_class_in_training(part: np.ndarray, table: Table) -> None:
     """Moves one unit of every class that would be missing from training into it (never rows whose part was given)."""
     if table.labels is None or table.given is not None:
         return
-    trained = np.unique(table.labels[part == TRAIN])
     for where in (VALID, TEST):
-        for label in np.setdiff1d(table.labels[part == where], trained):
+        counts = [np.bincount(table.labels[part == p], minlength=int(table.labels.max()) + 1) for p in (TRAIN, where)]
+        for label in np.flatnonzero((counts[0] == 0) & (counts[1] > 0)):
             row = np.flatnonzero((part == where) & (table.labels == label))[0]
             part[(table.units == table.units[row]) & (part != NOWHERE)] = TRAIN
-            trained = np.append(trained, label)
 
 
 def _by_time(rule: Split, table: Table) -> np.ndarray:

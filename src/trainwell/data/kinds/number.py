@@ -140,7 +140,7 @@ def _whole(values: np.ndarray, missing: np.ndarray) -> tuple[int, int] | None:
     if not len(present):
         return None
     low, high = float(present.min()), float(present.max())
-    exact = -_EXACT <= low and high <= _EXACT and high - low < SMALL_RANGE
+    exact = low >= -_EXACT and high <= _EXACT and high - low < SMALL_RANGE
     return (int(low), int(high)) if exact and (present == np.rint(present)).all() else None
 
 
