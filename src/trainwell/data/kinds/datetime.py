@@ -50,7 +50,8 @@ _TIMES = (
     " %H:%M:%S%.f%#z",
 )
 _ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f")
-_LOOKS_LIKE = r"^\w{1,9}[-/. ,]+\w{1,9}(?:[-/. ,]+\d{1,4})?(?:[T ,].*)?$"
+_NAMES = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]*"
+_LOOKS_LIKE = rf"(?i)^(?:\d{{1,4}}|{_NAMES})[-/. ,]+(?:\d{{1,2}}|{_NAMES})[-/. ,]+\d"
 
 #: The wheels: name, number of teeth, and the tooth of each moment in microseconds since 1970.
 _WHEELS: dict[str, int] = {"month": 12, "weekday": 7, "hour": 1440}
@@ -106,11 +107,20 @@ def _guess_format(raw: Raw, forced: bool) -> Guess | None:
 
 
 def _shares(texts: pl.Series, weights: np.ndarray) -> dict[str, float]:
-    """Share of cells that reads in each format; a few texts rule out most formats before all are tried."""
-    formats = [date + time for date in (*_DATES, *_SHORT, *_NAMED) for time in _TIMES]
+    """Share of cells that reads in each likely format; the search ends with the first that reads them all, and its twin."""
     few, few_weights = texts.head(20), weights[:20]
-    rough = {form: _share(few, few_weights, form) for form in formats}
-    return {form: _share(texts, weights, form) for form, share in rough.items() if share >= max(rough.values()) / 2}
+    shares = {"": 0.0}
+    for form in (date + time for date in (*_DATES, *_SHORT, *_NAMED) for time in _TIMES):
+        if _share(few, few_weights, form) >= max(0.5, max(shares.values()) / 2):
+            shares[form] = _share(texts, weights, form)
+            if shares[form] == 1:
+                return shares | {_twin(form): _share(texts, weights, _twin(form))}
+    return shares
+
+
+def _twin(form: str) -> str:
+    """The format with day and month in each other's place."""
+    return form.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
 
 
 def _share(texts: pl.Series, weights: np.ndarray, form: str) -> float:
@@ -119,8 +129,8 @@ def _share(texts: pl.Series, weights: np.ndarray, form: str) -> float:
 
 def _ambiguity(name: str, best: str, shares: Form) -> tuple[Check, ...]:
     """A warning where day-first and month-first read the cells equally well."""
-    swapped = best.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
-    if swapped == best or shares.get(swapped) != shares[best]:
+    swapped = _twin(best)
+    if swapped == best or best.startswith("%Y") or shares.get(swapped) != shares[best]:
         return ()
     text = (
         f"Column {name!r}: the dates read as {best} and as {swapped}; the former was taken. Write YYYY-MM-DD if that is wrong."
