@@ -11,8 +11,10 @@ from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.score.scores import statistics_of
 
-#: A training score is called learned by heart when it takes away at least this share of what is left to improve.
+#: Overfit: training rows are better by at least this share of what is left to improve …
 HEART = 0.25
+#: … and, for scores without a unit, by at least this much: 1.000 against 0.994 is no illness.
+WORTH_SAYING = 0.02
 
 
 def gap_to(network: Predictions, rival: Predictions, baseline: Baseline, names: list[str], primary: str) -> Gap:
@@ -74,10 +76,10 @@ def judge_fit(train: Predictions, test: Predictions, primary: str, *, part: str,
     sign = 1.0 if metric.higher_is_better else -1.0
     difference = _unpaired(seen, unseen, sign)
     perfect = metric.bounds[1] if metric.higher_is_better else metric.bounds[0]
-    left = abs(perfect - unseen.value)
+    least = max(HEART * abs(perfect - unseen.value), 0.0 if metric.in_unit else WORTH_SAYING)
     d = unseen.decimals
     what = f"{label(primary)} {seen.value:,.{d}f} on training rows and {unseen.value:,.{d}f} on {part} rows"
-    if difference.low > 0 and left > 0 and difference.value >= HEART * left:
+    if difference.low > 0 and difference.value >= least:
         apart = difference.limits(sign=True)
         sentence = f"overfit: {what} ({apart} between them); more regularisation, data or augmentation may help"
         return Fit(primary, seen, unseen, difference, "overfit", sentence)

@@ -8,6 +8,7 @@ from typing import Any
 from trainwell.data.card import Card, Check
 from trainwell.report.columns import ColumnFacts, column_facts
 from trainwell.report.markup import Markup, el, join, say
+from trainwell.report.numbers import short
 from trainwell.report.sections import section
 from trainwell.report.story import Story
 from trainwell.report.svg import histogram
@@ -31,7 +32,10 @@ def data(card: Card) -> Markup:
 
 
 def _check(check: Check) -> Markup:
-    shown = el("code", " · ".join(check.examples)) if check.examples and check.verdict != "PASS" else ""
+    """One line of the card; examples that the sentence already names are not said twice."""
+    new = [x for x in check.examples if x not in check.text] if check.verdict != "PASS" else []
+    known = any(x.split(":")[0] in check.text for x in new)
+    shown = el("code", " · ".join(new)) if new and not known else ""
     return el("li", el("span", check.verdict, class_=f"pill {check.verdict}"), el("div", check.text, shown))
 
 
@@ -58,7 +62,7 @@ def _column(column: dict[str, Any], total: int) -> list[Cell]:
 def _bin_texts(facts: ColumnFacts) -> list[str]:
     if facts.edges:
         ends = zip(facts.edges, facts.edges[1:], facts.counts, strict=False)
-        return [f"{low:,.4g} to {high:,.4g}: {n:,.0f} rows" for low, high, n in ends]
+        return [f"{short(low)} to {short(high)}: {n:,.0f} rows" for low, high, n in ends]
     return [f"{name}: {n:,.0f} rows" for name, n in zip(facts.labels, facts.counts, strict=True)]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from trainwell.report.numbers import short
+
 #: Values named of a category column.
 NAMED_VALUES = 3
 
@@ -74,7 +76,7 @@ def _missing(column: Mapping[str, Any], counts: list[float], rows: int) -> str:
 def _text(column: Mapping[str, Any], top: Mapping[str, Any]) -> str:
     quantiles = column.get("quantiles")
     if quantiles:
-        low, middle, high = (_short(quantiles[q]) for q in ("0", "0.5", "1"))
+        low, middle, high = (_written(quantiles[q]) for q in ("0", "0.5", "1"))
         return f"{low} … {middle} … {high}"
     if top:
         return _frequent(column, top)
@@ -90,9 +92,5 @@ def _frequent(column: Mapping[str, Any], top: Mapping[str, Any]) -> str:
     return f"{named}, {more} more" if more > 0 else named
 
 
-def _short(value: Any) -> str:
-    """A number as one would write it: 178,134 and 0.4999, not 1.781e+05."""
-    if not isinstance(value, int | float):
-        return str(value)
-    whole = abs(value) >= 1000 or float(value).is_integer()
-    return f"{value:.3g}" if abs(value) >= 1e9 else f"{value:,.0f}" if whole else f"{value:.4g}"
+def _written(value: Any) -> str:
+    return short(value) if isinstance(value, int | float) else str(value)

@@ -9,17 +9,24 @@ from typing import Any
 
 from trainwell.evaluate.evaluation import Bin, Curve, Evaluation, Residuals, label
 from trainwell.report.markup import Markup, el, say
+from trainwell.report.numbers import short
 from trainwell.report.svg import Axis, Panel, axis_of, smoothed
 
+#: Colours of classes; `c1` is the grey of what is not looked at first.
+CLASS_STYLES = ("c0", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9", "c1")
+#: Largest cell of a confusion matrix.
+MOST_SIDE = 96.0
 #: Classes up to which the confusion matrix shows numbers.
 NUMBERED = 12
 
 
-def figure(title: str, drawing: Markup, *, note: str = "", keys: Sequence[tuple[str, str]] = ()) -> Markup:
+def figure(
+    title: str, drawing: Markup, *, note: str = "", keys: Sequence[tuple[str, str]] = (), below: Markup | None = None
+) -> Markup:
     """A drawing with its title, a legend whose entries can be switched off, and a line that says how to read it."""
     legend = [el("button", el("i", class_=style), say(name), type="button", data_key=i) for i, (style, name) in enumerate(keys)]
     head = el("figcaption", el("h3", say(title)), el("div", *legend, class_="legend") if legend else "")
-    return el("figure", head, drawing, el("p", note, class_="note") if note else "")
+    return el("figure", head, drawing, el("p", say(note), class_="note") if note else "", below or "")
 
 
 def training_curves(rows: Sequence[Mapping[str, Any]], primary: str) -> list[Markup]:
@@ -28,19 +35,24 @@ def training_curves(rows: Sequence[Mapping[str, Any]], primary: str) -> list[Mar
     valid = [r for r in rows if r.get("split") == "valid"]
     if not train and not valid:
         return []
-    return [
-        *_loss_curve(train, valid),
-        *[_score_curve(valid, name) for name in _watched(valid, primary)],
-        *_rate_curve(train),
-    ]
+    watched = [_score_curve(valid, name) for name in _watched(valid, primary)]
+    return [*_loss_curve(train, valid), *watched, *_rate_curve(train)]
+
+
+def grid(drawn: Sequence[Markup]) -> Markup:
+    """Figures side by side: three in a row, and two where three would leave one alone."""
+    n = len(drawn)
+    pairs = {0: 0, 1: 1 if n == 1 else 4, 2: 2}[n % 3]
+    thirds = n - pairs
+    return el("div", *(el("div", f, class_="third" if i < thirds else "half") for i, f in enumerate(drawn)), class_="grid")
 
 
 def _watched(valid: Sequence[Mapping[str, Any]], primary: str) -> list[str]:
-    """The validation scores drawn: the watched one first, at most two."""
+    """The validation scores drawn: the one that verdicts rest on."""
     known = [
         k for k in (valid[0] if valid else {}) if k not in {"step", "epoch", "split", "loss", "best", "seconds", "log_loss"}
     ]
-    return sorted(known, key=lambda k: k != primary)[:2]
+    return sorted(known, key=lambda k: k != primary)[:1]
 
 
 def _loss_curve(train: Sequence[Mapping[str, Any]], valid: Sequence[Mapping[str, Any]]) -> list[Markup]:
@@ -85,7 +97,7 @@ def _epochs(rows: Sequence[Mapping[str, Any]]) -> Axis:
 def _mark_best(panel: Panel, valid: Sequence[Mapping[str, Any]], name: str) -> None:
     best = [r for r in valid if r.get("best") and name in r]
     if best:
-        tip = f"kept: epoch {best[-1]['epoch']:.3g}, {label(name)} {best[-1][name]:.4g}"
+        tip = f"kept: epoch {best[-1]['epoch']:.3g}, {label(name)} {short(best[-1][name])}"
         panel.dots([float(best[-1]["epoch"])], [float(best[-1][name])], "ring c0", [tip], radius=5)
 
 
@@ -105,9 +117,9 @@ def precision_recall(curves: Sequence[Curve]) -> Markup:
 def _class_curves(title: str, panel: Panel, curves: Sequence[Curve], note: str) -> Markup:
     keys = []
     for i, curve in enumerate(curves):
-        named = f"{curve.name} {curve.area:.3f}"
-        panel.line(curve.x, curve.y, f"c{i}", named)
-        keys.append((f"c{i}", named))
+        named, style = f"{curve.name} {curve.area:.3f}", CLASS_STYLES[i % len(CLASS_STYLES)]
+        panel.line(curve.x, curve.y, style, named)
+        keys.append((style, named))
     return figure(title, panel.svg(), note=f"Beside each class, the area under its curve. {note}".strip(), keys=keys)
 
 
@@ -119,11 +131,8 @@ def calibration(e: Evaluation) -> Markup:
     panel.rule(0, 0, 1, 1)
     _bins(panel, e.calibration, lambda v: f"{v:.1%}")
     what = f"being {e.names[1]}" if len(e.names) == 2 else "being right"
-    return figure(
-        "Calibration",
-        panel.svg(),
-        note=f"Chance of {what}, as predicted and as it came. On the line, probabilities mean what they say.",
-    )
+    note = f"Chance of {what}, as predicted and as it came. On the line, probabilities mean what they say."
+    return figure("Calibration", panel.svg(), note=note)
 
 
 def _value_calibration(bins: Sequence[Bin]) -> Markup:
@@ -131,12 +140,9 @@ def _value_calibration(bins: Sequence[Bin]) -> Markup:
     both = axis_of(values, "predicted")
     panel = Panel(both, Axis(both.low, both.high, "true"), square=True, name="mean truth over mean prediction")
     panel.rule(both.low, both.low, both.high, both.high)
-    _bins(panel, bins, lambda v: f"{v:,.4g}")
-    return figure(
-        "Calibration",
-        panel.svg(),
-        note="Each dot is a tenth of the rows, by prediction. Above the line, predictions are too low.",
-    )
+    _bins(panel, bins, short)
+    note = "Each dot is a tenth of the rows, by prediction. Above the line, predictions are too low."
+    return figure("Calibration", panel.svg(), note=note)
 
 
 def _bins(panel: Panel, bins: Sequence[Bin], write: Any) -> None:
@@ -151,7 +157,7 @@ def predicted_and_true(r: Residuals) -> Markup:
     both = axis_of([*r.truth, *r.predicted], "true", margin=0.03)
     panel = Panel(both, Axis(both.low, both.high, "predicted"), square=True, name="predicted against true values")
     panel.rule(both.low, both.low, both.high, both.high)
-    tips = [f"true {t:,.4g}, predicted {p:,.4g}" for t, p in zip(r.truth, r.predicted, strict=True)]
+    tips = [f"true {short(t)}, predicted {short(p)}" for t, p in zip(r.truth, r.predicted, strict=True)]
     panel.dots(r.truth, r.predicted, "c0 cloud", tips, radius=2.6)
     return figure("Predicted and true", panel.svg(), note=f"{len(r.truth):,} rows drawn at random.")
 
@@ -161,65 +167,54 @@ def residual_histogram(r: Residuals) -> Markup:
     total = sum(r.counts) or 1
     shares = [c / total for c in r.counts]
     panel = Panel(Axis(r.edges[0], r.edges[-1], "predicted − true"), Axis(0, max(shares) * 1.08, percent=True), name="errors")
-    tips = [f"{low:,.4g} to {high:,.4g}: {c:,} rows" for (low, high), c in zip(pairwise(r.edges), r.counts, strict=True)]
+    tips = [f"{short(low)} to {short(high)}: {c:,} rows" for (low, high), c in zip(pairwise(r.edges), r.counts, strict=True)]
     panel.bars(r.edges, shares, "c0", tips)
     if r.edges[0] < 0 < r.edges[-1]:
         panel.rule(0, 0, 0, max(shares) * 1.08)
     q = r.quantiles
-    note = f"Mean {r.mean:+,.4g}, deviation {r.deviation:,.4g}; half of the errors lie between {q[1]:+,.4g} and {q[3]:+,.4g}."
+    half = f"half of the errors lie between {short(q[1], sign=True)} and {short(q[3], sign=True)}"
+    note = f"Mean {short(r.mean, sign=True)}, deviation {short(r.deviation)}; {half}."
     return figure("Errors of the prediction", panel.svg(), note=note)
 
 
-def confusion(e: Evaluation) -> Markup:
+def confusion(e: Evaluation, *, below: Markup | None = None) -> Markup:
     """Rows per true and predicted class; the shade is the share of the true class."""
-    k, counts = len(e.names), e.confusion
-    left = min(120.0, 24 + 6.2 * max(len(_cut(n)) for n in e.names))
-    side = (420 - left - 8) / k
-    head = left if k > 4 or max(len(n) for n in e.names) * 7 > side else 26.0
-    parts = [el("text", _cut(n), x=left - 8, y=head + (i + 0.5) * side + 4, class_="tick end") for i, n in enumerate(e.names)]
-    if side < 11:
-        parts = []
-    for j, name in enumerate(e.names if side >= 11 else []):
-        x = left + (j + 0.5) * side
-        if head == 26.0:
-            parts.append(el("text", _cut(name), x=x, y=head - 8, class_="tick mid"))
-        else:
-            parts.append(el("text", _cut(name), transform=f"translate({x + 4:g} {head - 8:g}) rotate(-90)", class_="tick"))
-    for i, row in enumerate(counts):
+    k, longest = len(e.names), max(len(_cut(n)) for n in e.names)
+    left = min(112.0, 20 + 6.4 * longest)
+    side = min(MOST_SIDE, (360 - left - 4) / k)
+    upright = longest * 7 <= side
+    head = 26.0 if upright else left
+    parts: list[Markup] = []
+    for i, name in enumerate(e.names if side >= 11 else []):
+        middle = (i + 0.5) * side
+        parts.append(el("text", _cut(name), x=left - 8, y=round(head + middle + 4, 1), class_="tick end"))
+        where = f"translate({left + middle + 4:.1f} {head - 8:g})" + ("" if upright else " rotate(-90)")
+        parts.append(el("text", _cut(name), transform=where, class_="tick mid" if upright else "tick"))
+    for i, row in enumerate(e.confusion):
         parts += _confusion_row(e, i, row, (left, head, side))
-    drawing = el(
-        "svg", *parts, viewBox=f"0 0 420 {head + k * side + 6:g}", role="img", aria_label="confusion matrix", class_="matrix"
-    )
-    return figure(
-        "Confusion matrix",
-        drawing,
-        note="Rows are true classes, columns predicted ones; the shade is the share of the true class.",
-    )
+    size = f"0 0 {left + k * side + 4:.0f} {head + k * side + 4:.0f}"
+    wide = f"max-width:{left + k * side + 4:.0f}px" if side == MOST_SIDE else None
+    drawing = el("svg", *parts, viewBox=size, role="img", aria_label="confusion matrix", class_="matrix", style=wide)
+    note = "Rows: true classes. Columns: predicted ones. Shades: shares of a row."
+    return figure("Confusion matrix", drawing, note=note, below=below)
 
 
 def _confusion_row(e: Evaluation, i: int, row: Sequence[int], at: tuple[float, float, float]) -> list[Markup]:
     left, head, side = at
-    total = sum(row) or 1
+    size, total = round(side - min(1.5, side * 0.08), 2), sum(row) or 1
     cells = []
     for j, n in enumerate(row):
-        share = n / total
         x, y = round(left + j * side, 2), round(head + i * side, 2)
-        tip = f"{n:,} {e.names[i]} called {e.names[j]}: {share:.1%} of {e.names[i]}"
+        tip = f"{n:,} {e.names[i]} called {e.names[j]}: {n / total:.1%} of {e.names[i]}"
+        shade = round(math.sqrt(n / total), 3)  # the root makes one per cent visible, and mistakes are what one looks for
         style = "cell hit" if i == j else "cell miss"
-        # the root makes one per cent visible, and mistakes are what one looks for
-        shade = round(math.sqrt(share), 3)
-        size = round(side - min(1.5, side * 0.08), 2)
-        cells.append(
-            el("rect", x=x, y=y, width=size, height=size, rx=min(3, side / 8), class_=style, style=f"--s:{shade}", data_tip=tip)
-        )
+        box = {"x": x, "y": y, "width": size, "height": size, "rx": round(min(4, side / 8), 1)}
+        cells.append(el("rect", **box, class_=style, style=f"--s:{shade}", data_tip=tip))
         if len(e.names) <= NUMBERED and n:
             strong = " strong" if shade > 0.66 else ""
-            cells.append(el("text", _count(n), x=x + size / 2, y=y + size / 2 + 4, class_=f"count mid{strong}"))
+            text = f"{n:,}" if n < 10_000 or side > 50 else f"{n / 1000:.0f}k"
+            cells.append(el("text", text, x=x + size / 2, y=round(y + size / 2 + 4, 1), class_=f"count mid{strong}"))
     return cells
-
-
-def _count(n: int) -> str:
-    return f"{n:,}" if n < 10_000 else f"{n / 1000:.0f}k"
 
 
 def _cut(name: str, most: int = 14) -> str:

@@ -71,12 +71,11 @@ def story_of(run: Run, data: Data, evaluation: Evaluation) -> Story:
     text = _recipe_text(run)
     pictures = _pictures(data, evaluation)
     return Story(
-        title=", ".join(targets) or "target",
-        subtitle=f"{run.recipe.model.name} on {Path(data.card.origin).name or 'data in memory'}",
+        title=f"{', '.join(targets) or 'Target'} from {Path(data.card.origin).name or 'data in memory'}",
+        subtitle=_subtitle(run),
         evaluation=evaluation,
         card=data.card,
         history=run.history.rows,
-        facts=_facts(run),
         recipe=recipe_lines(run.recipe, text),
         recipe_text=text,
         layers=run.layers(),
@@ -87,12 +86,13 @@ def story_of(run: Run, data: Data, evaluation: Evaluation) -> Story:
     )
 
 
-def _facts(run: Run) -> dict[str, str]:
-    facts = {"train rows": f"{run.plan.rows:,}"}
+def _subtitle(run: Run) -> str:
+    """What was trained, on how much, for how long: `tabm, 27,677 training rows, best after 5 of 6 epochs, 33 s`."""
+    said = [run.recipe.model.name, f"{run.plan.rows:,} training rows"]
     if "best_step" in run.summary:
-        facts["best epoch"] = f"{run.plan.epoch(run.summary['best_step']):.3g} of {run.plan.epoch(run.summary['steps']):.3g}"
-        facts["time"] = f"{run.summary['seconds']:,.0f} s"
-    return facts
+        best, last = (run.plan.epoch(run.summary[k]) for k in ("best_step", "steps"))
+        said += [f"best after {best:.3g} of {last:.3g} epochs", f"trained in {run.summary['seconds']:,.0f} s"]
+    return ", ".join(said)
 
 
 def _recipe_text(run: Run) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from trainwell.evaluate.evaluation import Evaluation, Example, label
+from trainwell.evaluate.evaluation import Evaluation, Example, Gap, label
 from trainwell.report import figures
 from trainwell.report.markup import Markup, el, join, say
+from trainwell.report.numbers import short
 from trainwell.report.story import Story
 from trainwell.report.tables import (
     Cell,
@@ -19,6 +20,7 @@ from trainwell.report.tables import (
     slice_table,
     table,
 )
+from trainwell.report.words import CHINESE
 
 JUDGEMENTS = {
     "better": "beats the free baselines",
@@ -45,8 +47,7 @@ def header(story: Story) -> Markup:
     buttons = [el("button", text, id=name, type="button") for name, text in (("language", "中文"), ("theme", "◐"))]
     buttons.append(el("button", say("print"), id="print", type="button"))
     brand = el("div", el("b", "trainwell"), el("div", *buttons, class_="tools"), class_="brand")
-    head = [brand, el("h1", story.title), el("p", story.subtitle, class_="soft")]
-    return el("header", *head, _verdict(story))
+    return el("header", brand, el("h1", story.title), el("p", story.subtitle, class_="soft"), _verdict(story))
 
 
 def _verdict(story: Story) -> Markup:
@@ -56,7 +57,7 @@ def _verdict(story: Story) -> Markup:
     if gap:
         pills.append(el("span", say(JUDGEMENTS[gap.judgement]), class_="pill"))
         subject = "" if gap.judgement == "unclear" else "The network "
-        sentence = el("p", _sentence(subject + gap.sentence), class_="big")
+        sentence = el("p", _sentence(subject + gap.sentence), class_="big", data_zh=_in_chinese(gap))
     if fit:
         tip = _sentence(fit.sentence)
         pills.append(el("span", say(fit.judgement), class_=f"pill {FITS[fit.judgement]}", data_tip=tip))
@@ -65,20 +66,35 @@ def _verdict(story: Story) -> Markup:
     return el("div", el("div", *pills), sentence, facts, class_=f"card verdict {gap.judgement if gap else ''}")
 
 
+def _in_chinese(gap: Gap) -> str:
+    """The verdict's sentence in Chinese."""
+    size = f"{abs(gap.difference.value):,.{gap.difference.decimals}f}"
+    metric, limits = CHINESE.get(label(gap.metric), label(gap.metric)), gap.difference.limits(sign=True).replace("CI", "区间")
+    if gap.judgement == "better":
+        return f"网络胜过最佳免费基线（{gap.baseline}）：{metric}优势 {size}（{limits}）。"
+    if gap.judgement == "worse":
+        return f"网络不如免费基线（{gap.baseline}）：{metric}差 {size}（{limits}）。请改用该基线，或加大训练（preset=best）。"
+    return f"网络与最佳免费基线（{gap.baseline}）无明显差别：{metric}差 {size}（{limits}）。"
+
+
 def _facts(story: Story) -> list[Markup]:
-    found = []
     e = story.evaluation
-    if e:
-        i = e.scores[e.primary]
-        found.append(_fact(number(i.value, i.decimals), label(e.primary), f"{interval_text(i)}, {e.n:,} {e.part} rows"))
-        if e.gap:
-            best = e.baselines[0].scores[e.primary]
-            found.append(_fact(number(best.value, best.decimals), "best free baseline", e.baselines[0].name))
-        second = next((name for name in ("auroc", "r2") if name in e.scores and name != e.primary), None)
-        if second:
-            j = e.scores[second]
-            found.append(_fact(number(j.value, min(j.decimals, 4)), label(second), interval_text(j)))
+    found = _score_facts(e) if e else []
     return found + [_fact(value, name, "") for name, value in story.facts.items()]
+
+
+def _score_facts(e: Evaluation) -> list[Markup]:
+    i = e.scores[e.primary]
+    found = [_fact(number(i.value, i.decimals), label(e.primary), f"{interval_text(i)}, {e.n:,} {e.part} rows")]
+    if e.gap:
+        best, gap = e.baselines[0].scores[e.primary], e.gap.difference
+        found.append(_fact(number(best.value, best.decimals), "best free baseline", e.baselines[0].name))
+        found.append(_fact(f"{gap.value:+,.{gap.decimals}f}", "better by", gap.limits(sign=True).removeprefix("95% CI ")))
+    second = next((name for name in ("auroc", "r2") if name in e.scores and name != e.primary), None)
+    if second:
+        j = e.scores[second]
+        found.append(_fact(number(j.value, j.decimals), label(second), interval_text(j)))
+    return found
 
 
 def _fact(value: str, name: str, small: str) -> Markup:
@@ -91,26 +107,27 @@ def _sentence(text: str) -> str:
 
 def scores(e: Evaluation) -> Markup:
     """Every score, and the baselines."""
-    positive = ""
-    if e.task == "classification" and len(e.names) == 2:
-        positive = el("p", f"Precision, recall, F1, AUROC and average precision are those of {e.names[1]}.", class_="note")
-    parts = [el("div", score_table(e), positive, class_="card")]
+    legend = "Dot and bar: the network with its 95% interval. "
     if e.baselines:
-        parts.append(el("div", baseline_table(e), class_="card"))
-    notes = [el("p", _sentence(note), class_="note") for note in e.notes]
-    return section("Scores", *parts, *notes)
+        legend += "Ticks: the free baselines. "
+    if e.task == "classification" and len(e.names) == 2:
+        legend += f"Precision, recall, F1, AUROC and average precision are those of {e.names[1]}."
+    parts = [el("div", score_table(e), el("p", legend, class_="note"), class_="card")]
+    if e.baselines:
+        parts.append(el("div", el("h3", say("Free baselines")), baseline_table(e), class_="card"))
+    return section("Scores", *parts, *(el("p", _sentence(note), class_="note") for note in e.notes))
 
 
 def training(story: Story) -> Markup:
     """Curves over epochs."""
     primary = story.evaluation.primary if story.evaluation else ""
-    return section("Training", el("div", *figures.training_curves(story.history, primary), class_="grid"))
+    return section("Training", figures.grid(figures.training_curves(story.history, primary)))
 
 
 def errors(story: Story, e: Evaluation) -> Markup:
     """What goes wrong, as figures, and the rows worth looking at."""
     drawn = _class_figures(e) if e.task == "classification" else _value_figures(e)
-    parts = [el("div", *drawn, class_="grid")]
+    parts = [figures.grid(drawn)]
     if e.per_class and len(e.per_class) > 2:
         parts.append(el("div", el("h3", say("Every class")), class_table(e.per_class), class_="card"))
     if e.worst:
@@ -119,8 +136,10 @@ def errors(story: Story, e: Evaluation) -> Markup:
 
 
 def _class_figures(e: Evaluation) -> list[Markup]:
-    drawn = [figures.confusion(e)] if e.confusion else []
-    if e.mistakes and len(e.names) > 2:
+    several = len(e.names) > 2
+    below = Markup("") if several else class_table(e.per_class, ranges=False)
+    drawn = [figures.confusion(e, below=below)] if e.confusion else []
+    if e.mistakes and several:
         rows: list[list[Cell]] = [[(t, "words"), (p, "words"), (f"{n:,}", "num")] for t, p, n in e.mistakes]
         body = table(["true", "predicted", ("rows", "num")], rows)
         drawn.append(el("figure", el("figcaption", el("h3", say("Most frequent mistakes"))), body))
@@ -136,23 +155,16 @@ def _value_figures(e: Evaluation) -> list[Markup]:
 
 def _worst(story: Story, e: Evaluation) -> Markup:
     classes = e.task == "classification"
-    note = el(
-        "p", "The most confident mistakes: look for wrong labels first." if classes else "The largest errors.", class_="note"
-    )
+    text = "The most confident mistakes: look for wrong labels first." if classes else "The largest errors."
+    note, measure = el("p", say(text), class_="note"), "sure" if classes else "error"
     if story.pictures:
         shown = [_picture(story, x) for x in e.worst if x.row in story.pictures]
         return join(note, el("div", *shown, class_="examples"))
     columns = list(e.worst[0].cells)
-    heads: Heads = [
-        ("row", "num"),
-        "true",
-        "predicted",
-        ("sure" if classes else "loss", "num"),
-        *((c, "wide") for c in columns),
-    ]
+    heads: Heads = [("row", "num"), "true", "predicted", (measure, "num"), *((c, "wide") for c in columns)]
     rows: list[list[Cell]] = []
     for x in e.worst[:12]:
-        last = f"{x.confidence:.0%}" if math.isfinite(x.confidence) else f"{x.loss:,.4g}"
+        last = f"{x.confidence:.1%}" if math.isfinite(x.confidence) else short(x.loss)
         cells: list[Cell] = [(f"{x.row:,}", "num faint"), x.target, x.prediction, (last, "num")]
         rows.append([*cells, *((x.cells[c], "soft wide") for c in columns)])
     return join(note, table(heads, rows))
@@ -160,7 +172,7 @@ def _worst(story: Story, e: Evaluation) -> Markup:
 
 def _picture(story: Story, x: Example) -> Markup:
     image = el("img", src=story.pictures[x.row], alt=f"row {x.row}", loading="lazy", class_="tiny" if story.tiny else None)
-    sure = f"{x.confidence:.0%} sure" if math.isfinite(x.confidence) else f"off by {x.loss:,.4g}"
+    sure = f"{x.confidence:.0%} sure" if math.isfinite(x.confidence) else f"off by {short(x.loss)}"
     text = join(el("b", x.prediction), f", in truth {x.target}", el("small", f"{sure}, row {x.row:,}"))
     return el("div", image, el("div", text), class_="example", data_tip="\n".join(x.cells.values()) or None)
 

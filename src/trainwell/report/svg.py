@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from trainwell.report.markup import Markup, el, join, say
+from trainwell.report.numbers import short
 
 #: Points drawn of one line: more than the panel has pixels is waste.
 MOST_POINTS = 240
@@ -109,14 +110,14 @@ class Panel:
 
     x: Axis
     y: Axis
-    width: float = 420
-    height: float = 260
+    width: float = 360
+    height: float = 236
     square: bool = False
     name: str = ""
     marks: list[Markup] = field(default_factory=list)
     lines: list[dict[str, object]] = field(default_factory=list)
 
-    LEFT, RIGHT, TOP, BOTTOM = 50, 14, 12, 42
+    LEFT, RIGHT, TOP, BOTTOM = 46, 12, 10, 40
 
     def __post_init__(self) -> None:
         if self.square:
@@ -137,7 +138,7 @@ class Panel:
         if points:
             self.marks.append(el("path", d=path, class_=f"line {style}", data_series=series))
         if series is not None:
-            shown = [(self.at_x(x), self.at_y(y), _short(x), _short(y)) for x, y in points]
+            shown = [(self.at_x(x), self.at_y(y), short(x), short(y)) for x, y in points]
             self.lines.append({"name": name, "style": style, "points": shown})
 
     def dots(
@@ -241,7 +242,3 @@ def histogram(counts: Sequence[float], tips: Sequence[str], *, width: float = 12
         }
         bars.append(el("rect", **shape, class_="bar c0", data_tip=tip))
     return el("svg", *bars, viewBox=f"0 0 {width:g} {height:g}", class_="spark", preserveAspectRatio="none")
-
-
-def _short(value: float) -> str:
-    return f"{value:.4g}" if abs(value) < 1e5 else f"{value:,.0f}"

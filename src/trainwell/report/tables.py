@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from trainwell.core.stats import Interval
 from trainwell.evaluate.evaluation import ClassScore, Evaluation, Slice, label
 from trainwell.report.markup import Markup, el, join, say
+from trainwell.report.numbers import short
 from trainwell.score.registry import metrics
 
 Cell = str | Markup | tuple[str | Markup, str]
+Marks = Sequence[tuple[float, str]]
 Heads = Sequence[str | tuple[str, str]]
 #: Baselines that learn nothing lie far off; an axis that held them would show nothing else.
 FAR = ("most frequent class", "mean of the target")
@@ -40,21 +42,25 @@ def interval_text(i: Interval) -> str:
     return f"{number(i.low, i.decimals)} to {number(i.high, i.decimals)}"
 
 
-def range_cell(i: Interval, low: float, high: float, *, marks: Sequence[tuple[float, str]] = (), plain: bool = False) -> Markup:
-    """An interval as a dot on a line from `low` to `high`, with ticks for others.
+def range_cell(
+    i: Interval, ends: tuple[float, float], *, marks: Marks = (), line: float | None = None, plain: bool = False
+) -> Markup:
+    """An interval as a dot on a line.
 
     Args:
         i: the interval.
-        low: value at the left end.
-        high: value at the right end.
+        ends: values at the left and the right end.
         marks: values with their names, drawn as ticks.
+        line: a value to compare with, drawn as a dashed line.
         plain: drawn in grey.
     """
+    low, high = ends
 
     def place(x: float) -> float:
         return round(100 * min(1.0, max(0.0, (x - low) / (high - low) if high > low else 0.5)), 2)
 
-    parts = [el("u", style=f"left:{place(x)}%", data_tip=f"{name}: {x:,.4g}") for x, name in marks if low <= x <= high]
+    parts = [] if line is None else [el("s", style=f"left:{place(line)}%")]
+    parts += [el("u", style=f"left:{place(x)}%", data_tip=f"{name}: {short(x)}") for x, name in marks if low <= x <= high]
     if math.isfinite(i.low):
         parts.append(el("i", style=f"left:{place(i.low)}%;width:{round(place(i.high) - place(i.low), 2)}%"))
     if math.isfinite(i.value):
@@ -78,8 +84,8 @@ def _score_row(e: Evaluation, name: str) -> list[Cell]:
     low, high = _ends([i.low, i.high, i.value, *near])
     arrow = el("span", " ↑" if e.higher_is_better[name] else " ↓", class_="dir")
     meaning = (metrics[name].__doc__ or "").strip().splitlines()[0]
-    row: list[Cell] = [(el("span", label(name), arrow, data_tip=meaning), ""), (number(i.value, i.decimals), "num")]
-    row.append((range_cell(i, low, high, marks=rivals), "range-cell"))
+    row: list[Cell] = [(el("span", say(label(name)), arrow, data_tip=meaning), ""), (number(i.value, i.decimals), "num")]
+    row.append((range_cell(i, (low, high), marks=rivals), "range-cell"))
     if e.gap:
         gap = e.gap.difference if name == e.gap.metric else e.gap.others[name]
         tone = "up" if gap.low > 0 else "down" if gap.high < 0 else "soft"
@@ -108,44 +114,43 @@ def baseline_table(e: Evaluation) -> Markup:
     for name, i, seconds, note in found:
         mine, outside = name == "network", not low <= i.value <= high
         far = el("span", "◂" if i.value < low else "▸", class_="faint")
-        drawn = far if outside else range_cell(i, low, high, plain=not mine)
+        drawn = far if outside else range_cell(i, (low, high), plain=not mine)
         numbers: list[Cell] = [(number(i.value, i.decimals), "num"), (drawn, "range-cell"), (seconds, "num soft wide")]
         rows.append([say(name) if mine else name, *numbers, (note, "soft wide")])
     heads: Heads = ["model", (label(e.primary), "num"), "95% interval", ("time", "num wide"), ("note", "wide")]
     return table(heads, rows, ["first" if name == "network" else "" for name, *_ in found])
 
 
-def class_table(scores: Sequence[ClassScore], most: int = 60) -> Markup:
-    """Every class on its own, the hardest first."""
+def class_table(scores: Sequence[ClassScore], most: int = 60, *, ranges: bool = True) -> Markup:
+    """Every class on its own, the hardest first; with the interval of its recall."""
     ordered = sorted(scores, key=lambda c: c.f1 if math.isfinite(c.f1) else 2)[:most]
-    rows: list[list[Cell]] = [
-        [
-            (c.name, "words"),
-            (f"{c.n:,}", "num"),
-            (number(c.precision, 3), "num"),
-            (number(c.recall.value, 3), "num"),
-            (range_cell(c.recall, 0, 1), "range-cell wide"),
-            (number(c.f1, 3), "num"),
-        ]
-        for c in ordered
-    ]
-    return table(["class", ("rows", "num"), ("precision", "num"), ("recall", "num"), ("", "wide"), ("F1", "num")], rows)
+    heads: list[str | tuple[str, str]] = ["class", ("rows", "num"), ("precision", "num"), ("recall", "num"), ("F1", "num")]
+    rows = [_class_row(c) for c in ordered]
+    if ranges:
+        heads.insert(4, ("", "wide"))
+        for c, row in zip(ordered, rows, strict=True):
+            row.insert(4, (range_cell(c.recall, (0.0, 1.0)), "range-cell wide"))
+    return table(heads, rows)
+
+
+def _class_row(c: ClassScore) -> list[Cell]:
+    shares = [(number(x, 3), "num") for x in (c.precision, c.recall.value, c.f1)]
+    return [(c.name, "words"), (f"{c.n:,}", "num"), *shares]
 
 
 def slice_table(e: Evaluation, slices: Sequence[Slice]) -> Markup:
-    """Groups of rows that are worse than the others."""
-    ends = [x for s in slices for x in (s.score.low, s.score.high)]
-    low, high = _ends(ends)
+    """Groups of rows that are worse than the others; the dashed line is the score of all rows."""
+    whole = e.scores[e.slice_metric].value
+    low, high = _ends([whole, *(x for s in slices for x in (s.score.low, s.score.high))])
     rows: list[list[Cell]] = [
         [
             (join(el("b", s.column), " ", el("span", s.value, class_="soft")), "words"),
             (f"{s.score.n:,}", "num"),
             (number(s.score.value, s.score.decimals), "num"),
-            (range_cell(s.score, low, high), "range-cell wide"),
+            (range_cell(s.score, (low, high), line=whole), "range-cell wide"),
             (number(s.difference, s.score.decimals), "num down"),
         ]
         for s in slices
     ]
-    return table(
-        ["group", ("rows", "num"), (label(e.slice_metric), "num"), ("95% interval", "wide"), ("difference", "num")], rows
-    )
+    score = (label(e.slice_metric), "num")
+    return table(["group", ("rows", "num"), score, ("95% interval", "wide"), ("difference", "num")], rows)

@@ -2,6 +2,7 @@
 
 CHINESE = {
     "Scores": "评分",
+    "Free baselines": "免费基线",
     "Training": "训练过程",
     "Errors": "错误分析",
     "Weak spots": "薄弱之处",
@@ -76,4 +77,35 @@ CHINESE = {
     "sure": "置信度",
     "left out": "不使用",
     "target": "目标",
+    "observed": "实际",
+    "predicted − true": "预测 − 真实",
+    "true class": "真实类别",
+    "error": "误差",
+    "number": "数值",
+    "category": "类别型",
+    "boolean": "布尔",
+    "datetime": "日期时间",
+    "picture": "图片",
+    "accuracy": "准确率",
+    "balanced accuracy": "平衡准确率",
+    "average precision": "平均精确率",
+    "Matthews correlation": "马修斯相关系数",
+    "log loss": "对数损失",
+    "Brier score": "布里尔分数",
+    "calibration error": "校准误差",
+    "top-5 accuracy": "前五准确率",
+    "median absolute error": "绝对误差中位数",
+    "Accuracy": "准确率",
+    "Training loss is a running mean.": "训练损失为滑动平均。",
+    "On validation rows; the ring marks the weights that were kept.": "在验证集上；圆环标出所保留的权重。",
+    "Rows: true classes. Columns: predicted ones. Shades: shares of a row.": "行为真实类别，列为预测类别，颜色深浅为该行占比。",
+    "Beside each class, the area under its curve. Guessing lies on the dashed line.": (
+        "类别旁为曲线下面积；随机猜测落在虚线上。"
+    ),
+    "Beside each class, the area under its curve.": "类别旁为曲线下面积。",
+    "Each dot is a tenth of the rows, by prediction. Above the line, predictions are too low.": (
+        "每个点是按预测值分组的十分之一样本；点在线上方表示预测偏低。"
+    ),
+    "The most confident mistakes: look for wrong labels first.": "最有把握的错误：先看是否标签有误。",
+    "The largest errors.": "误差最大的样本。",
 }
