@@ -173,10 +173,16 @@ class SingleEngine:
         self._best = {n: t.to(self._device) for n, t in parts["best"].items()}
         for name, tensor in parts["optimizer"].items():
             index, _, key = name.partition(".")
-            self.optimizer.state[self._parameters[int(index)]][key] = tensor.to(self._device)
+            parameter = self._parameters[int(index)]
+            self.optimizer.state[parameter][key] = _laid_out_like(parameter, tensor.to(self._device))
         if self._average is not None:
             for name, average in zip(self._average.names, self._average.averages, strict=True):
                 average.copy_(parts["average"][name])
+
+
+def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """The tensor in the parameter's memory order: fused update rules walk both as they lie in memory, whatever the strides say."""
+    return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if tensor.shape == parameter.shape else tensor
 
 
 class _Evaluating:
