@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_valid
 
 
 class Plain(BaseModel):
+    """Frozen data whose unknown keys are errors and whose fields are documented by the text below them."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=False)
 
 

@@ -36,7 +36,7 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str) -> Choices:
         >>> from trainwell.core.shape import Input, Shape
         >>> table = Shape((Input("number", "number", (8,)),))
         >>> found = suggestions(Facts(rows=1000, shape=table, task="regression", n_out=1), preset="good", optimizer="auto")
-        >>> found["loss"].value, found["loss"].why
+        >>> found["loss"].value.name, found["loss"].why
         ('mean_squared_error', 'the target is a number')
     """
     picture = facts.shape.of_kind("picture")

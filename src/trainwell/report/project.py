@@ -48,7 +48,7 @@ def write_project(folder: Path, *, target: str | None = None) -> list[Path]:
     head = "# yaml-language-server: $schema=recipe.schema.json\n"
     files = {
         "recipe.yaml": head + to_yaml(Recipe(target=target), explained),
-        "recipe.schema.json": json_schema() + "\n",
+        "recipe.schema.json": json_schema(),
         "requirements.txt": f"trainwell=={__version__}\n",
         "Makefile": _MAKEFILE,
         "README.md": _README.format(name=folder.name),
