@@ -105,22 +105,23 @@ def roc(curves: Sequence[Curve]) -> Markup:
     """ROC curves, one per class."""
     panel = Panel(Axis(0, 1, "false-positive rate"), Axis(0, 1, "true-positive rate"), square=True, name="ROC curves")
     panel.rule(0, 0, 1, 1)
-    return _class_curves("ROC curve", panel, curves, "Guessing lies on the dashed line.")
+    note = "Beside each class, the area under its curve. Guessing lies on the dashed line."
+    return _class_curves("ROC curve", panel, curves, note)
 
 
 def precision_recall(curves: Sequence[Curve]) -> Markup:
     """Precision-recall curves, one per class."""
     panel = Panel(Axis(0, 1, "recall"), Axis(0, 1, "precision"), square=True, name="precision-recall curves")
-    return _class_curves("Precision and recall", panel, curves, "")
+    return _class_curves("Precision and recall", panel, curves, "Beside each class, the area under its curve.")
 
 
 def _class_curves(title: str, panel: Panel, curves: Sequence[Curve], note: str) -> Markup:
     keys = []
     for i, curve in enumerate(curves):
         named, style = f"{curve.name} {curve.area:.3f}", CLASS_STYLES[i % len(CLASS_STYLES)]
-        panel.line(curve.x, curve.y, style, named)
+        panel.line(curve.x, curve.y, style, curve.name)
         keys.append((style, named))
-    return figure(title, panel.svg(), note=f"Beside each class, the area under its curve. {note}".strip(), keys=keys)
+    return figure(title, panel.svg(), note=note, keys=keys)
 
 
 def calibration(e: Evaluation) -> Markup:

@@ -13,6 +13,10 @@ class Markup(str):
     __slots__ = ()
 
 
+#: Elements that hold nothing and are not closed.
+VOID = ("img", "meta")
+
+
 def el(tag: str, *children: str | Markup, **attributes: str | float | None) -> Markup:
     """An element; plain children are escaped, `class_` is the class, `data_tip` the attribute data-tip, None is left out.
 
@@ -25,6 +29,8 @@ def el(tag: str, *children: str | Markup, **attributes: str | float | None) -> M
         for name, value in attributes.items()
         if value is not None
     )
+    if tag in VOID:
+        return Markup(f"<{tag}{given}>")
     inside = "".join(c if isinstance(c, Markup) else escape(c) for c in children)
     return Markup(f"<{tag}{given}>{inside}</{tag}>")
 

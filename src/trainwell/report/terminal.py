@@ -24,6 +24,8 @@ FIT_STYLES = {"overfit": "yellow", "underfit": "yellow", "balanced": "green"}
 WIDE = 110
 #: Baselines that learn nothing: far from the others, they would squeeze them into one corner of the axis.
 FAR = ("most frequent class", "mean of the target")
+#: Columns of a card that are printed.
+MOST_COLUMNS = 60
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -96,7 +98,7 @@ def _scores(e: Evaluation, *, wide: bool) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     rivals = e.baselines if wide else e.baselines[:1]
     for b in rivals:
-        table.add_column(b.name if wide else "best free", justify="right", max_width=14)
+        table.add_column(b.name if wide else "best free", justify="right", max_width=16)
     if e.gap:
         table.add_column("better by", justify="right", no_wrap=True)
     for name, found in e.scores.items():
@@ -158,6 +160,8 @@ def show_card(card: Card, *, console: Console | None = None) -> None:
     out.print(_card_head(card), "")
     out.print(_checks(card, ("FAIL", "WARN", "PASS")), "")
     out.print(_columns(card, out.width))
+    if len(card.columns) > MOST_COLUMNS:
+        out.print(f"… {len(card.columns) - MOST_COLUMNS} more columns")
 
 
 def show_card_briefly(card: Card, *, console: Console | None = None) -> None:
@@ -188,10 +192,10 @@ def _checks(card: Card, verdicts: Sequence[str]) -> Table:
     return table
 
 
-def _columns(card: Card, width: int, most: int = 60) -> Table:
+def _columns(card: Card, width: int) -> Table:
     """One line per column; what is left of the width goes to the values."""
     wide, rows = width >= WIDE, sum(card.rows.values())
-    found = [(column_facts(c, rows=rows), c.get("role")) for c in card.columns[:most]]
+    found = [(column_facts(c, rows=rows), c.get("role")) for c in card.columns[:MOST_COLUMNS]]
     names = max([6, *(min(len(f.name), 32 if wide else 18) for f, _ in found)])
     spread = 24 if wide else 12
     left = width - names - 9 - 7 - spread - 4 * 2
@@ -204,8 +208,6 @@ def _columns(card: Card, width: int, most: int = 60) -> Table:
         style = "bold" if role == "target" else "" if role == "feature" else "dim"
         line = sparkline(facts.counts[:24] if wide else _halved(facts.counts[:24]))
         table.add_row(facts.name, facts.kind, facts.missing, Text(line, "cyan"), facts.text, style=style)
-    if len(card.columns) > most:
-        table.add_row(f"… {len(card.columns) - most} more")
     return table
 
 
