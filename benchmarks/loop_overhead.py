@@ -222,9 +222,8 @@ def main() -> None:
             ratios = sorted(t / own for t, own in zip(taken, seconds["trainwell"], strict=True))
             low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
             middle = 1e6 * statistics.median(taken)
-            print(
-                f"  {name:10} {middle:9.0f} us a step   {statistics.median(ratios):5.2f}x of trainwell's ({low:.2f} to {high:.2f})"
-            )
+            against = f"{statistics.median(ratios):5.2f}x of trainwell's ({low:.2f} to {high:.2f})"
+            print(f"  {name:10} {middle:9.0f} us a step   {against}")
 
 
 if __name__ == "__main__":

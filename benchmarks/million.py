@@ -43,9 +43,7 @@ def main() -> None:
         run = fit(recipe, data)
         done = time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(
-        f"{rows:,} rows: read and prepared in {loaded - start:.1f} s, one epoch in {done - loaded:.1f} s, {done - start:.1f} s in all"
-    )
+    print(f"{rows:,} rows: read and prepared in {loaded - start:.1f} s, one epoch in {done - loaded:.1f} s")
     print(f"peak memory {peak / 2**20:.2f} GB (of which writing the file took {before / 2**20:.2f} GB); {run}")
 
 
