@@ -89,7 +89,7 @@ def _describe(draft: Draft, rows: dict[str, np.ndarray], prepared: list[Prepared
         card.columns.append({"name": name, "kind": "key", "role": recipe.split.how, "why": "split.by names it"})
     card.checks += clean.part_checks(rows)
     card.checks += clean.tensor_checks(draft.tensors)
-    if prepared:
+    if any(p.entry["kind"] != "picture" for p in prepared):
         card.add(clean.missing_check(prepared, len(draft.source)))
         card.add(clean.outlier_check(prepared, recipe))
         card.checks += clean.drift_check(prepared, len(rows["test"]))

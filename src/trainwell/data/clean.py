@@ -233,6 +233,7 @@ def class_checks(
     ratio = float(present.max() / present.min())
     rare, common = classes[int(np.where(counts > 0, counts, counts.max() + 1).argmin())], classes[int(counts.argmax())]
     text = f"{len(classes)} classes; {common!r} has {ratio:.1f} times the train rows of {rare!r} ({present.min():,})."
+    text = f"{len(classes)} classes of {present[0]:,} train rows each." if ratio == 1 else text
     checks.append(Check("imbalance", "WARN" if ratio >= 10 else "PASS", text, column))
     return checks, ratio
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from trainwell.core.recipe import Recipe
+from trainwell.data.kinds.words import as_cells
 from trainwell.data.source import Source
 
 _BLOCK = 1 << 22
@@ -43,7 +44,8 @@ def _column(series: pl.Series) -> bytes:
 
 def _content(series: pl.Series) -> bytes | memoryview:
     """The cells of a column as bytes; lengths of texts are part of it, so that no two columns look alike."""
-    if series.dtype.is_numeric() and series.dtype != pl.Decimal:
+    if series.dtype.is_float() or series.dtype.is_integer():
+        series = as_cells(series)
         return np.ascontiguousarray(series.fill_null(0).to_numpy()).data
     if series.dtype.is_temporal():
         return np.ascontiguousarray(series.to_physical().fill_null(0).to_numpy()).data

@@ -22,7 +22,7 @@ from trainwell.core.shape import Input, Shape
 from trainwell.data import preparation_file
 from trainwell.data.inputs import Fitted, gather_inputs, picture_names
 from trainwell.data.kinds.kind import Raw, Rule
-from trainwell.data.kinds.words import cell_text
+from trainwell.data.kinds.words import as_cells, cell_text
 from trainwell.data.source import Source
 from trainwell.data.target import Target
 
@@ -122,7 +122,7 @@ class Preparation:
                 cell = column.does.encode_cell(column.state)
                 picture = cell(row.get(column.name)) if cell is not None else None
                 if picture is None:
-                    raise DataError("the picture cannot be read", where=f"column {column.name!r}")
+                    raise DataError(f"the picture {row.get(column.name)!r:.80} cannot be read", where=f"column {column.name!r}")
                 arrays[self._picture_names[column.name]] = picture[None]
         return arrays | {t.name: _one_tensor(row, t) for t in self._tensors}
 
@@ -201,8 +201,8 @@ def _cell_series(name: str, cell: Any) -> pl.Series:
 
 def _as_scalars(series: pl.Series, kind: str) -> pl.Series:
     """Lists, structures and objects as their text, which the column's kind will then name as unreadable."""
-    if kind == "picture" or not (series.dtype.is_nested() or series.dtype in (pl.Object, pl.Binary)):
-        return series
+    if kind == "picture" or not (series.dtype.is_nested() or series.dtype == pl.Binary):
+        return series if kind == "picture" else as_cells(series)
     return pl.Series(series.name, [cell_text(cell) for cell in series.to_list()], dtype=pl.String)
 
 

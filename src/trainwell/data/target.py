@@ -56,7 +56,7 @@ class Target:
         if self.task == "classification" or not scale:
             return replace(self, centre=(0.0,) * len(self.names), spread=(1.0,) * len(self.names))
         centre, spread = values[rows].mean(axis=0), values[rows].std(axis=0)
-        spread = np.where(spread > 1e-12 * np.maximum(np.abs(centre), 1e-300), spread, 1.0)
+        spread = np.where(spread > np.maximum(1e-12 * np.abs(centre), 1e-250), spread, 1.0)
         return replace(self, centre=tuple(centre.tolist()), spread=tuple(spread.tolist()))
 
     def read(self, frame: pl.DataFrame) -> np.ndarray:

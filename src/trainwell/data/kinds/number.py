@@ -32,6 +32,7 @@ LARGEST = 1e38
 _BOUND = 1e18
 _KNOTS = 1_000
 _LOOKED_AT = 1_000
+_CLOSEST = 1e-290  # knots nearer to each other than this would make an infinite slope
 _EXACT = 2**53  # whole numbers beyond it are not all float64
 #: Share of readable cells from which a text column is a number column.
 _ENOUGH = 0.9
@@ -184,6 +185,8 @@ def _quantiles(found: Distribution) -> dict[str, np.ndarray]:
     if not found.total:
         return {}
     places = found.knots(_KNOTS)
+    apart = np.diff(found.values[places], prepend=-np.inf) > _CLOSEST
+    places = places[apart]
     return {"knots": found.values[places], "levels": ndtri(found.middle_ranks[places])}
 
 
@@ -199,7 +202,7 @@ def _centre_spread(found: Distribution, scale: str) -> tuple[float, float]:
         "robust": (found.median, found.quantile(0.75) - found.quantile(0.25)),
         "none": (0.0, 1.0),
     }[scale]
-    return centre, spread if spread > 1e-12 * max(abs(centre), 1e-300) else 1.0
+    return centre, spread if spread > max(1e-12 * abs(centre), 1e-250) else 1.0
 
 
 def _log(values: np.ndarray) -> np.ndarray:

@@ -17,6 +17,8 @@ EMPTY = frozenset({"", "?", "nan", "null", "n/a", "#n/a", "<na>", "nat"})
 #: What else says so where a number, a date or a yes/no is expected; in a category these are words like others.
 NOTHING = EMPTY | {"na", "none", "nil", "-", "--", "---", ".", "missing", "unknown", "not available", "#value!", "#div/0!"}
 
+#: The whole numbers that numpy has too.
+_INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
 #: Above this many distinct texts a join is faster than an enumeration.
 _MANY = 50_000
 #: Rows in which the distinct texts are looked for first.
@@ -93,8 +95,10 @@ def texts_of(cells: pl.Series) -> pl.Series:
 
 
 def as_cells(series: pl.Series) -> pl.Series:
-    """A column of Python objects of several types as text; any other column as it is."""
-    return texts_of(series) if series.dtype == pl.Object else series
+    """Python objects of several types as text, and whole numbers of 128 bits as floats; any other column as it is."""
+    if series.dtype == pl.Object:
+        return texts_of(series)
+    return series.cast(pl.Float64) if series.dtype.is_integer() and series.dtype not in _INTEGERS else series
 
 
 def cell_text(cell: Any) -> str | None:
