@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -141,11 +142,8 @@ def peers() -> dict[str, Callable[[Case], float]]:
     """Other libraries that are installed here."""
     found: dict[str, Callable[[Case], float]] = {}
     for name, one in (("lightning", lightning), ("skorch", skorch), ("keras", keras)):
-        try:
-            __import__(name)
-        except ImportError:
-            continue
-        found[name] = one
+        if find_spec(name) is not None:
+            found[name] = one
     return found
 
 

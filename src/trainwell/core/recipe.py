@@ -53,8 +53,8 @@ class Split(Plain):
 
     how: Literal["auto", "random", "stratified", "group", "time", "column", "given"] = "auto"
     """`auto`: given parts if the source has them, else stratified for classes and random for numbers."""
-    valid: float = Field(0.15, ge=0, lt=1)
-    """Share of the rows that are not test rows."""
+    valid: Auto | Share = "auto"
+    """Share of the rows that are not test rows; `auto` is 15%, less where that is over 2,000 rows, but 5% at least."""
     test: float = Field(0.2, ge=0, lt=1)
     """Share of all rows; ignored where the source brings its own test part."""
     by: str | None = None

@@ -73,12 +73,17 @@ def _by_units(rule: Split, table: Table) -> np.ndarray:
     if rule.fold is not None:
         pool = np.flatnonzero((part == TRAIN) | (part == VALID))
         part[pool] = np.where(_folds(pool, rule.folds, table, _rng(rule, "fold")) == rule.fold, VALID, TRAIN)
-    elif not (part == VALID).any() and rule.valid > 0:
+    elif not (part == VALID).any() and rule.valid != 0:
         pool = np.flatnonzero(part == TRAIN)
-        part[pool[_choose(pool, rule.valid, table, _rng(rule, "valid"))]] = VALID
+        part[pool[_choose(pool, valid_share(rule, len(pool)), table, _rng(rule, "valid"))]] = VALID
     if rule.fold is None:
         _keep_each_class_in_training(part, table)
     return part
+
+
+def valid_share(rule: Split, n: int) -> float:
+    """The share of n rows that is for validation; `auto` is 15%, less where that is over 2,000 rows, but 5% at least."""
+    return max(0.05, min(0.15, 2_000 / max(n, 1))) if rule.valid == "auto" else rule.valid
 
 
 def _rng(rule: Split, purpose: str) -> np.random.Generator:
@@ -193,7 +198,7 @@ def _by_time(rule: Split, table: Table) -> np.ndarray:
     part[order[before_test:]] = TEST
     end = before_test - gap if rule.test else n
     if rule.fold is None:
-        start = _between_moments(times, end - round(rule.valid * end)) if rule.valid else end
+        start = _between_moments(times, end - round(valid_share(rule, end) * end)) if rule.valid else end
     else:
         cut = _window(times, end, rule.folds)
         start, end = cut(rule.fold + 1), cut(rule.fold + 2)

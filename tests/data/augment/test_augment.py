@@ -16,7 +16,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from trainwell.core.errors import RecipeError
-from trainwell.core.recipe import Part
+from trainwell.core.part import Part
 from trainwell.data.augment import colour, mix, moves, noise, warp
 from trainwell.data.augment.compose import build_augment
 from trainwell.data.augment.draw import Draw

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from trainwell.core.errors import RecipeError, UnknownName
-from trainwell.core.recipe import Part
+from trainwell.core.part import Part
 from trainwell.data.augment.compose import build_augment
 from trainwell.data.augment.preview import preview
 

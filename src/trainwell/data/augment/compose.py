@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
-from trainwell.core.recipe import Part
+from trainwell.core.part import Part
 from trainwell.core.seeds import at_step, purpose_key
 from trainwell.data.augment.draw import Draw
 from trainwell.data.augment.registry import augmentations, mixes, warps

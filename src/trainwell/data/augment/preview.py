@@ -19,7 +19,7 @@ def preview(pictures: np.ndarray, augment: Augment, *, versions: int = 7) -> np.
         versions: augmented pictures per row.
 
     Example:
-        >>> from trainwell.core.recipe import Part
+        >>> from trainwell.core.part import Part
         >>> from trainwell.data.augment.compose import build_augment
         >>> preview(np.zeros((2, 1, 8, 8), np.uint8), build_augment([Part.of("flip")], n_classes=2), versions=3).shape
         (18, 38, 3)
