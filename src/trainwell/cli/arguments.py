@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trainwell.core.recipe import Recipe
 
 Assignments = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Recipe keys: model.width=256 learning_rate=3e-3 …")
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Recipe keys: model.width=256 learning_rate=3e-3 …")
 ]
 Target = Annotated[str | None, typer.Option("--target", "-t", help="Column to predict.", rich_help_panel="Data")]
 Test = Annotated[str | None, typer.Option(help="File with the test rows, if apart.", rich_help_panel="Data")]

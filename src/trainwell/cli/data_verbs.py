@@ -12,7 +12,7 @@ from trainwell.cli.output import emit_json
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs about data."""
-    app.command(epilog="    trainwell look people.csv --target income")(look)
+    app.command(epilog="\nExample:\n  trainwell look people.csv --target income")(look)
 
 
 def look(

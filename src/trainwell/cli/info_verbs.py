@@ -13,10 +13,10 @@ from trainwell.cli.output import emit_json, note
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs that tell."""
-    app.command(epilog="    trainwell parts\n\n    trainwell parts model")(parts)
-    app.command(epilog="    trainwell explain resnet\n\n    trainwell explain learning_rate")(explain)
-    app.command(epilog="    trainwell runs\n\n    trainwell runs experiments/")(runs)
-    app.command(epilog="    trainwell init churn --target Churn")(init)
+    app.command(epilog="\nExamples:\n  trainwell parts\n  trainwell parts model")(parts)
+    app.command(epilog="\nExamples:\n  trainwell explain resnet\n  trainwell explain learning_rate")(explain)
+    app.command(epilog="\nExamples:\n  trainwell runs\n  trainwell runs experiments/")(runs)
+    app.command(epilog="\nExample:\n  trainwell init churn --target Churn")(init)
 
 
 def parts(
@@ -31,7 +31,7 @@ def parts(
     emit_json(found) if as_json else show_parts(found)
 
 
-def explain(name: Annotated[str, typer.Argument(help="A recipe key, a registered name, or a check of the data card.")]) -> None:
+def explain(name: Annotated[str, typer.Argument(help="A recipe key or a registered name.")]) -> None:
     """Explain one word: what it does, its options with defaults, its source."""
     from trainwell.report.parts import show_explanation
 

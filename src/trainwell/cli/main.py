@@ -21,18 +21,15 @@ from trainwell.core.errors import TrainwellError
 
 EPILOG = """
 Start here:
+  trainwell demo                                real digits, within a minute
+  trainwell look people.csv --target income     what is in the data
+  trainwell fit people.csv --target income -o runs/a
+  trainwell evaluate runs/a                     scores with intervals
+  trainwell predict runs/a new.csv --to answers.csv
 
-    trainwell demo                                   real digits: train, evaluate, report, in under a minute
-
-    trainwell look people.csv --target income        what is in the data, and what is wrong with it
-
-    trainwell fit people.csv --target income --out runs/a
-
-    trainwell evaluate runs/a                        scores with intervals, against free baselines
-
-    trainwell predict runs/a new.csv --to answers.csv
-
-Recipe keys are written key=value: model=mlp model.width=256 learning_rate=3e-3 epochs=20
+Recipe keys are written key=value:
+  trainwell fit people.csv -t income model=mlp model.width=256 epochs=20
+  trainwell parts                               every key and every name
 """
 
 app = typer.Typer(
@@ -40,7 +37,7 @@ app = typer.Typer(
     help="Train deep networks the way a careful senior engineer would, and show the evidence.",
     epilog=EPILOG,
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -32,29 +32,24 @@ Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder; runs/
 NoReport = Annotated[bool, typer.Option("--no-report", help="Skip the evaluation and report at the end.")]
 
 
+FIT_EXAMPLES = r"""
+Examples:
+  trainwell fit people.csv --target income --out runs/a
+  trainwell fit people.csv -t income preset=quick model=mlp learning_rate=3e-3
+  trainwell fit train.csv --test test.csv --target price --time-limit 10m
+  trainwell fit pictures/ --out runs/flowers "augment=\[flip, crop]"
+  trainwell fit runs/a                        continue where it was stopped
+"""
+
+
 def add_to(app: typer.Typer) -> None:
     """Register the verbs that train."""
-    app.command(epilog="    trainwell demo")(demo)
+    app.command(epilog="\nExample:\n  trainwell demo")(demo)
     app.command(epilog=FIT_EXAMPLES)(fit)
-    app.command("train", hidden=True)(fit)
-    app.command(epilog="    trainwell resume runs/a")(resume)
-    app.command("lr-find", epilog="    trainwell lr-find people.csv --target income model=mlp")(lr_find)
-    app.command("verify-resume", epilog="    trainwell verify-resume digits --kills 5 preset=quick")(verify_resume)
-
-
-FIT_EXAMPLES = """
-Examples:
-
-    trainwell fit people.csv --target income --out runs/a
-
-    trainwell fit people.csv -t income preset=quick model=mlp model.width=256 learning_rate=3e-3
-
-    trainwell fit train.csv --test test.csv --target price --time-limit 10m
-
-    trainwell fit pictures/ --out runs/flowers augment=[flip,crop]
-
-    trainwell fit runs/a                      continue where it was stopped
-"""
+    app.command("train", hidden=True, epilog=FIT_EXAMPLES)(fit)
+    app.command(epilog="\nExample:\n  trainwell resume runs/a")(resume)
+    app.command("lr-find", epilog="\nExample:\n  trainwell lr-find people.csv --target income model=mlp")(lr_find)
+    app.command("verify-resume", epilog="\nExample:\n  trainwell verify-resume digits --kills 5 preset=quick")(verify_resume)
 
 
 def demo(

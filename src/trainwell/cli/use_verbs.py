@@ -17,11 +17,11 @@ Part = Annotated[str, typer.Option(help="train, valid or test.")]
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs that use a trained network."""
-    app.command(epilog="    trainwell evaluate runs/a\n\n    trainwell evaluate runs/a --on more.csv")(evaluate)
+    app.command(epilog="\nExamples:\n  trainwell evaluate runs/a\n  trainwell evaluate runs/a --on more.csv")(evaluate)
     app.command("test", hidden=True)(evaluate)
-    app.command(epilog="    trainwell predict runs/a new.csv --to answers.csv")(predict)
-    app.command(epilog="    trainwell report runs/a")(report)
-    app.command(epilog="    trainwell summary runs/a")(summary)
+    app.command(epilog="\nExample:\n  trainwell predict runs/a new.csv --to answers.csv")(predict)
+    app.command(epilog="\nExample:\n  trainwell report runs/a")(report)
+    app.command(epilog="\nExample:\n  trainwell summary runs/a")(summary)
 
 
 def evaluate(

@@ -181,7 +181,7 @@ class SingleEngine:
 
 
 def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """The tensor in the parameter's memory order: fused update rules walk both as they lie in memory, whatever their strides."""
+    """The tensor in the parameter's memory order: fused update rules walk both as they lie there, whatever their strides."""
     return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if tensor.shape == parameter.shape else tensor
 
 

@@ -27,7 +27,7 @@ from trainwell.models.registry import models
 from trainwell.train.plan import Plan, read_plan
 from trainwell.train.predicting import finish, forward_rows
 from trainwell.train.steps import infer
-from trainwell.train.summary import Layer, layers, typical_inputs
+from trainwell.train.summary import Layers, layers, typical_inputs
 
 
 class Run:
@@ -97,7 +97,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        return self.folder.name if self.folder else self.recipe.model.name
+        return self.folder.name if self.folder else self.recipe.model.name.rpartition(":")[2]
 
     @cached_property
     def network(self) -> nn.Module:
@@ -125,7 +125,7 @@ class Run:
             network: nn.Module = models.bind(part.name, part.options)(shape, n_out)
             return network
 
-    def layers(self) -> list[Layer]:
+    def layers(self) -> Layers:
         """The network layer by layer, as a batch of typical rows runs through it."""
         return layers(self.network, typical_inputs(self.preparation.shape))
 
@@ -166,7 +166,7 @@ class Run:
     def __repr__(self) -> str:
         best = {k: v for k, v in self.summary.get("valid", {}).items() if isinstance(v, float) and k not in ("epoch",)}
         scores = ", ".join(f"{k} {v:.4g}" for k, v in best.items())
-        return f"Run({self.name!r}, {self.recipe.model.name}, {self.status}, valid: {scores or 'not yet'})"
+        return f"Run({self.name!r}, {self.recipe.model.name.rpartition(':')[2]}, {self.status}, valid: {scores or 'not yet'})"
 
 
 def as_table(rows: Any) -> Any:

@@ -37,6 +37,28 @@ class Layer:
     zeros: float
 
 
+class Layers(list[Layer]):
+    """The layers of a network in the order of their calls; printed, they are a table with totals."""
+
+    def __repr__(self) -> str:
+        head = ("layer", "kind", "output", "parameters", "multiply-adds")
+        lines = [(x.name, x.kind, x.output, f"{x.parameters:,}", f"{x.multiplications:,}") for x in self]
+        total = (
+            f"{len(self)} layers",
+            "",
+            "",
+            f"{sum(x.parameters for x in self):,}",
+            f"{sum(x.multiplications for x in self):,}",
+        )
+        widths = [max(map(len, column)) for column in zip(head, *lines, total, strict=True)]
+        return "\n".join(_aligned(line, widths) for line in (head, *lines, total))
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """Words to the left, numbers to the right."""
+    return "  ".join(c.rjust(w) if i > 2 else c.ljust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True)))
+
+
 def typical_inputs(shape: Shape, rows: int = 8) -> list[Tensor]:
     """Made-up inputs of a shape: normal numbers, uniform codes and pixels; the same at every call."""
     generator = torch.Generator().manual_seed(0)
@@ -52,7 +74,7 @@ def _typical(spec: Input, rows: int, generator: torch.Generator) -> Tensor:
     return torch.randn(rows, *spec.shape, generator=generator)
 
 
-def layers(network: nn.Module, inputs: Sequence[Tensor]) -> list[Layer]:
+def layers(network: nn.Module, inputs: Sequence[Tensor]) -> Layers:
     """Run one batch in evaluation mode and describe every leaf module that was called, in the order of the calls.
 
     Args:
@@ -64,7 +86,7 @@ def layers(network: nn.Module, inputs: Sequence[Tensor]) -> list[Layer]:
         >>> found[0].kind, found[0].parameters, found[0].multiplications
         ('Linear', 40, 32)
     """
-    found: list[Layer] = []
+    found = Layers()
 
     def watch(name: str, module: nn.Module) -> Any:
         def hook(_module: nn.Module, _args: Any, output: Any) -> None:
