@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import inspect
 from importlib import import_module
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from rich.console import Console
-from rich.markdown import Markdown
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from trainwell.core.errors import UnknownName, did_you_mean
-from trainwell.core.recipe import Column, Prepare, Recipe, Split
+from trainwell.core.part import Part
+from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Split
 from trainwell.core.registry import Option, Registry, options_of
 
 #: Where each registry lives; imported only when it is asked for, for most of them load torch.
 REGISTRIES = {
     "activation": ("trainwell.models.registry", "activations"),
     "augmentation": ("trainwell.data.augment.registry", "augmentations"),
+    "block": ("trainwell.models.registry", "blocks"),
     "initializer": ("trainwell.models.registry", "initializers"),
     "loss": ("trainwell.score.registry", "losses"),
     "metric": ("trainwell.score.registry", "metrics"),
@@ -26,11 +30,12 @@ REGISTRIES = {
     "model": ("trainwell.models.registry", "models"),
     "norm": ("trainwell.models.registry", "norms"),
     "optimizer": ("trainwell.optim.registry", "optimizers"),
-    "warp": ("trainwell.data.augment.registry", "warps"),
     "schedule": ("trainwell.optim.registry", "schedules"),
+    "warp": ("trainwell.data.augment.registry", "warps"),
 }
 
 SECTIONS: dict[str, type[BaseModel]] = {"": Recipe, "split.": Split, "prepare.": Prepare, "columns.NAME.": Column}
+SECTION_NAMES = [prefix.split(".")[0] for prefix in SECTIONS if prefix]
 
 
 def registry(noun: str) -> Registry[Any]:
@@ -53,7 +58,8 @@ def describe_parts(noun: str | None) -> dict[str, Any]:
         return {"recipe": {key: {} for key in Recipe.model_fields}} | {
             n: {k: {} for k in registry(n).names()} for n in REGISTRIES
         }
-    noun = noun.removesuffix("s") if noun.removesuffix("s") in {"recipe", *REGISTRIES} else noun
+    singular = noun.removesuffix("es") if noun == "losses" else noun.removesuffix("s")
+    noun = singular if singular in {"recipe", *REGISTRIES} else noun
     if noun == "recipe":
         return {"recipe": recipe_keys()}
     found = registry(noun)
@@ -61,7 +67,7 @@ def describe_parts(noun: str | None) -> dict[str, Any]:
 
 
 def recipe_keys() -> dict[str, dict[str, Any]]:
-    """Every key of a recipe with its type, default and documentation."""
+    """Every key of a recipe with its type, default and documentation; a section such as `split` is described key by key."""
     return {
         f"{prefix}{key}": {
             "summary": info.description or "",
@@ -70,6 +76,7 @@ def recipe_keys() -> dict[str, dict[str, Any]]:
         }
         for prefix, section in SECTIONS.items()
         for key, info in section.model_fields.items()
+        if not (isinstance(info.annotation, type) and issubclass(info.annotation, Split | Prepare))
     }
 
 
@@ -82,7 +89,8 @@ def _describe(function: Any) -> dict[str, Any]:
 
 
 def _option(option: Option) -> dict[str, Any]:
-    return {"type": type_text(option.annotation), "default": None if option.required else option.default, "help": option.help}
+    found = {"type": type_text(option.annotation), "required": option.required, "help": option.help}
+    return found if option.required else found | {"default": option.default}
 
 
 def summary_of(thing: Any) -> str:
@@ -91,20 +99,34 @@ def summary_of(thing: Any) -> str:
 
 
 def type_text(annotation: Any) -> str:
-    """A type as a user writes it: `auto | float`, `"mad" | "iqr"`.
+    """A type as a user writes it.
 
     Example:
-        >>> type_text(float | None)
-        'float | None'
+        >>> type_text(Literal["auto"] | float), type_text(list[str] | None)
+        ('auto | number', 'list of text | none')
     """
-    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    for noise in ("typing.", "trainwell.core.recipe.", "trainwell.core.part.", "collections.abc."):
-        text = text.replace(noise, "")
-    while "Literal[" in text:
-        before, _, rest = text.partition("Literal[")
-        inside, _, after = rest.partition("]")
-        text = before + " | ".join(w.strip().strip("'") for w in inside.split(",")) + after
-    return text
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_text(inside[0])
+    if origin is Literal:
+        return " | ".join(str(word) for word in inside)
+    if origin in (Union, UnionType):
+        return " | ".join(dict.fromkeys(type_text(one) for one in inside))
+    if origin is list:
+        return f"list of {type_text(inside[0])}"
+    if origin is tuple:
+        return f"list of {type_text(inside[0])}"
+    if origin is dict:
+        return f"{type_text(inside[1])} by name"
+    named: dict[Any, str] = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "true | false",
+        type(None): "none",
+        Part: "name",
+    }
+    return named.get(annotation) or str(getattr(annotation, "__name__", annotation)).lower()
 
 
 def show_parts(found: dict[str, Any]) -> None:
@@ -114,34 +136,73 @@ def show_parts(found: dict[str, Any]) -> None:
         if not any(names.values()):
             console.print(f"[bold]{noun}[/]: {', '.join(names)}", highlight=False)
             continue
-        table = Table(title=noun, title_justify="left", show_lines=False, pad_edge=False)
-        for heading in ("name", "what it is", "options"):
-            table.add_column(heading, overflow="fold")
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column(noun, no_wrap=True, style="bold")
+        table.add_column("what it is", overflow="fold")
         for name, entry in names.items():
-            table.add_row(name, entry["summary"], _options_text(entry))
+            table.add_row(name, Text.assemble(entry["summary"], "\n", (_options_text(entry), "cyan")))
         console.print(table)
 
 
 def _options_text(entry: dict[str, Any]) -> str:
     if "options" not in entry:
-        return f"{entry['type']} = {entry['default']}"
-    return "\n".join(f"{name}={o['default']}" for name, o in entry["options"].items())
+        return f"{entry['type']}; default {value_text(entry['default'])}"
+    return "  ".join(_assignment(name, option) for name, option in entry["options"].items())
+
+
+def _assignment(name: str, option: dict[str, Any]) -> str:
+    return f"{name}=… (required)" if option["required"] else f"{name}={value_text(option['default'])}"
+
+
+def value_text(value: Any) -> str:
+    """A value as one writes it on the command line.
+
+    Example:
+        >>> value_text(None), value_text(False), value_text((1, 1))
+        ('none', 'false', '[1, 1]')
+    """
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(value_text(v) for v in value)}]"
+    return {None: "none", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def show_explanation(name: str) -> None:
-    """Print the page of one word: a recipe key, or a registered name (all of them, if several kinds share it)."""
-    console = Console()
+    """Print the page of one word: a recipe key or a registered name; all of them, if several kinds share it.
+
+    Raises:
+        UnknownName: nothing has this name; the message suggests what is near.
+    """
+    console = Console(highlight=False)
     keys = recipe_keys()
-    found = False
-    if name in keys:
-        entry, found = keys[name], True
-        console.print(f"[bold]{name}[/]: a recipe key ({entry['type']}, default {entry['default']})\n", highlight=False)
-        console.print(Markdown(entry["summary"]))
-    for noun in REGISTRIES:
-        if name in registry(noun):
-            found = True
-            console.print(f"[bold]{name}[/]: a {noun}\n", highlight=False)
-            console.print(inspect.getdoc(registry(noun)[name]), markup=False, highlight=False)
-    if not found:
-        known = {*keys, *(n for noun in REGISTRIES for n in registry(noun).names())}
+    key = ALIASES.get(name, name)
+    nouns = [noun for noun in REGISTRIES if name in registry(noun)]
+    sections = [k for k in keys if k.startswith(f"{key}.")]
+    if not nouns and not sections and key not in keys:
+        known = {*keys, *ALIASES, *SECTION_NAMES, *(n for noun in REGISTRIES for n in registry(noun).names())}
         raise UnknownName(f"there is nothing called {name!r}", remedy=did_you_mean(name, known))
+    for found in [k for k in (key, *sections) if k in keys]:
+        _show_key(console, found, keys[found])
+    for noun in nouns:
+        _show_part(console, name, noun)
+
+
+def _show_key(console: Console, key: str, entry: dict[str, Any]) -> None:
+    console.print(Text.assemble((key, "bold"), " (recipe key): ", (_options_text(entry), "cyan")))
+    console.print(Padding(Text(entry["summary"]), (0, 0, 1, 2)))
+
+
+def _show_part(console: Console, name: str, noun: str) -> None:
+    """Summary, options with their defaults, and the rest of the docstring."""
+    entry = _describe(registry(noun)[name])
+    console.print(Text.assemble((name, "bold"), f" ({noun})"))
+    text = [block for block in (inspect.getdoc(registry(noun)[name]) or "").split("\n\n") if not block.startswith("Args:")]
+    console.print(Padding(Text(text[0].replace("\n", " ")), (0, 0, 1, 2)))
+    if entry["options"]:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for column in ("bold", "cyan", ""):
+            table.add_column(style=column)
+        for option, found in entry["options"].items():
+            table.add_row(option, "required" if found["required"] else value_text(found["default"]), found["help"])
+        console.print(Padding(table, (0, 0, 1, 2)))
+    for block in text[1:]:
+        console.print(Padding(Text(block), (0, 0, 1, 2)))

@@ -14,15 +14,13 @@ _MAKEFILE = """# Train, evaluate and report; `make` alone does all three. A stop
 DATA ?= data.csv
 RUN ?= runs/first
 
-all: $(RUN)/weights.safetensors
-
-$(RUN)/weights.safetensors: recipe.yaml
-\t@if [ -f $(RUN)/plan.json ]; then trainwell fit $(RUN); else trainwell fit $(DATA) --config recipe.yaml --out $(RUN); fi
+$(RUN)/report.html: recipe.yaml $(DATA)
+\ttrainwell fit $(DATA) --config recipe.yaml --out $(RUN)
 
 look:
 \ttrainwell look $(DATA) --config recipe.yaml
 
-.PHONY: all look
+.PHONY: look
 """
 
 _README = """# {name}
@@ -31,7 +29,8 @@ _README = """# {name}
     make look DATA=your.csv     # what is in the data
     make DATA=your.csv          # train, evaluate, report: see runs/first/report.html
 
-`recipe.yaml` decides how the network is trained; every key is explained there, and editors that know YAML schemas complete it.
+`recipe.yaml` decides how the network is trained{target}. Every key is explained there, and editors that know YAML schemas
+complete it. A changed recipe needs a folder of its own: `make RUN=runs/second`.
 """
 
 
@@ -44,16 +43,27 @@ def write_project(folder: Path, *, target: str | None = None) -> list[Path]:
     if folder.exists() and any(folder.iterdir()):
         raise TrainwellError("the folder is not empty", where=str(folder), remedy="Give a new folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    explained = {key: entry["summary"] for key, entry in recipe_keys().items()}
-    head = "# yaml-language-server: $schema=recipe.schema.json\n"
     files = {
-        "recipe.yaml": head + to_yaml(Recipe(target=target), explained),
+        "recipe.yaml": explained_recipe(Recipe(target=target)),
         "recipe.schema.json": json_schema(),
         "requirements.txt": f"trainwell=={__version__}\n",
         "Makefile": _MAKEFILE,
-        "README.md": _README.format(name=folder.name),
+        "README.md": _README.format(name=folder.resolve().name, target="" if target else "; set `target` first"),
         ".gitignore": "runs/\n",
     }
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8")
     return [folder / name for name in files]
+
+
+def explained_recipe(recipe: Recipe) -> str:
+    """The recipe as YAML with a line above every key that says what it is, those of sections such as `split` too."""
+    help_of = {key: entry["summary"] for key, entry in recipe_keys().items()}
+    lines, section = ["# yaml-language-server: $schema=recipe.schema.json"], ""
+    for line in to_yaml(recipe).splitlines():
+        inner = line.startswith("  ")
+        key = line.split(":")[0].strip()
+        section = section if inner else key
+        text = help_of.get(f"{section}.{key}" if inner else key) or Recipe.model_fields[section].description or ""
+        lines += [f"{'  ' * inner}# {' '.join(text.split())}", line]
+    return "\n".join(lines) + "\n"

@@ -23,21 +23,29 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
     if not folder.is_dir():
         raise TrainwellError("there is no such folder", where=str(folder), remedy="Give the folder that holds the runs.")
     found = [_entry(path.parent) for path in sorted(folder.rglob("plan.json"))]
-    return sorted(found, key=lambda e: (e["monitor"], e["score"] is None, -(e["score"] or 0.0) * e["sign"]))
+    return sorted(found, key=lambda e: (e["score"] is None, e["monitor"], _worse(e)))
+
+
+def _worse(entry: dict[str, Any]) -> float:
+    """A number that is higher the worse the score; NaN is the worst."""
+    score = entry["score"]
+    if not isinstance(score, float) or score != score:
+        return float("inf")
+    return -score if entry["higher_is_better"] else score
 
 
 def _entry(folder: Path) -> dict[str, Any]:
     plan = json.loads((folder / "plan.json").read_text())
     outcome = _json(folder / "run.json")
     evaluation = _json(folder / "evaluation.json")
-    valid = outcome.get("valid", {})
     return {
         "run": str(folder),
         "status": outcome.get("status", "interrupted"),
         "monitor": plan["monitor"],
-        "score": valid.get(plan["monitor"]),
-        "sign": 1 if plan["higher_is_better"] else -1,
-        "test": {name: s["value"] for name, s in evaluation.get("scores", {}).items()},
+        "score": outcome.get("valid", {}).get(plan["monitor"]),
+        "higher_is_better": plan["higher_is_better"],
+        "primary": evaluation.get("primary"),
+        "test": {name: found["value"] for name, found in evaluation.get("scores", {}).items()},
         "steps": outcome.get("steps", 0),
         "seconds": outcome.get("seconds"),
         "seed": plan["seed"],
@@ -53,12 +61,12 @@ def _json(path: Path) -> dict[str, Any]:
 
 def show_runs(found: list[dict[str, Any]]) -> None:
     """Print runs as a table."""
-    table = Table(pad_edge=False)
+    table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("run", "status", "validation", "test", "steps", "time"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", justify="right" if heading in ("steps", "time") else "left")
     for entry in found:
         score = "" if entry["score"] is None else f"{entry['monitor']} {entry['score']:.4g}"
-        test = "  ".join(f"{name} {value:.4g}" for name, value in list(entry["test"].items())[:2])
+        test = f"{entry['primary']} {entry['test'][entry['primary']]:.4g}" if entry["primary"] else ""
         took = "" if entry["seconds"] is None else f"{entry['seconds']:.0f} s"
-        table.add_row(entry["run"], entry["status"], score, test, str(entry["steps"]), took)
+        table.add_row(entry["run"], entry["status"], score, test, f"{entry['steps']:,}", took)
     Console().print(table if found else "no runs here")
