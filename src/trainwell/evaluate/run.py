@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 
 import numpy as np
 
-from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import DataError
+from trainwell.data.cache import cache_home
 from trainwell.data.data import Data
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.evaluate.judge import evaluate_predictions
@@ -19,7 +19,10 @@ TRAIN_SAMPLE = 5_000
 
 
 def evaluate(run: Run, data: Data, *, part: str = "test", baselines: bool = True) -> Evaluation:
-    """Score a run with 95% intervals, against baselines that cost nothing; kept as `evaluation.json` in its folder.
+    """Score a run with 95% intervals, against baselines that cost nothing.
+
+    The evaluation of a run's own test rows is kept as `evaluation.json` in its folder. The baselines' answers are kept in the
+    cache, so that the next run on the same data need not fit them.
 
     Args:
         run: a finished run.
@@ -28,7 +31,7 @@ def evaluate(run: Run, data: Data, *, part: str = "test", baselines: bool = True
         baselines: whether to fit the free baselines (majority, linear, gradient-boosted trees) for comparison.
 
     Raises:
-        DataError: the part has no rows.
+        DataError: the part has no rows, or other data lack the target.
 
     Example:
         >>> from trainwell.core.recipe import Recipe
@@ -39,12 +42,10 @@ def evaluate(run: Run, data: Data, *, part: str = "test", baselines: bool = True
         >>> found.scores["accuracy"].value > 0.5
         True
     """
-    if part not in data.rows:
-        raise DataError(f"there is no part {part!r}", remedy="Use train, valid or test.")
+    data = seen_by(run, data)
+    asked, own = part, data.fingerprint == run.plan.data
     part = "valid" if part == "test" and not len(data.rows["test"]) else part
-    rows = data.rows[part]
-    if not len(rows):
-        raise DataError(f"the {part} part has no rows", where=data.card.origin, remedy="Set split.test above 0.")
+    rows = _rows_of(data, part)
     train = data.rows["train"]
     train = train[:: max(1, len(train) // TRAIN_SAMPLE)] if part != "train" else np.empty(0, np.int64)
     found = evaluate_predictions(
@@ -53,9 +54,43 @@ def evaluate(run: Run, data: Data, *, part: str = "test", baselines: bool = True
         part,
         train=predict_rows(run.network, data, train) if len(train) else None,
         baselines=baselines,
-        cache=run.folder,
+        cache=cache_home() / "baselines" if own else None,
         threads=run.plan.machine.threads,
     )
-    if run.folder is not None and part != "train":
-        write_atomic(run.folder / "evaluation.json", json.dumps(found.to_dict(), indent=1, ensure_ascii=False) + "\n")
+    if not own:
+        found.notes.append("these are not the data of the training: baselines and training scores may rest on other rows")
+    elif run.folder is not None and asked == "test":
+        found.save(run.folder)
     return found
+
+
+def _rows_of(data: Data, part: str) -> np.ndarray:
+    if part not in data.rows:
+        raise DataError(f"there is no part {part!r}", remedy="Use train, valid or test.")
+    if not len(data.rows[part]):
+        raise DataError(f"the {part} part has no rows", where=data.card.origin, remedy="Set split.test above 0.")
+    return data.rows[part]
+
+
+def seen_by(run: Run, data: Data) -> Data:
+    """The data encoded as the run's network was trained to see them.
+
+    Other data, or the same in other parts, would be scaled and coded a little differently by a preparation of their own.
+
+    Raises:
+        DataError: a target column of the run is missing.
+    """
+    if data.preparation.digest() == run.preparation.digest():
+        return data
+    names, frame = list(run.preparation.target.names), data.source.frame
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise DataError(f"the target column {missing[0]!r} is missing", remedy="Scores need the true answers; use predict.")
+    target = run.preparation.encode_target(frame.select(names))
+    known = target >= 0 if target.ndim == 1 else np.isfinite(target).all(axis=1)
+    return replace(
+        data,
+        arrays=run.preparation.encode(data.source).arrays | {"target": target},
+        rows={part: rows[known[rows]] for part, rows in data.rows.items()},
+        preparation=run.preparation,
+    )

@@ -84,7 +84,7 @@ def recipe(story: Story) -> Markup:
     """What was chosen, and why."""
     rows: list[list[Cell]] = [[el("code", x.key), (el("code", x.value), "words"), (x.why, "why")] for x in story.recipe]
     whole = el("details", el("summary", say("The whole recipe")), code(story.recipe_text))
-    return section("Recipe", el("div", table(["key", "value", "why"], rows), whole, class_="card"))
+    return section("Recipe", el("div", table(["key", "value", "why"], rows, stacked=True), whole, class_="card"))
 
 
 def reproduce(story: Story) -> Markup:

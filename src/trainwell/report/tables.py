@@ -18,14 +18,21 @@ Heads = Sequence[str | tuple[str, str]]
 FAR = ("most frequent class", "mean of the target")
 
 
-def table(heads: Heads, rows: Sequence[Sequence[Cell]], styles: Sequence[str] = ()) -> Markup:
-    """A table; a head or cell may be a pair with its class, `styles` are the classes of the rows."""
+def table(heads: Heads, rows: Sequence[Sequence[Cell]], styles: Sequence[str] = (), *, stacked: bool = False) -> Markup:
+    """A table; a head or cell may be a pair with its class.
+
+    Args:
+        heads: of the columns.
+        rows: of cells.
+        styles: classes of the rows.
+        stacked: whether a phone shows the last cell of a row below the others.
+    """
     top = el("tr", *(el("th", say(h), class_=c or None) for h, c in map(_pair, heads)))
     body = [
         el("tr", *(el("td", c, class_=s or None) for c, s in map(_pair, row)), class_=(styles[i] or None) if styles else None)
         for i, row in enumerate(rows)
     ]
-    return el("div", el("table", el("thead", top), el("tbody", *body)), class_="scroll")
+    return el("div", el("table", el("thead", top), el("tbody", *body)), class_="scroll stack" if stacked else "scroll")
 
 
 def _pair(cell: Cell) -> tuple[str | Markup, str]:
