@@ -58,3 +58,4 @@ def init(
 
     for path in write_project(folder, target=target):
         note(f"wrote {path}")
+    note(f"Next: put your table beside them as data.csv, then: cd {folder} && make")

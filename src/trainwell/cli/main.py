@@ -74,10 +74,11 @@ def run() -> None:
         code = 130
     except TyperException as error:
         if message := error.format_message():  # empty when bare `trainwell` has printed its help
-            complain(f"{message.rstrip('.')}. See `trainwell --help`, or `trainwell VERB --help`.")
+            stop = "" if message.endswith((".", "?")) else "."
+            complain(f"{message}{stop} See `trainwell --help`, or `trainwell VERB --help`.")
         code = error.exit_code
     except KeyboardInterrupt:
-        complain("interrupted before training began; nothing was lost")
+        complain("interrupted; runs that were saved are kept")
         code = 130
     except BrokenPipeError:
         # The reader of our output has left (`trainwell … | head`): silence the flush at exit, too.

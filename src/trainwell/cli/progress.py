@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import deque
@@ -62,7 +63,8 @@ class TrainingProgress:
 
     def _show(self, row: dict[str, Any]) -> None:
         if self._bar is not None and self._task is not None:
-            shown = f"{self._rate()}loss {self._loss:.4g}  {self._scores}"
+            loss = "" if math.isnan(self._loss) else f"loss {self._loss:.4g}  "
+            shown = f"{self._rate()}{loss}{self._scores}"
             self._bar.update(self._task, completed=row["step"], description=f"epoch {row['epoch']:.1f}", shown=shown)
 
     def _rate(self) -> str:
@@ -74,7 +76,10 @@ class TrainingProgress:
     def _line(self, row: dict[str, Any]) -> None:
         best = " *" if row.get("best") else ""
         where = f"epoch {row['epoch']:7.2f}  step {row['step']}/{self._steps}"
-        sys.stderr.write(f"{where}  train loss {self._loss:.4g}  valid {self._scores}{best}\n")
+        loss = (
+            "" if math.isnan(self._loss) else f"train loss {self._loss:.4g}  "
+        )  # none was measured before the first validation
+        sys.stderr.write(f"{where}  {loss}valid {self._scores}{best}\n")
         sys.stderr.flush()
 
 

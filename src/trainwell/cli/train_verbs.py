@@ -25,10 +25,12 @@ from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from trainwell.train.loop import Observer
     from trainwell.train.run import Run
 
 Source = Annotated[str, typer.Argument(help="File, folder, named set (digits, mnist, …), or the folder of a run to continue.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder; runs/<name> if not given.")]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard files into RUN/tensorboard.")]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Skip the evaluation and report at the end.")]
 
 
@@ -56,13 +58,19 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder.")] = Path("runs/demo"), as_json: AsJson = False
 ) -> None:
     """Train on real handwritten digits, evaluate, and write the report: the whole way in under a minute."""
-    import shutil
-
-    if (out / "plan.json").exists():
-        shutil.rmtree(out)
+    _forget_demo(out)
     fit("digits", None, out=out, as_json=as_json)
     if not as_json:
         note(f"\nOpen {out / 'report.html'} in a browser. Next: trainwell fit YOUR.csv --target COLUMN")
+
+
+def _forget_demo(out: Path) -> None:
+    """Delete the run of an earlier demo, and of nothing else."""
+    source = out / "source.json"
+    if source.exists() and '"digits"' in source.read_text():
+        import shutil
+
+        shutil.rmtree(out)
 
 
 def fit(
@@ -77,14 +85,15 @@ def fit(
     preset: Preset = None,
     time_limit: TimeLimit = None,
     seed: Seed = 0,
+    tensorboard: TensorBoard = False,
     no_report: NoReport = False,
     as_json: AsJson = False,
 ) -> None:
     """Read data, train a network, evaluate it and write a report; given a run folder, continue it."""
     if (Path(source) / "plan.json").exists():
-        if assignments or config or preset:
-            raise UsageError("a run is continued with the recipe it has", remedy="Leave the recipe keys out.")
-        resume(Path(source), no_report=no_report, as_json=as_json)
+        if assignments or any((target, test, valid, out, config, preset, time_limit, seed)):
+            raise UsageError("a run is continued with what it began with", remedy="Leave recipe keys and other settings out.")
+        resume(Path(source), tensorboard=tensorboard, no_report=no_report, as_json=as_json)
         return
     from trainwell.data.load import load
     from trainwell.train.fit import fit as train
@@ -94,19 +103,27 @@ def fit(
     _show_card(data, as_json)
     folder = out or _free_folder(Path(source).stem)
     with _progress(f"training on {source}") as progress:
-        run = train(recipe, data, seed=seed, folder=folder, observers=[progress])
+        run = train(recipe, data, seed=seed, folder=folder, observers=_observers(progress, folder, tensorboard))
     _conclude(run, data, no_report=no_report, as_json=as_json)
 
 
-def resume(run: RunFolder, *, no_report: NoReport = False, as_json: AsJson = False) -> None:
+def resume(run: RunFolder, *, tensorboard: TensorBoard = False, no_report: NoReport = False, as_json: AsJson = False) -> None:
     """Continue a run that was stopped, to the same bits as if it had not been."""
     from trainwell.train.again import load_again
     from trainwell.train.again import resume as again
 
     data = load_again(run)
     with _progress(f"continuing {run}") as progress:
-        finished = again(run, data=data, observers=[progress])
+        finished = again(run, data=data, observers=_observers(progress, run, tensorboard))
     _conclude(finished, data, no_report=no_report, as_json=as_json)
+
+
+def _observers(progress: Observer, folder: Path, tensorboard: bool) -> list[Observer]:
+    if not tensorboard:
+        return [progress]
+    from trainwell.train.tensorboard import tensorboard as board
+
+    return [progress, board(folder / "tensorboard")]
 
 
 def lr_find(
@@ -158,7 +175,8 @@ def _progress(title: str) -> Any:
 
 def _free_folder(name: str) -> Path:
     """`runs/name`, or `runs/name-2` and so on if that is taken."""
-    folder, number = Path("runs") / (name or "run"), 2
+    name = name or "run"
+    folder, number = Path("runs") / name, 2
     while folder.exists():
         folder, number = Path("runs") / f"{name}-{number}", number + 1
     return folder
@@ -176,6 +194,8 @@ def _conclude(run: Run, data: Any, *, no_report: bool, as_json: bool) -> None:
     if run.signal:
         note(f"interrupted and saved; continue with: trainwell fit {run.folder}")
         raise typer.Exit(128 + run.signal)
+    if not as_json:
+        note(_ending(run))
     evaluation = None
     if not no_report:
         from trainwell.cli.use_verbs import evaluate_and_report
@@ -185,3 +205,10 @@ def _conclude(run: Run, data: Any, *, no_report: bool, as_json: bool) -> None:
         emit_json({"run": str(run.folder), **run.summary, "evaluation": evaluation and evaluation.to_dict()})
     else:
         note(f"run folder: {run.folder}")
+
+
+def _ending(run: Run) -> str:
+    """How the training ended, in one line."""
+    done = run.summary
+    steps = f"{done['steps']:,} of {run.plan.steps:,} steps in {done['seconds']:,.0f} s"
+    return f"{run.recipe.model.name}, {run.status} after {steps}; best weights: step {done['best_step']:,}"

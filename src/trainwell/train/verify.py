@@ -13,7 +13,7 @@ from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from trainwell.core.errors import CheckpointError, TrainingError
+from trainwell.core.errors import CheckpointError, TrainingError, TrainwellError
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, write_recipe
 from trainwell.data.load import load
@@ -26,7 +26,10 @@ _PRELOADED = ["trainwell.train.fit", "trainwell.data.load", "torch._dynamo", "sk
 
 def _train(source: str, folder: Path, seed: int, save_every: float) -> None:
     recipe = read_recipe(folder.parent / "recipe.yaml")
-    fit(recipe, load(source, recipe=recipe), seed=seed, folder=folder, save_every=save_every)
+    try:
+        fit(recipe, load(source, recipe=recipe), seed=seed, folder=folder, save_every=save_every)
+    except TrainwellError as error:
+        raise SystemExit(f"error: {error}") from None  # one sentence on stderr, and exit code 1
 
 
 @dataclass(frozen=True)
