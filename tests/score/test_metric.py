@@ -120,3 +120,16 @@ def test_predictions_name_and_measure_each_row():
     assert Predictions("regression", np.array([[1.0, 2.0]]), np.array([[0.0, 4.0]])).loss.tolist() == [1.5]
     assert isinstance(metrics["accuracy"].statistic(p), Statistic)
     assert len(p.take(np.array([True, False]))) == 1
+
+
+def test_perfect_scores_claim_no_certainty():
+    target = np.array([0] * 40 + [1] * 40)
+    even = Predictions("classification", np.eye(2)[target], target)
+    found = score_intervals(even, ["accuracy", "balanced_accuracy", "f1", "auroc", "matthews", "log_loss"])
+    assert found["balanced_accuracy"].low == pytest.approx(found["accuracy"].low)
+    assert found["auroc"].low == pytest.approx(found["accuracy"].low)
+    assert found["matthews"].low == pytest.approx(2 * found["accuracy"].low - 1)
+    assert all(i.high == 1 for n, i in found.items() if n != "log_loss")
+    rare = np.array([0] * 77 + [1] * 3)
+    uneven = score_intervals(Predictions("classification", np.eye(2)[rare], rare), ["accuracy", "balanced_accuracy"])
+    assert uneven["balanced_accuracy"].low < uneven["accuracy"].low

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from trainwell.core.errors import RecipeError
-from trainwell.core.stats import Interval
+from trainwell.core.stats import Interval, wilson_interval
 from trainwell.score.metric import Metric, Statistic, intervals
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
@@ -61,4 +65,19 @@ def score_intervals(
     """
     known = metrics_for(prediction, names)
     found = intervals({n: m.statistic(prediction) for n, m in known.items()}, resamples=resamples, seed=seed)
-    return {n: found[n].within(*known[n].bounds) for n in known}
+    return {n: _not_certain(found[n], m, prediction).within(*m.bounds) for n, m in known.items()}
+
+
+def _not_certain(found: Interval, metric: Metric, prediction: Predictions) -> Interval:
+    """Open the interval of a perfect score, which every resample repeats, as far as unseen mistakes could be.
+
+    The limit is Wilson's for no mistake in (classes x rows of the rarest class): one mistake there moves the averages over
+    classes that much. For classes of the same size it is the limit of the accuracy.
+    """
+    worst, best = metric.bounds if metric.higher_is_better else metric.bounds[::-1]
+    if prediction.task != "classification" or not found.low == found.high == best or not math.isfinite(worst):
+        return found
+    counts = np.bincount(prediction.target)
+    rows = int(counts[counts > 0].min() * (counts > 0).sum())
+    limit = best + (worst - best) * (1 - wilson_interval(rows, rows).low)
+    return replace(found, low=min(limit, best), high=max(limit, best))
