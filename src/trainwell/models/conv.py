@@ -75,8 +75,8 @@ def cnn(
         layers: convolutions per stage.
         stride: pixels between outputs of the very first convolution; 2 quarters the cost of everything.
         pool: how a stage halves the size: `average` (cheapest to run backwards), `max`, or `stride` in its first convolution.
-        head: `average` over the pixels sees what is in a picture wherever it is; `flatten` also sees where, and learns in fewer
-            epochs where pictures are centred alike.
+        head: `average` over the pixels sees what is in a picture wherever it is; `flatten` also sees where, which suits
+            pictures that are centred alike.
         hidden: units of a hidden layer in the head; 0 for none.
         dropout: share of the features dropped before the last layer.
         activation: activation after each convolution and in the head.
