@@ -1,6 +1,6 @@
 """Your own module and data set, trained, evaluated and resumed without rewriting either.
 
-    python examples/own_module.py
+python examples/own_module.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pictures: handwritten digits with augmentation, a report to open in a browser.
 
-    python examples/pictures.py
+python examples/pictures.py
 """
 
 from __future__ import annotations

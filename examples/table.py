@@ -1,6 +1,6 @@
 """A table: what is in it, a network, its scores against free baselines, answers for new rows.
 
-    python examples/table.py
+python examples/table.py
 """
 
 from __future__ import annotations

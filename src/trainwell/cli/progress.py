@@ -63,8 +63,9 @@ class TrainingProgress:
 
     def _show(self, row: dict[str, Any]) -> None:
         if self._bar is not None and self._task is not None:
-            loss = "" if math.isnan(self._loss) else f"loss {self._loss:.4g}  "
-            shown = f"{self._rate()}{loss}{self._scores}"
+            loss = "" if math.isnan(self._loss) else f"train loss {self._loss:.4g}"
+            valid = f"  valid {self._scores}" if self._scores else ""
+            shown = f"{self._rate()}{loss}{valid}"
             self._bar.update(self._task, completed=row["step"], description=f"epoch {row['epoch']:.1f}", shown=shown)
 
     def _rate(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +76,10 @@ def _typical(spec: Input, rows: int, generator: torch.Generator) -> Tensor:
 
 
 def layers(network: nn.Module, inputs: Sequence[Tensor]) -> Layers:
-    """Run one batch in evaluation mode and describe every leaf module that was called, in the order of the calls.
+    """Run one batch in evaluation mode and describe every module that works on it, in the order of the calls.
+
+    A weight that is used twice is counted where it comes first. Weights of modules that are not called as such (attention
+    calls its last layer as a function) stand in a line of their own, so that the total is the network's.
 
     Args:
         network: any module.
@@ -86,17 +90,9 @@ def layers(network: nn.Module, inputs: Sequence[Tensor]) -> Layers:
         >>> found[0].kind, found[0].parameters, found[0].multiplications
         ('Linear', 40, 32)
     """
-    found = Layers()
-
-    def watch(name: str, module: nn.Module) -> Any:
-        def hook(_module: nn.Module, _args: Any, output: Any) -> None:
-            if isinstance(output, Tensor):
-                found.append(_describe(name, module, output.detach()))
-
-        return module.register_forward_hook(hook)
-
+    watch = _Watch(rows=len(inputs[0]))
     own = {n: m for n, m in network.named_modules() if not list(m.children()) or list(m.parameters(recurse=False))}
-    handles = [watch(name or type(network).__name__, module) for name, module in own.items()]
+    handles = [m.register_forward_hook(watch.hook(name or type(network).__name__)) for name, m in own.items()]
     modes = [(m, m.training) for m in network.modules()]
     try:
         with torch.no_grad():
@@ -106,31 +102,56 @@ def layers(network: nn.Module, inputs: Sequence[Tensor]) -> Layers:
             handle.remove()
         for module, training in modes:
             module.training = training
-    return found
+    if rest := watch.count(network.parameters()):
+        watch.found.append(Layer("not called by themselves", "", "", rest, 0, math.nan, math.nan, math.nan))
+    return watch.found
 
 
-def _describe(name: str, module: nn.Module, output: Tensor) -> Layer:
-    values = output.float()
-    return Layer(
-        name=name,
-        kind=type(module).__name__,
-        output="(" + ", ".join(["B", *map(str, output.shape[1:])]) + ")",
-        parameters=sum(p.numel() for p in module.parameters(recurse=False) if p.requires_grad),
-        multiplications=_multiplications(module, output),
-        mean=values.mean().item(),
-        deviation=values.std(correction=0).item(),
-        zeros=(values == 0).float().mean().item(),
-    )
+class _Watch:
+    """Collects what modules put out, and which weights were counted already."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self.found = rows, Layers()
+        self._counted: set[int] = set()
+
+    def hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def note(module: nn.Module, given: Any, output: Any) -> None:
+            first = output[0] if isinstance(output, tuple) and output else output  # recurrent layers give their state, too
+            if isinstance(first, Tensor):
+                self.found.append(self._describe(name, module, given, first.detach()))
+
+        return note
+
+    def count(self, parameters: Iterable[nn.Parameter]) -> int:
+        """Trainable numbers among `parameters` that were not counted before."""
+        new = {id(p): p.numel() for p in parameters if p.requires_grad and id(p) not in self._counted}
+        self._counted |= new.keys()
+        return sum(new.values())
+
+    def _describe(self, name: str, module: nn.Module, given: Any, output: Tensor) -> Layer:
+        values = output.float()
+        return Layer(
+            name=name,
+            kind=type(module).__name__,
+            output="(" + ", ".join(["B", *map(str, output.shape[1:])]) + ")",
+            parameters=self.count(module.parameters(recurse=False)),
+            multiplications=_multiplications(module, given, output) // self.rows,
+            mean=values.mean().item(),
+            deviation=values.std(correction=0).item(),
+            zeros=(values == 0).float().mean().item(),
+        )
 
 
-def _multiplications(module: nn.Module, output: Tensor) -> int:
-    """Multiply-adds for one example: every entry of a weight matrix works once per output position."""
+def _multiplications(module: nn.Module, given: Any, output: Tensor) -> int:
+    """Multiply-adds for the batch: every entry of a weight matrix works once per position."""
     weights = [p for p in module.parameters(recurse=False) if p.ndim >= 2]
-    if not weights or isinstance(module, nn.Embedding):
+    if not weights or isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
         return 0
-    per_example = output.numel() // max(1, output.shape[0])
     if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
-        return int(per_example * weights[0][0].numel())
+        return output.numel() * weights[0][0].numel()
+    if isinstance(module, (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)):
+        return int(given[0].numel()) * weights[0][0].numel()
     if isinstance(module, nn.Linear):
-        return int(per_example * module.in_features)
-    return int(sum(w.numel() for w in weights))
+        return output.numel() * module.in_features
+    positions = output.numel() // output.shape[-1] if isinstance(module, nn.RNNBase) else output.shape[0]
+    return positions * sum(w.numel() for w in weights)
