@@ -77,7 +77,7 @@ class Plan:
 
     def validates(self, step: int) -> bool:
         """Whether the network is validated after `step` updates, counted from the end, where there is always one."""
-        return step > 0 and (self.steps - step) % self.validate_every == 0
+        return 2 * step >= min(self.validate_every, self.steps) and (self.steps - step) % self.validate_every == 0
 
 
 def step_count(recipe: Recipe, rows: int, batch_size: int) -> int:

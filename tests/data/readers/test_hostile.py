@@ -257,7 +257,7 @@ def test_permission_denied_is_a_sentence_whoever_runs_this(monkeypatch: pytest.M
         7,
         object(),
     ],
-    ids=str,
+    ids=lambda source: type(source).__name__,
 )
 def test_unusable_objects_end_in_one_sentence(source: object) -> None:
     with pytest.raises(DataError) as caught:
