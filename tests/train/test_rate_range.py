@@ -38,8 +38,9 @@ def test_gradient_descent_on_a_quadratic_diverges_above_two_over_its_curvature()
     curvature = np.linalg.eigvalsh(2 * x.T @ x / len(x)).max()  # of mean((x w - y)^2)
     found = find_rate(descent(), data, steps=60, lowest=1e-3, highest=100.0)
     assert found.suggestion < 2 / curvature
-    assert found.suggestion <= found.largest < 4 * 2 / curvature  # smoothed, the loss rises a few steps later
-    assert found.rates[-1] < 100.0  # it stopped when the loss had exploded
+    # Below that limit every step brings the loss down, so the smoothed loss still falls there.
+    assert found.largest >= max(rate for rate in found.rates if rate < 2 / curvature)
+    assert found.rates[-1] < 100.0  # above it the loss explodes, and the test ends
 
 
 def test_rates_rise_by_a_constant_factor_and_each_has_a_loss() -> None:
