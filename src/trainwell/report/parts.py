@@ -103,7 +103,7 @@ def type_text(annotation: Any) -> str:
 
     Example:
         >>> type_text(Literal["auto"] | float), type_text(list[str] | None)
-        ('auto | number', 'list of text | none')
+        ('auto | number', 'list of text | null')
     """
     origin, inside = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
@@ -123,7 +123,7 @@ def type_text(annotation: Any) -> str:
         int: "whole number",
         float: "number",
         bool: "true | false",
-        type(None): "none",
+        type(None): "null",
         Part: "name",
     }
     return named.get(annotation) or str(getattr(annotation, "__name__", annotation)).lower()
@@ -159,11 +159,11 @@ def value_text(value: Any) -> str:
 
     Example:
         >>> value_text(None), value_text(False), value_text((1, 1))
-        ('none', 'false', '[1, 1]')
+        ('null', 'false', '[1, 1]')
     """
     if isinstance(value, list | tuple):
         return f"[{', '.join(value_text(v) for v in value)}]"
-    return {None: "none", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
+    return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def show_explanation(name: str) -> None:
