@@ -121,3 +121,7 @@ def test_what_does_not_fit_is_refused_before_training() -> None:
 def test_predicting_before_fitting_is_refused() -> None:
     with pytest.raises(UsageError, match="not been fitted"):
         program().predict(X)
+
+
+def test_the_recipe_names_the_class_that_was_trained() -> None:
+    assert program().fit(epochs=1).recipe.model.name == "torch.nn.modules.container:Sequential"

@@ -6,11 +6,12 @@ import math
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 
 class TrainingProgress:
@@ -23,15 +24,16 @@ class TrainingProgress:
     def __init__(self, title: str) -> None:
         self.title = title
         self.console = Console(stderr=True)
-        self._steps, self._scores, self._loss = 0, "", float("nan")
+        self._steps, self._loss = 0, math.nan
+        self._scores: dict[str, float] = {}
         self._recent: deque[tuple[float, int]] = deque(maxlen=20)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> TrainingProgress:
         if self.console.is_terminal:
-            columns = [TextColumn("{task.description}"), BarColumn(bar_width=None), TextColumn("{task.fields[shown]}")]
-            self._bar = Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=self.console)
+            columns = [TextColumn("{task.description}"), BarColumn(bar_width=BAR), TimeRemainingColumn(), TextColumn("left")]
+            self._bar = Progress(*columns, TextColumn("{task.fields[shown]}"), console=self.console)
             self._bar.start()
             self._task = self._bar.add_task(self.title, total=None, shown="measuring the machine …")
         return self
@@ -50,7 +52,7 @@ class TrainingProgress:
             self._recent.append((time.monotonic(), row["step"]))
             self._show(row)
         else:
-            self._scores = " ".join(f"{k} {v:.4g}" for k, v in row.items() if k not in _PLACES and isinstance(v, float))
+            self._scores = {k: v for k, v in row.items() if k not in _PLACES and isinstance(v, float)}
             self._show(row)
             if self._bar is None:
                 self._line(row)
@@ -63,25 +65,40 @@ class TrainingProgress:
 
     def _show(self, row: dict[str, Any]) -> None:
         if self._bar is not None and self._task is not None:
-            loss = "" if math.isnan(self._loss) else f"train loss {self._loss:.4g}"
-            valid = f"  valid {self._scores}" if self._scores else ""
-            shown = f"{self._rate()}{loss}{valid}"
+            first, *others = self._measured(digits=3)
+            shown = fitting([*others[:1], first, *others[1:], *self._rate()], self.console.width - OTHERS)
             self._bar.update(self._task, completed=row["step"], description=f"epoch {row['epoch']:.1f}", shown=shown)
 
-    def _rate(self) -> str:
+    def _measured(self, digits: int) -> list[str]:
+        """Training loss, then validation scores; the loss is empty before its first measurement."""
+        train = "" if math.isnan(self._loss) else f"train loss {self._loss:.{digits}g}"
+        valid = [f"{name} {value:.{digits}g}" for name, value in self._scores.items()]
+        return [train, *[f"valid {text}" for text in valid[:1]], *valid[1:]]
+
+    def _rate(self) -> list[str]:
         if len(self._recent) < 2:
-            return ""
+            return []
         (start, first), (end, last) = self._recent[0], self._recent[-1]
-        return f"{(last - first) / max(end - start, 1e-9):.0f} steps/s  "
+        return [f"{(last - first) / max(end - start, 1e-9):.0f} steps/s"]
 
     def _line(self, row: dict[str, Any]) -> None:
-        best = " *" if row.get("best") else ""
         where = f"epoch {row['epoch']:7.2f}  step {row['step']}/{self._steps}"
-        loss = (
-            "" if math.isnan(self._loss) else f"train loss {self._loss:.4g}  "
-        )  # none was measured before the first validation
-        sys.stderr.write(f"{where}  {loss}valid {self._scores}{best}\n")
+        best = ["*"] if row.get("best") else []
+        sys.stderr.write("  ".join(text for text in [where, *self._measured(digits=4), *best] if text) + "\n")
         sys.stderr.flush()
 
 
+def fitting(pieces: Sequence[str], room: int) -> str:
+    """As many of the pieces, the first ones first, as fit into `room` characters.
+
+    Example:
+        >>> fitting(["loss 0.5", "accuracy 0.9", "90 steps/s"], room=24)
+        'loss 0.5  accuracy 0.9'
+    """
+    said = [piece for piece in pieces if piece]
+    return next((line for n in range(len(said), 0, -1) if len(line := "  ".join(said[:n])) <= room), "")
+
+
+#: Characters of the bar, and of everything but loss, scores and rate.
+BAR, OTHERS = 16, 44
 _PLACES = {"step", "epoch", "split", "best", "seconds", "learning_rate"}

@@ -77,7 +77,8 @@ def compile_program(recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Mo
     Raises:
         CompileError: the network's output does not fit the target, or a value is out of range.
     """
-    recipe, reasons = recipe.but(target=data.recipe.target).resolved(data.facts)
+    own = {} if network is None else {"model": type(network)}  # what the recipe says is what is trained
+    recipe, reasons = recipe.but(target=data.recipe.target, **own).resolved(data.facts)
     check_names(recipe)
     device = choose_device(recipe.device)
     built = network if network is not None else build_network(recipe, data, seed)

@@ -141,6 +141,6 @@ def compile(
         15
     """
     given = {"optimizer": optimizer, "loss": loss, "metrics": metrics, "learning_rate": learning_rate}
-    chosen = recipe.but(model=type(module), **{key: value for key, value in given.items() if value != "auto"})
+    chosen = recipe.but(**{key: value for key, value in given.items() if value != "auto"})
     data = train_set if isinstance(train_set, Data) else wrap(train_set, recipe=chosen)
     return Compiled(module, train_set, chosen, compile_program(chosen, data, seed=seed, network=module))
