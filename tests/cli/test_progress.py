@@ -15,8 +15,8 @@ from trainwell.cli.progress import TrainingProgress, fitting
 ROWS = [
     {"split": "plan", "step": 0, "steps": 400, "text": "1 thread chosen"},
     {"split": "valid", "step": 1, "epoch": 0.1, "loss": 0.7, "accuracy": 0.51, "auroc": 0.5, "best": True},
-    {"split": "train", "step": 200, "epoch": 123.4, "loss": 0.000123456, "learning_rate": 0.1, "seconds": 1.0},
-    {"split": "valid", "step": 400, "epoch": 246.8, "loss": 12345.678, "accuracy": 0.98765, "auroc": 0.99, "best": False},
+    {"split": "train", "step": 200, "epoch": 123.4, "loss": 0.01234, "learning_rate": 0.1, "seconds": 1.0},
+    {"split": "valid", "step": 400, "epoch": 246.8, "loss": 1.23456, "accuracy": 0.98765, "auroc": 0.99, "best": False},
 ]
 
 
@@ -38,8 +38,8 @@ def test_a_terminal_shows_losses_on_one_line(width: int) -> None:
             progress(row)
     lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue()))
     assert max(map(len, lines)) <= width
-    assert "valid loss 1.23e+04  train loss 0.000123" in lines[-2]
-    assert ("auroc" in lines[-2]) == (width > 80)
+    assert "valid loss 1.23  train loss 0.0123" in lines[-2]
+    assert ("accuracy" in lines[-2]) == (width > 80)
 
 
 def test_without_a_terminal_each_validation_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,4 +48,4 @@ def test_without_a_terminal_each_validation_is_a_line(capsys: pytest.CaptureFixt
             progress(row)
     first, last = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
     assert first.split("  ")[-4:] == ["valid loss 0.7", "accuracy 0.51", "auroc 0.5", "*"]
-    assert "train loss 0.0001235  valid loss 1.235e+04" in last
+    assert "train loss 0.01234  valid loss 1.235" in last

@@ -20,6 +20,7 @@ from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe
 from trainwell.data.preparation import Preparation
+from trainwell.data.readers.pictures import PICTURE_SUFFIXES
 from trainwell.data.readers.read import read
 from trainwell.data.source import Source
 from trainwell.models.custom import build_own
@@ -113,7 +114,9 @@ class Run:
         try:
             network.load_state_dict(load_file(path))
         except (SafetensorError, RuntimeError) as error:
-            raise CheckpointError(f"the weights cannot be used ({error})", where=str(path)) from None
+            own = "A module put together by hand cannot be built again from its class: name a class of your own in the recipe."
+            what = f"the weights cannot be used ({' '.join(str(error).split())})"
+            raise CheckpointError(what, where=str(path), remedy=own if ":" in self.recipe.model.name else "") from None
         return network.eval()
 
     def build(self) -> nn.Module:
@@ -133,17 +136,29 @@ class Run:
         """Answers for raw rows, with the preparation of the training.
 
         Args:
-            rows: a table file, frame, list of row dicts, picture path(s) or array; columns in any order.
+            rows: a table file, frame, list of row dicts or array, columns in any order; for a network that looks at pictures
+                also a picture file, a list of them, or a folder, all pictures below it in the order of their paths.
 
         Returns:
             A frame with one row per input row: `prediction`, for classes `confidence` and one probability column per class;
-            `problem` names what was wrong with the row and is null when nothing was.
+            `problem` names what was wrong with the row and is null when nothing was. Pictures from files have their path first.
         """
-        source = rows if isinstance(rows, Source) else read(as_table(rows))
+        source = rows if isinstance(rows, Source) else read(as_table(self._as_pictures(rows)))
         encoded = self.preparation.encode(source)
         arrays = [encoded.arrays[name] for name in self.preparation.shape.names]
         answers = answer(self._outputs(arrays), self.preparation)
-        return answers.with_columns(problem=problem_column(encoded.problems, len(answers)))
+        answers = answers.with_columns(problem=problem_column(encoded.problems, len(answers)))
+        paths = [source.frame[name] for name in self._picture_columns if name in source.frame.columns]
+        return answers.select(*paths, pl.all()) if len(answers) else answers
+
+    @property
+    def _picture_columns(self) -> list[str]:
+        return [name for x in self.preparation.shape.inputs if x.kind == "picture" for name in x.columns]
+
+    def _as_pictures(self, rows: Any) -> Any:
+        """Paths of pictures as a table with one column, if the network looks at one; anything else as it is."""
+        paths = picture_paths(rows) if len(self._picture_columns) == 1 else []
+        return pl.DataFrame({self._picture_columns[0]: paths}) if paths else rows
 
     def predict_arrays(self, x: Any) -> np.ndarray:
         """Probabilities `(N, n_out)` or values `(N, T)` for encoded inputs: one array, or one per input of the network."""
@@ -167,6 +182,22 @@ class Run:
         best = {k: v for k, v in self.summary.get("valid", {}).items() if isinstance(v, float) and k not in ("epoch",)}
         scores = ", ".join(f"{k} {v:.4g}" for k, v in best.items())
         return f"Run({self.name!r}, {self.recipe.model.name.rpartition(':')[2]}, {self.status}, valid: {scores or 'not yet'})"
+
+
+def picture_paths(rows: Any) -> list[str]:
+    """The picture files that a path, a list of paths or a folder stands for; none when it is something else.
+
+    Example:
+        >>> picture_paths(["cat.png", "dog.jpg"]), picture_paths("people.csv")
+        (['cat.png', 'dog.jpg'], [])
+    """
+    given = rows if isinstance(rows, list) else [rows]
+    if not all(isinstance(one, (str, Path)) for one in given) or not (isinstance(rows, list) or Path(rows).exists()):
+        return []
+    paths = [path for one in given for path in (sorted(Path(one).rglob("*")) if Path(one).is_dir() else [Path(one)])]
+    found = [str(path) for path in paths if path.suffix.lower() in PICTURE_SUFFIXES]
+    # A word of a list that is no picture must not vanish: the reader of tables says what it is.
+    return found if len(found) == len(paths) or not isinstance(rows, list) else []
 
 
 def as_table(rows: Any) -> Any:
