@@ -24,6 +24,10 @@ Choices = dict[str, Choice]
 RATES = {"sgd": 0.05, "rmsprop": 1e-3}
 
 
+#: Rows of the commonest class over rows of the rarest, from where accuracy alone says little.
+IMBALANCED = 4.0
+
+
 def suggestions(facts: Facts, *, preset: str, optimizer: str) -> Choices:
     """A value and its reason for every key of a recipe that may say `auto`.
 
@@ -60,6 +64,8 @@ def _for_task(facts: Facts) -> Choices:
             "monitor": Choice("loss", "squared error on validation rows"),
         }
     names = ["accuracy", "auroc"] if facts.n_out == 2 else ["accuracy"]
+    if facts.imbalance > IMBALANCED:
+        names.append("balanced_accuracy")
     return {
         "loss": Choice(Part(name="cross_entropy"), f"the target has {facts.n_out} classes"),
         "metrics": Choice(names, "the usual scores for classes"),
@@ -104,7 +110,7 @@ def _for_tables(facts: Facts, preset: str) -> Choices:
 
 
 def _for_tiny_pictures(facts: Facts, preset: str) -> Choices:
-    batch = min(64, max(8, facts.rows // 16))
+    batch = min(64, max(8, facts.rows // 16), max(2, facts.rows))
     epochs = {"quick": 15, "good": 30, "best": 60}[preset]
     return _pictures_with_adamw(facts, batch) | {
         "model": Choice(Part.of({"name": "cnn", "width": 32, "stages": 3}), "plain layers suffice under 16 pixels"),
@@ -115,7 +121,7 @@ def _for_tiny_pictures(facts: Facts, preset: str) -> Choices:
 
 
 def _for_pictures(facts: Facts, preset: str, *, side: int) -> Choices:
-    batch = min(128, max(16, facts.rows // 50))
+    batch = min(128, max(16, facts.rows // 50), max(2, facts.rows))
     flips = [Part(name="flip")] if facts.labels_mirror else []
     if preset == "quick":
         model = {"name": "cnn", "width": 32, "stages": 2, "stride": 2, "head": "flatten", "hidden": 128, "dropout": 0.25}
