@@ -10,7 +10,8 @@ from PIL import Image
 from torch import nn
 
 from trainwell.core.errors import CheckpointError, TrainwellError
-from trainwell.data.load import load
+from trainwell.core.recipe import Recipe
+from trainwell.data.load import load, wrap
 from trainwell.train.fit import fit
 from trainwell.train.run import Run, picture_paths
 
@@ -68,3 +69,11 @@ def test_a_module_that_no_class_can_build_again_is_said(tmp_path: Path) -> None:
         Run.open(tmp_path / "run").predict_arrays(np.zeros((1, 5), np.float32))
     assert "by hand" in error.value.remedy
     assert "\n" not in str(error.value)
+
+
+def test_the_layers_of_a_run_on_tokens_are_shown() -> None:
+    tokens = np.arange(60 * 4).reshape(60, 4) % 7
+    network = nn.Sequential(nn.Embedding(7, 3), nn.Flatten(), nn.Linear(12, 2))
+    run = fit(Recipe(epochs=1, threads=1, loss="cross_entropy"), wrap((tokens, np.arange(60) % 2)), network=network)
+    assert run.preparation.shape.inputs[0].dtype == "int64"
+    assert [layer.kind for layer in run.layers()] == ["Embedding", "Flatten", "Linear"]

@@ -20,6 +20,7 @@ class Input:
         shape: per example: `(F,)` numbers, `(C,)` category codes, `(C, H, W)` pictures.
         cardinalities: number of codes of each category column; codes run from 0 (unseen or rare) to `cardinality - 1`.
         columns: the source columns, in the order of the last axis of numbers and categories.
+        dtype: of a `tensor` input, which arrives as it is; whole numbers may be tokens.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Input:
     shape: tuple[int, ...]
     cardinalities: tuple[int, ...] = ()
     columns: tuple[str, ...] = ()
+    dtype: str = "float32"
 
     @property
     def size(self) -> int:

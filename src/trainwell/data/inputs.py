@@ -85,4 +85,4 @@ def _picture_inputs(columns: tuple[Fitted, ...]) -> Iterator[Input]:
 
 def _tensor_inputs(tensors: Mapping[str, np.ndarray]) -> Iterator[Input]:
     for name, array in tensors.items():
-        yield Input(name, "tensor", array.shape[1:])
+        yield Input(name, "tensor", array.shape[1:], dtype=array.dtype.name)

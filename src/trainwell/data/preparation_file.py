@@ -86,7 +86,7 @@ def _columns(headers: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) ->
 
 def _input(plain: dict[str, Any]) -> Input:
     names, sizes = tuple(plain["columns"]), tuple(plain["cardinalities"])
-    return Input(plain["name"], plain["kind"], tuple(plain["shape"]), sizes, names)
+    return Input(plain["name"], plain["kind"], tuple(plain["shape"]), sizes, names, plain["dtype"])
 
 
 def _target(plain: dict[str, Any]) -> Target:

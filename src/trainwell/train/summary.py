@@ -72,6 +72,8 @@ def _typical(spec: Input, rows: int, generator: torch.Generator) -> Tensor:
         return torch.stack(columns, dim=1)  # (B, C)
     if spec.kind == "picture":
         return torch.rand(rows, *spec.shape, generator=generator)
+    if spec.dtype.startswith("int"):
+        return torch.zeros(rows, *spec.shape, dtype=getattr(torch, spec.dtype))  # 0 is a token of every vocabulary
     return torch.randn(rows, *spec.shape, generator=generator)
 
 
