@@ -84,4 +84,9 @@ def run() -> None:
         # The reader of our output has left (`trainwell … | head`): silence the flush at exit, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:  # a full disk or a forbidden folder outside a training, which words its own
+        complain(
+            f"{error.filename or 'the disk'}: {error.strerror or error}. Free space or choose another folder; nothing was lost."
+        )
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)
