@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from trainwell.core.atomic import write_atomic
-from trainwell.core.errors import CheckpointError, TrainingError
+from trainwell.core.errors import CheckpointError, NonFinite, TrainingError
 from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, to_yaml, write_recipe
@@ -76,6 +76,23 @@ def fit(
         >>> run.status
         'finished'
     """
+    run = attempt(recipe, data, seed=seed, folder=folder, network=network, observers=observers, save_every=save_every)
+    if run.error is not None:
+        raise run.error
+    return run
+
+
+def attempt(
+    recipe: Recipe,
+    data: Data,
+    *,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    network: nn.Module | None = None,
+    observers: Sequence[Observer] = (),
+    save_every: float = 20.0,
+) -> Run:
+    """As `fit`, but NaN or infinity ends in a run with the status "not finite" and its `error`, for those who train many."""
     data = data.under(recipe)
     folder = Path(folder) if folder is not None else None
     with repeatable():
@@ -104,10 +121,9 @@ def _train(
     try:
         with Interruption() as interruption:
             ending, at = train(job, interruption)
-        if ending == "not finite":
-            raise _not_finite(program, batches, at.step)
         summary = _summary(job, ending, at)
-        if ending != "interrupted":
+        error = _not_finite(program, batches, at.step) if ending == "not finite" else None
+        if ending not in ("interrupted", "not finite"):
             job.engine.finish()
             _write_result(folder, program.network, summary)
         return Run(
@@ -119,6 +135,7 @@ def _train(
             history=history,
             summary=summary,
             signal=interruption.signal,
+            error=error,
         )
     except OSError as error:
         remedy = "Free space and run the same command again: it continues from the last checkpoint."
@@ -148,7 +165,7 @@ def _write_result(folder: Path | None, network: nn.Module, summary: dict[str, An
     write_atomic(folder / "run.json", json.dumps(summary, indent=2) + "\n")
 
 
-def _not_finite(program: Program, batches: Batches, step: int) -> Exception:
+def _not_finite(program: Program, batches: Batches, step: int) -> NonFinite:
     inputs, target = batches[step]
     return explain(
         program.network,

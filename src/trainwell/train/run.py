@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from trainwell.core.errors import CheckpointError
+from trainwell.core.errors import CheckpointError, NonFinite
 from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe
@@ -43,6 +43,7 @@ class Run:
         history: what was measured.
         summary: how the training ended, as in `run.json`.
         signal: the signal that interrupted it, or 0.
+        error: what `fit` raises, when NaN or infinity ended the training.
 
     Example:
         >>> import trainwell as tw
@@ -62,11 +63,12 @@ class Run:
         history: History | None = None,
         summary: Mapping[str, Any] | None = None,
         signal: int = 0,
+        error: NonFinite | None = None,
     ) -> None:
         self.folder, self.recipe, self.plan, self.preparation = folder, recipe, plan, preparation
         self.history = history if history is not None else History()
         self.summary = dict(summary or {})
-        self.signal = signal
+        self.signal, self.error = signal, error
         if network is not None:
             self.network = network
 
@@ -93,7 +95,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """How the training ended: finished, stopped early, stopped by an observer, interrupted."""
+        """How the training ended: finished, stopped early, stopped by an observer, interrupted, not finite."""
         return str(self.summary.get("status", "interrupted"))
 
     @property
