@@ -67,6 +67,8 @@ class Split(Plain):
     """Which of `folds` parts is the validation part; None for a single holdout."""
     folds: int = Field(5, ge=2)
     """Number of folds when `fold` is set."""
+    bag: Annotated[int, Field(ge=0)] | None = None
+    """Number of a bootstrap sample: as many training rows drawn with replacement; the part `out_of_bag` is those not drawn."""
 
 
 class Column(Plain):

@@ -23,7 +23,6 @@ from trainwell.data.parting import split_rows
 from trainwell.data.preparation import Preparation
 from trainwell.data.rules import check_recipe
 from trainwell.data.source import Source
-from trainwell.data.splits import PARTS
 from trainwell.data.target import Target
 
 
@@ -43,23 +42,24 @@ def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
         raise DataError("there are no rows", where=source.origin, remedy="Give a source with at least a few rows.")
     check_recipe(recipe, [*source.frame.columns, *source.arrays])
     draft = start(source, recipe, as_is)
-    part = split_rows(draft)
-    rows = {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
-    return _finish(draft, rows)
+    return _finish(draft, split_rows(draft))
 
 
 def _finish(draft: Draft, rows: dict[str, np.ndarray]) -> Data:
     source, recipe, card = draft.source, draft.recipe, draft.card
-    prepared = _prepare(draft, rows)
+    # A row that a bag holds twice is no new evidence for a scale, a rare label or what names the rows.
+    once = rows if recipe.split.bag is None else rows | {"train": np.unique(rows["train"])}
+    prepared = _prepare(draft, once)
     used = [p for p in prepared if p.fitted is not None]
     if not used and not draft.tensors:
         raise DataError("no column is left to predict from", where=source.origin, remedy=_why_none(prepared))
     columns = tuple(p.fitted for p in used if p.fitted is not None)
     arrays = gather_inputs(columns, [p.array for p in used if p.array is not None], len(source)) | draft.tensors
     scale = recipe.prepare.scale_target and not draft.as_is and not (draft.tensors and not columns)
-    target = draft.target.fitted(draft.values, rows["train"], scale=scale)
+    target = draft.target.fitted(draft.values, once["train"], scale=scale)
     arrays["target"] = target.scaled(draft.values)
-    imbalance = _describe(draft, rows, prepared, target)
+    imbalance = _describe(draft, once, prepared, target)
+    card.rows = {name: len(part) for name, part in rows.items()}
     preparation = Preparation(columns, shape_of(columns, draft.tensors), target, source.base)
     facts = Facts(len(rows["train"]), preparation.shape, target.task, target.n_out, imbalance, _mirror(target))
     return Data(card, arrays, rows, preparation, source, facts, recipe, partial(build, as_is=draft.as_is))
@@ -83,7 +83,6 @@ def _why_none(prepared: list[Prepared]) -> str:
 def _describe(draft: Draft, rows: dict[str, np.ndarray], prepared: list[Prepared], target: Target) -> float:
     """Fills the card; returns the imbalance of the classes (1 for numbers)."""
     card, recipe = draft.card, draft.recipe
-    card.rows = {name: len(part) for name, part in rows.items()}
     card.columns = [p.entry for p in prepared] + _tensor_entries(draft.tensors) + _target_entries(draft, rows, target)
     for name in not_features(recipe.split):
         card.columns.append({"name": name, "kind": "key", "role": recipe.split.how, "why": "split.by names it"})

@@ -24,7 +24,8 @@ class Data:
         card: what was found and what was done about it.
         arrays: inputs of all rows by name, and "target": codes (N,) int64, -1 where a row has none; or scaled numbers (N, T)
             float32, NaN where a row has none. Rows without a target are in no part.
-        rows: "train", "valid" and "test" to row numbers, int64, ascending.
+        rows: "train", "valid" and "test" to row numbers, int64, ascending; with `split.bag` train rows repeat, and the training
+            rows that were not drawn are "out_of_bag".
         preparation: fitted on the train rows only.
         source: the raw rows, in the order of the arrays.
         facts: what a recipe is suggested from.

@@ -17,11 +17,11 @@ from trainwell.data.draft import Draft, raw_of
 from trainwell.data.kinds import datetime, number, picture
 from trainwell.data.kinds.kind import Rule
 from trainwell.data.kinds.known import kind_of
-from trainwell.data.splits import NOWHERE, TEST, TRAIN, Table, assign
+from trainwell.data.splits import NOWHERE, PARTS, TEST, TRAIN, Table, assign, draw_bag
 
 
-def split_rows(draft: Draft) -> np.ndarray:
-    """The part of every row, after duplicates and outliers are treated."""
+def split_rows(draft: Draft) -> dict[str, np.ndarray]:
+    """The rows of every part, ascending, after duplicates and outliers are treated; in a bag, train rows may repeat."""
     source, card = draft.source, draft.card
     hashes = _hashes(draft)
     units = clean.units_of(clean.row_keys(source, draft.features, hashes), len(source))
@@ -44,7 +44,14 @@ def split_rows(draft: Draft) -> np.ndarray:
     if treatment == "drop":
         part[_dropped(again, units, part)] = NOWHERE
     card.checks += clean.straddle_check(units, part)
-    return _without_outliers(draft, part)
+    part = _without_outliers(draft, part)
+    rows = {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
+    return rows if rule.bag is None else _bagged(rule, rows, table)
+
+
+def _bagged(rule: Split, rows: dict[str, np.ndarray], table: Table) -> dict[str, np.ndarray]:
+    bag = draw_bag(rule, rows["train"], table)
+    return rows | {"train": bag, "out_of_bag": np.setdiff1d(rows["train"], bag)}
 
 
 def _hashes(draft: Draft) -> dict[str, np.ndarray]:

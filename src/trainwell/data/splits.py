@@ -86,8 +86,34 @@ def valid_share(rule: Split, n: int) -> float:
     return max(0.05, min(0.15, 2_000 / max(n, 1))) if rule.valid == "auto" else rule.valid
 
 
-def _rng(rule: Split, purpose: str) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(draw_seed(rule.seed, f"split {purpose}")))
+def _rng(rule: Split, purpose: str, step: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(draw_seed(rule.seed, f"split {purpose}", step)))
+
+
+def draw_bag(rule: Split, pool: np.ndarray, table: Table) -> np.ndarray:
+    """A bootstrap sample of the training rows: whole units drawn with replacement, of every class as many as it has.
+
+    What stays together is drawn together, so no row outside the bag has a copy or a row of its group inside.
+
+    Args:
+        rule: `bag` is the number of the sample.
+        pool: training rows, ascending.
+        table: units and classes.
+
+    Source: Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 1979.
+
+    Example:
+        >>> drawn = draw_bag(Split(bag=0), np.arange(1000), Table(np.ones(1000, bool), np.arange(1000)))
+        >>> len(drawn), round(len(np.unique(drawn)) / 1000, 1)
+        (1000, 0.6)
+    """
+    unit, size, label = _units(pool, table)
+    order = np.argsort(label, kind="stable")  # class after class
+    counts = np.bincount(label)
+    n = counts[label[order]]
+    first = (np.cumsum(counts) - counts)[label[order]]
+    drawn = order[first + (_rng(rule, "bag", rule.bag or 0).random(len(order)) * n).astype(np.int64)]
+    return np.repeat(pool, np.bincount(drawn, minlength=len(size))[unit])
 
 
 def given_parts(table: Table) -> np.ndarray:
