@@ -216,6 +216,8 @@ class Recipe(Plain):
 
     initializer: str = "auto"
     """Initialisation of weight matrices by name; `auto` leaves each network its own."""
+    init_from: str | None = None
+    """Run folder whose weights training starts from, in a network of the same shapes; None draws fresh ones."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Arithmetic of forward and backward; `auto` is bfloat16 on GPUs that have it, float32 elsewhere."""
     compile: Literal["auto", "on", "off"] = "auto"
