@@ -30,7 +30,7 @@ from trainwell.data.load import wrap
 from trainwell.train.compile import compile_program
 from trainwell.train.fit import build_batches, make_plan
 from trainwell.train.interrupt import Interruption
-from trainwell.train.loop import Job, train
+from trainwell.train.loop import Job, Member, train
 from trainwell.train.machine import build_engine
 from trainwell.train.predicting import validator
 
@@ -125,10 +125,7 @@ def trainwell(case: Case) -> float:
         job = Job(
             engine=build_engine(program, plan.machine),
             batches=batches,
-            rate=program.rate,
-            validate=validator(program),
-            plan=plan,
-            history=History(Path(folder) / "history.jsonl"),
+            members=[Member(plan, program.rate, validator(program), History(Path(folder) / "history.jsonl"))],
             folder=Path(folder) / "checkpoints",
         )
         torch.set_num_threads(1)

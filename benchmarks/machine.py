@@ -58,10 +58,10 @@ def stepper(made: Program, machine: Machine, *, fused: bool) -> Callable[[int], 
 
     def run(steps: int) -> float:
         torch.set_num_threads(machine.threads)
-        engine.step(*batches[0], rate=1e-4, number=0)
+        engine.step(*batches[0], rates=[1e-4], number=0)
         start = time.perf_counter()
         for number in range(steps):
-            engine.step(*batches[number % 20], rate=1e-4, number=number)
+            engine.step(*batches[number % 20], rates=[1e-4], number=number)
         return (time.perf_counter() - start) / steps
 
     return run

@@ -6,6 +6,7 @@ No schedule keeps state, so resuming needs none: the factor at step 1,000 is the
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from trainwell.core.errors import RecipeError
@@ -16,7 +17,7 @@ class Moment(NamedTuple):
     """Where a run is: its progress in [0, 1) and the validation scores so far, higher is better."""
 
     progress: float
-    scores: tuple[float, ...] = ()
+    scores: Sequence[float] = ()
 
 
 @schedules.register

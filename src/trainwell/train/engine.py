@@ -6,6 +6,7 @@ The loop talks to this interface only; an engine that trains a stack of networks
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,22 +19,24 @@ from trainwell.train.steps import Inputs, Step
 
 
 class Engine(Protocol):
-    """What the loop needs of whatever is trained."""
+    """What the loop needs of whatever is trained: one network, or a stack of them that are told apart by their numbers."""
 
-    members: int
     micro: int
 
-    def step(self, inputs: Inputs, target: Tensor, *, rate: float, number: int) -> list[float] | None:
-        """Make update `number`; the loss of each member, or None when loss or gradient is not finite (nothing is updated)."""
+    def step(self, inputs: Inputs, target: Tensor, *, rates: Sequence[float], number: int) -> Sequence[float | None]:
+        """Make update `number`; the loss of each network, None where loss or gradient is not finite (it is not updated)."""
 
-    def evaluating(self) -> Any:
-        """A context in which the networks are those to be judged: averaged weights, evaluation mode."""
+    def evaluating(self, member: int) -> AbstractContextManager[nn.Module]:
+        """A context with the network to be judged: averaged weights, evaluation mode."""
 
-    def keep_best(self) -> None:
+    def keep_best(self, member: int) -> None:
         """Remember the weights to be judged as the best so far."""
 
-    def finish(self) -> None:
-        """Make the best weights the network's own."""
+    def keep(self, members: Sequence[int]) -> None:
+        """Go on with these networks only; the best weights of the others stay."""
+
+    def finish(self, member: int) -> nn.Module:
+        """The network with its best weights, in evaluation mode."""
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything a checkpoint needs, by name."""
@@ -66,8 +69,6 @@ class SingleEngine:
         micro: number of micro-batches per update; doubled when memory runs out.
     """
 
-    members = 1
-
     def __init__(
         self, network: nn.Module, step: Step, optimizer: torch.optim.Optimizer, *, limits: Limits, seed: int, micro: int = 1
     ) -> None:
@@ -83,17 +84,17 @@ class SingleEngine:
     def _device(self) -> torch.device:
         return self._parameters[0].device
 
-    def step(self, inputs: Inputs, target: Tensor, *, rate: float, number: int) -> list[float] | None:
+    def step(self, inputs: Inputs, target: Tensor, *, rates: Sequence[float], number: int) -> Sequence[float | None]:
         self._seed(at_step(self._key, number))
         for parameter in self._parameters:
             parameter.grad = None
         loss = self._backward(inputs, target, number)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         if not (loss - loss == 0.0 and self._finite(gradients)):
-            return None
+            return [None]
         self._limit(gradients)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rates[0]
         self.optimizer.step()
         if self.limits.max_norm:
             limits.limit_norm(self._parameters, self.limits.max_norm)
@@ -138,18 +139,21 @@ class SingleEngine:
         if rule.clip_norm:
             limits.clip_norm(gradients, rule.clip_norm)
 
-    def evaluating(self) -> Any:
+    def evaluating(self, member: int = 0) -> AbstractContextManager[nn.Module]:  # noqa: ARG002  there is one
         return _Evaluating(self.network, self._average)
 
-    def keep_best(self) -> None:
+    def keep_best(self, member: int = 0) -> None:  # noqa: ARG002
         with self.evaluating():
             self._best = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
 
-    def finish(self) -> None:
+    def keep(self, members: Sequence[int]) -> None:
+        raise AssertionError(f"a single network cannot leave itself: {members}")
+
+    def finish(self, member: int = 0) -> nn.Module:  # noqa: ARG002
         if not self._best:
             self.keep_best()
         self.network.load_state_dict(self._best)
-        self.network.eval()
+        return self.network.eval()
 
     def tensors(self) -> dict[str, Tensor]:
         found = {f"network.{n}": t for n, t in self.network.state_dict().items()}
@@ -185,7 +189,7 @@ def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
     return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if tensor.shape == parameter.shape else tensor
 
 
-class _Evaluating:
+class _Evaluating(AbstractContextManager[nn.Module]):
     """The network as it is judged: averaged weights if there are any, evaluation mode; undone on leaving."""
 
     def __init__(self, network: nn.Module, average: limits.MovingAverage | None) -> None:

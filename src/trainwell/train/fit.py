@@ -25,7 +25,7 @@ from trainwell.data.data import Data
 from trainwell.score.registry import metrics
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.interrupt import Interruption
-from trainwell.train.loop import Ending, Job, Observer, Progress, train
+from trainwell.train.loop import Job, Member, Observer, train
 from trainwell.train.machine import build_engine, choose_machine
 from trainwell.train.nonfinite import explain
 from trainwell.train.plan import Plan, read_plan, step_count, write_plan
@@ -107,25 +107,23 @@ def _train(
     program: Program, plan: Plan, batches: Batches, *, folder: Path | None, observers: Sequence[Observer], save_every: float
 ) -> Run:
     history = History(folder / "history.jsonl" if folder else None)
+    member = Member(plan, program.rate, validator(program), history, observers)
     job = Job(
         engine=build_engine(program, plan.machine),
         batches=batches,
-        rate=program.rate,
-        validate=validator(program),
-        plan=plan,
-        history=history,
+        members=[member],
         folder=folder / "checkpoints" if folder else None,
-        observers=observers,
         save_every=save_every,
     )
     try:
         with Interruption() as interruption:
-            ending, at = train(job, interruption)
-        summary = _summary(job, ending, at)
-        error = _not_finite(program, batches, at.step) if ending == "not finite" else None
-        if ending not in ("interrupted", "not finite"):
-            job.engine.finish()
-            _write_result(folder, program.network, summary)
+            train(job, interruption)
+        ending, error = member.at.ending, None
+        if ending == "not finite":
+            error = _not_finite(program, batches, member.at.step)
+        elif ending != "interrupted":
+            job.engine.finish(0)
+            write_result(folder, program.network, summary_of(member, job.seconds))
         return Run(
             folder=folder,
             recipe=program.recipe,
@@ -133,7 +131,7 @@ def _train(
             preparation=program.data.preparation,
             network=program.network,
             history=history,
-            summary=summary,
+            summary=summary_of(member, job.seconds),
             signal=interruption.signal,
             error=error,
         )
@@ -145,19 +143,22 @@ def _train(
         history.close()
 
 
-def _summary(job: Job, ending: Ending, at: Progress) -> dict[str, Any]:
-    scores = (r for r in reversed(job.history.rows) if r["split"] == "valid" and r["step"] == at.best_step)
+def summary_of(member: Member, seconds: float) -> dict[str, Any]:
+    """How a training ended, as `run.json` keeps it."""
+    at = member.at
+    scores = (r for r in reversed(member.history.rows) if r["split"] == "valid" and r["step"] == at.best_step)
     return {
-        "status": ending,
+        "status": at.ending,
         "steps": at.step,
-        "epochs": round(job.plan.epoch(at.step), 3),
+        "epochs": round(member.plan.epoch(at.step), 3),
         "best_step": at.best_step,
-        "seconds": round(at.seconds, 2),
+        "seconds": round(seconds, 2),
         "valid": next(scores, {}),
     }
 
 
-def _write_result(folder: Path | None, network: nn.Module, summary: dict[str, Any]) -> None:
+def write_result(folder: Path | None, network: nn.Module, summary: dict[str, Any]) -> None:
+    """Keep the final weights and how the training ended; nothing without a folder."""
     if folder is None:
         return
     tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}

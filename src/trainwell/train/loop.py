@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
+
+from torch import nn
 
 from trainwell.core.errors import TrainingError
 from trainwell.core.history import History
-from trainwell.data.batches import Batches
+from trainwell.data.batches import Batch
 from trainwell.optim.schedules import Moment
 from trainwell.train.checkpoint import Checkpoint, newest_checkpoint, write_checkpoint
 from trainwell.train.engine import Engine
@@ -18,8 +21,49 @@ from trainwell.train.interrupt import Interruption
 from trainwell.train.plan import Plan
 
 Observer = Callable[[dict[str, Any]], bool | None]
-Validate = Callable[[Engine, Interruption], dict[str, float] | None]
+Validate = Callable[[nn.Module, Interruption], dict[str, float] | None]
 Ending = Literal["finished", "stopped early", "stopped by an observer", "interrupted", "not finite"]
+
+
+class BatchOf(Protocol):
+    """The batch of any step."""
+
+    def __getitem__(self, step: int) -> Batch: ...
+
+
+@dataclass
+class Progress:
+    """The loop's own state of one network: counters, sums since the last line of the history, how it ended."""
+
+    step: int = 0
+    loss: float = 0.0
+    count: int = 0
+    scores: list[float] = field(default_factory=list)
+    best_step: int = 0
+    ending: Ending | None = None
+
+
+@dataclass
+class Member:
+    """What is one network's own in a job; a job of a single network has one.
+
+    Args:
+        plan: the frozen numbers.
+        rate: the learning rate at a moment.
+        validate: scores of a network on validation rows; None when interrupted half-way.
+        history: where measurements go.
+        observers: called with each measurement; one that returns True stops this network.
+        number: its place in the engine.
+        at: how far it is.
+    """
+
+    plan: Plan
+    rate: Callable[[Moment], float]
+    validate: Validate
+    history: History
+    observers: Sequence[Observer] = ()
+    number: int = 0
+    at: Progress = field(default_factory=Progress)
 
 
 @dataclass
@@ -28,106 +72,143 @@ class Job:
 
     Args:
         engine: what is trained.
-        batches: `batches[step] -> (inputs, target)`.
-        rate: the learning rate at a moment.
-        validate: scores on validation rows; None when interrupted half-way.
-        plan: the frozen numbers.
-        history: where measurements go.
+        batches: `batches[step] -> (inputs, target)`, of all networks that still train.
+        members: the networks.
         folder: checkpoints; None keeps nothing on disk.
-        observers: called with each measurement; one that returns True stops the run.
         save_every: seconds between checkpoints. Resuming is exact from any of them, so this only bounds what is computed again.
+        seconds: training time so far.
     """
 
     engine: Engine
-    batches: Batches
-    rate: Callable[[Moment], float]
-    validate: Validate
-    plan: Plan
-    history: History
+    batches: BatchOf
+    members: Sequence[Member]
     folder: Path | None = None
-    observers: Sequence[Observer] = ()
     save_every: float = 20.0
-
-
-@dataclass
-class Progress:
-    """The loop's own state: counters, sums since the last line of the history, and the clock."""
-
-    step: int = 0
-    loss: float = 0.0
-    count: int = 0
     seconds: float = 0.0
-    scores: list[float] = field(default_factory=list)
-    best_step: int = 0
+
+    def active(self) -> list[Member]:
+        """The networks that still train, in the engine's order."""
+        return [m for m in self.members if m.at.ending is None]
 
 
-def train(job: Job, interruption: Interruption) -> tuple[Ending, Progress]:
-    """Train until the plan is done, the score stalls, an observer or a signal says stop, or something is not finite."""
-    engine, plan, batches = job.engine, job.plan, job.batches
-    at = restore(job)
-    announce_only(job, {"split": "plan", "step": at.step, "steps": plan.steps, "text": plan.machine.why})
+def train(job: Job, interruption: Interruption) -> None:
+    """Train until every network's plan is done, its score stalls, an observer or a signal says stop, or it is not finite."""
+    engine, batches = job.engine, job.batches
+    start = restore(job)
+    for member in job.members:
+        announce_plan(member, start)
     saved = time.monotonic()
-    clock = saved - at.seconds
-    ending: Ending | None = None
-    for step in range(at.step, plan.steps + 1):
-        at.step = step
+    clock = saved - job.seconds
+    active = job.active()
+    for step in count(start):
         if interruption or time.monotonic() - saved > job.save_every:
-            saved = save(job, at, time.monotonic() - clock)
+            job.seconds = time.monotonic() - clock
+            saved = save(job, active, step)
         if interruption:
-            return "interrupted", at
-        ending = judge(job, at, interruption)
-        if ending or step == plan.steps:
+            return end(active, step, "interrupted")
+        active = judge(job, active, step, interruption)
+        if not active:
             break
         inputs, target = batches[step]
-        rate = job.rate(Moment(step / plan.steps, tuple(at.scores)))
-        losses = engine.step(inputs, target, rate=rate, number=step)
-        if losses is None:
-            return "not finite", at
-        at.loss, at.count = at.loss + losses[0], at.count + 1
-        if (step + 1) % plan.log_every == 0 and record_loss(job, at, rate, time.monotonic() - clock):
-            ending, at.step = "stopped by an observer", step + 1
-            break
-    save(job, at, time.monotonic() - clock)
-    return ending or "finished", at
+        rates = [m.rate(Moment(step / m.plan.steps, m.at.scores)) for m in active]
+        losses = engine.step(inputs, target, rates=rates, number=step)
+        job.seconds = time.monotonic() - clock
+        active = note(job, active, losses, rates, step)
+    job.seconds = time.monotonic() - clock
+    if any(m.at.ending != "not finite" for m in job.members):
+        save(job, active, step)
+    return None
 
 
-def judge(job: Job, at: Progress, interruption: Interruption) -> Ending | None:
-    """Validate if it is time to; why the run should end here, or None."""
-    if job.plan.validates(at.step) and not _validated(job.history, at.step):
-        scores = job.validate(job.engine, interruption)
+def judge(job: Job, active: list[Member], step: int, interruption: Interruption) -> list[Member]:
+    """Validate those whose time it is; the networks that go on, and the engine left by the others."""
+    endings = [_verdict(job, m, step, interruption) if _due(m, step) else None for m in active]
+    return part_with(job, active, endings, step)
+
+
+def _due(member: Member, step: int) -> bool:
+    return step >= member.plan.steps or member.plan.validates(step)
+
+
+def _verdict(job: Job, member: Member, step: int, interruption: Interruption) -> Ending | None:
+    """Why this network should end here, after validating it; None if it should go on."""
+    if not _validated(member.history, step):
+        with job.engine.evaluating(member.number) as network:
+            scores = member.validate(network, interruption)
         if scores is None:
             return "interrupted"
-        if record_scores(job, at, scores):
+        if record_scores(job, member, scores, step):
             return "stopped by an observer"
-    return "stopped early" if stalled(at.scores, job.plan.patience) else None
+    if stalled(member.at.scores, member.plan.patience):
+        return "stopped early"
+    return "finished" if step >= member.plan.steps else None
 
 
-def record_loss(job: Job, at: Progress, rate: float, seconds: float) -> bool:
+def note(job: Job, active: list[Member], losses: Sequence[float | None], rates: Sequence[float], step: int) -> list[Member]:
+    """Count what a step gave, write it where it is time to; the networks that go on."""
+    endings: list[Ending | None] = []
+    for member, loss, rate in zip(active, losses, rates, strict=True):
+        ending: Ending | None = None
+        if loss is None:
+            ending = "not finite"
+        else:
+            member.at.loss += loss
+            member.at.count += 1
+            if (step + 1) % member.plan.log_every == 0 and record_loss(member, rate, step + 1, job.seconds):
+                ending = "stopped by an observer"
+        endings.append(ending)
+    return part_with(job, active, endings, step if None in losses else step + 1) if any(endings) else active
+
+
+def part_with(job: Job, active: list[Member], endings: Sequence[Ending | None], step: int) -> list[Member]:
+    """Note how networks ended and take them out of the engine; those that go on."""
+    if not any(endings):
+        return active
+    if "interrupted" in endings:
+        end(active, step, "interrupted")
+        return []
+    leaving = [(m, e) for m, e in zip(active, endings, strict=True) if e is not None]
+    for member, ending in leaving:
+        end([member], step, ending)
+    staying = [m for m in active if m.at.ending is None]
+    if staying:
+        job.engine.keep([m.number for m in staying])
+    return staying
+
+
+def end(members: Sequence[Member], step: int, ending: Ending) -> None:
+    """Note that these networks ended here."""
+    for member in members:
+        member.at.step, member.at.ending = step, ending
+
+
+def record_loss(member: Member, rate: float, step: int, seconds: float) -> bool:
     """A history line with the mean training loss since the last one; True if an observer wants to stop."""
-    step = at.step + 1
-    row = {"step": step, "epoch": round(job.plan.epoch(step), 4), "split": "train", "loss": at.loss / at.count}
+    at = member.at
+    row = {"step": step, "epoch": round(member.plan.epoch(step), 4), "split": "train", "loss": at.loss / at.count}
     row |= {"learning_rate": rate, "seconds": round(seconds, 3)}
     at.loss, at.count = 0.0, 0
-    return announce(job, row)
+    return announce(member, row)
 
 
-def record_scores(job: Job, at: Progress, scores: dict[str, float]) -> bool:
+def record_scores(job: Job, member: Member, scores: dict[str, float], step: int) -> bool:
     """A history line with validation scores; remembers the best weights; True if an observer wants to stop."""
-    score = oriented(scores[job.plan.monitor], job.plan.higher_is_better)
+    at, plan = member.at, member.plan
+    score = oriented(scores[plan.monitor], plan.higher_is_better)
     # Of equal scores the later one wins: it has seen more data. A first score that is NaN still has to be kept.
     best = score >= max(at.scores, default=float("-inf"))
     if best or not at.scores:
-        at.best_step = at.step
-        job.engine.keep_best()
+        at.best_step = step
+        job.engine.keep_best(member.number)
     at.scores.append(score)
-    row = {"step": at.step, "epoch": round(job.plan.epoch(at.step), 4), "split": "valid", **scores}
-    return announce(job, row | {"best": best})
+    row = {"step": step, "epoch": round(plan.epoch(step), 4), "split": "valid", **scores}
+    return announce(member, row | {"best": best})
 
 
-def announce(job: Job, row: dict[str, Any]) -> bool:
+def announce(member: Member, row: dict[str, Any]) -> bool:
     """Write a row and show it to every observer; True if one of them wants to stop."""
-    job.history.add(**row)
-    wishes = [observer(row) for observer in job.observers]  # all of them see the row, also after one said stop
+    member.history.add(**row)
+    wishes = [observer(row) for observer in member.observers]  # all of them see the row, also after one said stop
     return any(wishes)
 
 
@@ -151,14 +232,15 @@ def _validated(history: History, step: int) -> bool:
     return last is not None and last["step"] == step
 
 
-def save(job: Job, at: Progress, seconds: float) -> float:
-    """Write a checkpoint of this instant; returns the time."""
+def save(job: Job, active: Sequence[Member], step: int) -> float:
+    """Write a checkpoint of the instant before `step`; returns the time."""
     if job.folder is None:
         return time.monotonic()
-    at.seconds = seconds
+    for member in active:
+        member.at.step = step
     try:
-        state = {**vars(at), "history": job.history.flush()}
-        state |= {"micro": job.engine.micro}
+        members = [{**vars(m.at), "history": m.history.flush()} for m in job.members]
+        state = {"step": step, "members": members, "micro": job.engine.micro, "seconds": job.seconds}
         write_checkpoint(job.folder, Checkpoint(state, job.engine.tensors()))
     except OSError as error:
         remedy = "Free space and run the same command again: it continues from the checkpoint before."
@@ -168,24 +250,38 @@ def save(job: Job, at: Progress, seconds: float) -> float:
     return time.monotonic()
 
 
-def restore(job: Job) -> Progress:
-    """The progress of the newest whole checkpoint, with engine and history put back to it; a fresh one if there is none."""
+def restore(job: Job) -> int:
+    """The step of the newest whole checkpoint, with engine, histories and members put back to it; 0 if there is none."""
     if job.folder is None:
-        return Progress()
+        return 0
     checkpoint, complaints = newest_checkpoint(job.folder)
     for complaint in complaints:
-        announce_only(job, {"split": "note", "text": complaint})
+        announce_only(job.members[0], {"split": "note", "text": complaint})
     if checkpoint is None:
-        job.history.cut(0)
-        return Progress()
-    state = dict(checkpoint.state)
-    job.history.cut(state.pop("history"))
-    job.engine.micro = state.pop("micro")
+        for member in job.members:
+            member.history.cut(0)
+        return 0
+    state = checkpoint.state
+    job.engine.micro, job.seconds = state["micro"], state["seconds"]
+    alone = len(job.members) == 1
+    for member, kept in zip(job.members, state["members"], strict=True):
+        member.history.cut(kept.pop("history"))
+        if kept["ending"] == "interrupted" or alone:
+            kept["ending"] = None
+        member.at = Progress(**kept)
+    if len(job.active()) < len(job.members):
+        job.engine.keep([m.number for m in job.active()])
     job.engine.restore(checkpoint.tensors)
-    return Progress(**state)
+    return int(state["step"])
 
 
-def announce_only(job: Job, row: dict[str, Any]) -> None:
+def announce_plan(member: Member, step: int) -> None:
+    """Show observers how long the run will be and how it is executed."""
+    plan = member.plan
+    announce_only(member, {"split": "plan", "step": step, "steps": plan.steps, "text": plan.machine.why})
+
+
+def announce_only(member: Member, row: dict[str, Any]) -> None:
     """Show observers something that is not a measurement."""
-    for observer in job.observers:
+    for observer in member.observers:
         observer(row)

@@ -118,7 +118,7 @@ class Trial:
         start = time.perf_counter()
         # A rate of zero times exactly the same work and leaves the copy where it is, so no trial can diverge.
         inputs, target = self._batch
-        self._engine.step(inputs, target, rate=0.0, number=self._number)
+        self._engine.step(inputs, target, rates=[0.0], number=self._number)
         self._number += 1
         return time.perf_counter() - start
 

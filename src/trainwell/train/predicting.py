@@ -13,7 +13,6 @@ from trainwell.data.data import Data
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.train.compile import Program
-from trainwell.train.engine import Engine
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Validate
 from trainwell.train.steps import infer, member_loss
@@ -81,9 +80,8 @@ def validator(program: Program) -> Validate:
     target = torch.from_numpy(np.asarray(data.arrays["target"][rows]))
     chosen = {name: metrics[name] for name in recipe.metrics}
 
-    def validate(engine: Engine, interruption: Interruption) -> dict[str, float] | None:
-        with engine.evaluating() as network:
-            output = forward_rows(network, arrays, rows, stop=lambda: bool(interruption))
+    def validate(network: nn.Module, interruption: Interruption) -> dict[str, float] | None:
+        output = forward_rows(network, arrays, rows, stop=lambda: bool(interruption))
         if output is None:
             return None
         predictions = as_predictions(output, data, rows)

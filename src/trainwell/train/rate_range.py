@@ -76,10 +76,10 @@ def _losses(program: Program, rates: list[float]) -> list[float]:
     try:
         for number, rate in enumerate(rates):
             inputs, target = batches[number]
-            loss = engine.step(inputs, target, rate=rate, number=number)
+            (loss,) = engine.step(inputs, target, rates=[rate], number=number)
             if loss is None:
                 break
-            average = smooth * average + (1 - smooth) * loss[0]
+            average = smooth * average + (1 - smooth) * loss
             found.append(average / (1 - smooth ** (number + 1)))
             if found[-1] > 4 * min(found):
                 break
