@@ -77,3 +77,15 @@ def test_the_layers_of_a_run_on_tokens_are_shown() -> None:
     run = fit(Recipe(epochs=1, threads=1, loss="cross_entropy"), wrap((tokens, np.arange(60) % 2)), network=network)
     assert run.preparation.shape.inputs[0].dtype == "int64"
     assert [layer.kind for layer in run.layers()] == ["Embedding", "Flatten", "Linear"]
+
+
+def test_a_run_from_memory_is_written_and_opened_to_the_same_bits(tmp_path: Path) -> None:
+    data = numbers()
+    run = fit(recipe(model={"name": "mlp", "width": 8}, epochs=1), data)
+    opened = run.save(tmp_path / "kept")
+    rows = data.rows["test"]
+    assert np.array_equal(run.predictions(data, rows).output, opened.predictions(data, rows).output)
+    assert opened.history.rows == run.history.rows
+    assert (opened.recipe, opened.plan, opened.summary) == (run.recipe, run.plan, run.summary)
+    with pytest.raises(CheckpointError, match="holds a run already"):
+        run.save(tmp_path / "kept")

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from trainwell.core.errors import DataError
 from trainwell.data.cache import cache_home
 from trainwell.data.data import Data
+from trainwell.data.preparation import Preparation
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.evaluate.judge import evaluate_predictions
-from trainwell.train.predicting import predict_rows
-from trainwell.train.run import Run
+from trainwell.score.predictions import Predictions
+from trainwell.train.plan import Plan
 
 #: Training rows scored for the overfit verdict; enough for a narrow interval.
 TRAIN_SAMPLE = 5_000
 
 
-def evaluate(run: Run, data: Data, *, part: str = "test", baselines: bool = True) -> Evaluation:
+class Trained(Protocol):
+    """What can be judged: a run, or several runs that answer together."""
+
+    folder: Path | None
+    preparation: Preparation
+
+    @property
+    def plan(self) -> Plan:
+        """Whose `data` are the fingerprint of what it was trained on."""
+
+    def predictions(self, data: Data, rows: np.ndarray) -> Predictions:
+        """Answers for rows of data that were encoded by `preparation`, beside what is true."""
+
+
+def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = True) -> Evaluation:
     """Score a run with 95% intervals, against baselines that cost nothing.
 
     The evaluation of a run's own test rows is kept as `evaluation.json` in its folder. The baselines' answers are kept in the
     cache, so that the next run on the same data need not fit them.
 
     Args:
-        run: a finished run.
+        run: a finished run, or an ensemble.
         data: its data, or other data loaded under its recipe.
         part: "test", "valid" or "train"; without test rows, "test" means the validation rows.
         baselines: whether to fit the free baselines (majority, linear, gradient-boosted trees) for comparison.
@@ -49,10 +66,10 @@ def evaluate(run: Run, data: Data, *, part: str = "test", baselines: bool = True
     train = data.rows["train"]
     train = train[:: max(1, len(train) // TRAIN_SAMPLE)] if part != "train" else np.empty(0, np.int64)
     found = evaluate_predictions(
-        predict_rows(run.network, data, rows),
+        run.predictions(data, rows),
         data,
         part,
-        train=predict_rows(run.network, data, train) if len(train) else None,
+        train=run.predictions(data, train) if len(train) else None,
         baselines=baselines,
         cache=cache_home() / "baselines" if own else None,
         threads=run.plan.machine.threads,
@@ -72,7 +89,7 @@ def _rows_of(data: Data, part: str) -> np.ndarray:
     return data.rows[part]
 
 
-def seen_by(run: Run, data: Data) -> Data:
+def seen_by(run: Trained, data: Data) -> Data:
     """The data encoded as the run's network was trained to see them.
 
     Other data, or the same in other parts, would be scaled and coded a little differently by a preparation of their own.

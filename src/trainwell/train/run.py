@@ -13,20 +13,24 @@ import polars as pl
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from safetensors.torch import save as save_tensors
 from torch import nn
 
+from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import CheckpointError, NonFinite
 from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
-from trainwell.core.recipe_file import read_recipe
+from trainwell.core.recipe_file import read_recipe, write_recipe
+from trainwell.data.data import Data
 from trainwell.data.preparation import Preparation
 from trainwell.data.readers.pictures import PICTURE_SUFFIXES
 from trainwell.data.readers.read import read
 from trainwell.data.source import Source
 from trainwell.models.custom import build_own
 from trainwell.models.registry import models
-from trainwell.train.plan import Plan, read_plan
-from trainwell.train.predicting import finish, forward_rows
+from trainwell.score.predictions import Predictions
+from trainwell.train.plan import Plan, read_plan, write_plan
+from trainwell.train.predicting import finish, forward_rows, predict_rows
 from trainwell.train.steps import infer
 from trainwell.train.summary import Layers, layers, typical_inputs
 
@@ -145,22 +149,16 @@ class Run:
             A frame with one row per input row: `prediction`, for classes `confidence` and one probability column per class;
             `problem` names what was wrong with the row and is null when nothing was. Pictures from files have their path first.
         """
-        source = rows if isinstance(rows, Source) else read(as_table(self._as_pictures(rows)))
+        source = as_source(rows, self.preparation)
         encoded = self.preparation.encode(source)
-        arrays = [encoded.arrays[name] for name in self.preparation.shape.names]
-        answers = answer(self._outputs(arrays), self.preparation)
-        answers = answers.with_columns(problem=problem_column(encoded.problems, len(answers)))
-        paths = [source.frame[name] for name in self._picture_columns if name in source.frame.columns]
-        return answers.select(*paths, pl.all()) if len(answers) else answers
+        return answers(self.predict_arrays(self._in_order(encoded.arrays)), self.preparation, source, encoded.problems)
 
-    @property
-    def _picture_columns(self) -> list[str]:
-        return [name for x in self.preparation.shape.inputs if x.kind == "picture" for name in x.columns]
+    def predictions(self, data: Data, rows: np.ndarray) -> Predictions:
+        """Answers for rows of `data`, which is encoded as the network was trained to see it, beside what is true."""
+        return predict_rows(self.network, data, rows)
 
-    def _as_pictures(self, rows: Any) -> Any:
-        """Paths of pictures as a table with one column, if the network looks at one; anything else as it is."""
-        paths = picture_paths(rows) if len(self._picture_columns) == 1 else []
-        return pl.DataFrame({self._picture_columns[0]: paths}) if paths else rows
+    def _in_order(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        return [arrays[name] for name in self.preparation.shape.names]
 
     def predict_arrays(self, x: Any) -> np.ndarray:
         """Probabilities `(N, n_out)` or values `(N, T)` for encoded inputs: one array, or one per input of the network."""
@@ -176,14 +174,49 @@ class Run:
 
     def predict_row(self, row: Mapping[str, Any]) -> np.ndarray:
         """Probabilities or values for one raw row `(n_out,)`: the shortest way from a dict to an answer."""
-        arrays = self.preparation.encode_row(row)
-        inputs = tuple(torch.from_numpy(arrays[name]) for name in self.preparation.shape.names)
+        inputs = tuple(torch.from_numpy(array) for array in self._in_order(self.preparation.encode_row(row)))
         return own_unit(finish(infer(self.network, inputs), self.preparation.target.task), self.preparation)[0]
+
+    def save(self, folder: str | Path) -> Run:
+        """Write a run that was kept in memory into a folder, from which `Run.open` has it again; returns that run.
+
+        Raises:
+            CheckpointError: the folder holds another run.
+        """
+        folder = Path(folder)
+        if (folder / "plan.json").exists():
+            raise CheckpointError("the folder holds a run already", where=str(folder), remedy="Choose another folder.")
+        tensors = {name: t.detach().cpu().contiguous() for name, t in self.network.state_dict().items()}
+        folder.mkdir(parents=True, exist_ok=True)
+        write_recipe(self.recipe, folder / "recipe.yaml")
+        self.preparation.save(folder / "preparation")
+        write_atomic(folder / "weights.safetensors", save_tensors(tensors))
+        kept = History(folder / "history.jsonl")
+        for row in self.history.rows:
+            kept.add(**row)
+        kept.close()
+        write_atomic(folder / "run.json", json.dumps(self.summary, indent=2) + "\n")
+        write_plan(self.plan, folder / "plan.json")  # last: a folder with a plan is a run
+        return Run.open(folder)
 
     def __repr__(self) -> str:
         best = {k: v for k, v in self.summary.get("valid", {}).items() if isinstance(v, float) and k not in ("epoch",)}
         scores = ", ".join(f"{k} {v:.4g}" for k, v in best.items())
         return f"Run({self.name!r}, {self.recipe.model.name.rpartition(':')[2]}, {self.status}, valid: {scores or 'not yet'})"
+
+
+def as_source(rows: Any, preparation: Preparation) -> Source:
+    """Raw rows in any form, as `Run.predict` takes them, read as the preparation's columns."""
+    if isinstance(rows, Source):
+        return rows
+    pictures = picture_columns(preparation)
+    paths = picture_paths(rows) if len(pictures) == 1 else []
+    return read(as_table(pl.DataFrame({pictures[0]: paths}) if paths else rows))
+
+
+def picture_columns(preparation: Preparation) -> list[str]:
+    """The columns of pictures that a network looks at."""
+    return [name for x in preparation.shape.inputs if x.kind == "picture" for name in x.columns]
 
 
 def picture_paths(rows: Any) -> list[str]:
@@ -217,9 +250,26 @@ def own_unit(output: np.ndarray, preparation: Preparation) -> np.ndarray:
     return output if preparation.target.task == "classification" else preparation.decode_values(output)
 
 
-def answer(output: np.ndarray, preparation: Preparation) -> pl.DataFrame:
-    """Outputs `(N, n)` as columns: prediction, and for classes the confidence and every class's probability."""
-    target, values = preparation.target, own_unit(output, preparation)
+def answers(
+    values: np.ndarray, preparation: Preparation, source: Source, problems: Sequence[tuple[int, str, str]]
+) -> pl.DataFrame:
+    """What `Run.predict` returns: paths of pictures, the answers, and what was wrong with each row.
+
+    Args:
+        values: probabilities `(N, n_out)`, or values in the target's own unit `(N, T)`.
+        preparation: of the training.
+        source: the raw rows.
+        problems: what encoding them found.
+    """
+    found = answer(values, preparation)
+    found = found.with_columns(problem=problem_column(problems, len(found)))
+    paths = [source.frame[name] for name in picture_columns(preparation) if name in source.frame.columns]
+    return found.select(*paths, pl.all()) if len(found) else found
+
+
+def answer(values: np.ndarray, preparation: Preparation) -> pl.DataFrame:
+    """Probabilities or values `(N, n)` as columns: prediction, and for classes the confidence and every class's probability."""
+    target = preparation.target
     if target.classes is None:
         names = ["prediction"] if len(target.names) == 1 else [f"prediction_{name}" for name in target.names]
         return pl.DataFrame({name: values[:, i] for i, name in enumerate(names)})
