@@ -67,6 +67,14 @@ class Split(Plain):
     """Which of `folds` parts is the validation part; None for a single holdout."""
     folds: int = Field(5, ge=2)
     """Number of folds when `fold` is set."""
+    test_fold: int | None = None
+    """Which of `test_folds` parts is the test part, the others train and choose; None is a holdout of the share `test`."""
+    test_folds: int = Field(5, ge=2)
+    """Number of folds when `test_fold` is set."""
+    test_seed: int | None = None
+    """Seed of the test part alone, so that splits with several seeds share one test part; None is `seed`."""
+    sample: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the training rows that is used; a smaller sample is a part of every larger one of the same seed."""
     bag: Annotated[int, Field(ge=0)] | None = None
     """Number of a bootstrap sample: as many training rows drawn with replacement; the part `out_of_bag` is those not drawn."""
 

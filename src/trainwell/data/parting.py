@@ -17,7 +17,7 @@ from trainwell.data.draft import Draft, raw_of
 from trainwell.data.kinds import datetime, number, picture
 from trainwell.data.kinds.kind import Rule
 from trainwell.data.kinds.known import kind_of
-from trainwell.data.splits import NOWHERE, PARTS, TEST, TRAIN, Table, assign, draw_bag
+from trainwell.data.splits import NOWHERE, PARTS, TEST, TRAIN, Table, assign, draw_bag, draw_sample
 
 
 def split_rows(draft: Draft) -> dict[str, np.ndarray]:
@@ -46,6 +46,8 @@ def split_rows(draft: Draft) -> dict[str, np.ndarray]:
     card.checks += clean.straddle_check(units, part)
     part = _without_outliers(draft, part)
     rows = {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
+    if rule.sample < 1:
+        rows["train"] = draw_sample(rule, rows["train"], table)
     return rows if rule.bag is None else _bagged(rule, rows, table)
 
 

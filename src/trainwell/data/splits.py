@@ -47,15 +47,16 @@ def assign(rule: Split, table: Table) -> np.ndarray:
 
     Raises:
         DataError: no row is left to train on, or the given part names are not part names.
-        RecipeError: `fold` is not one of `folds`.
+        RecipeError: `fold` is not one of `folds`, or `test_fold` not one of `test_folds`.
 
     Example:
         >>> part = assign(Split(test=0.25, valid=0), Table(np.ones(8, bool), np.arange(8)))
         >>> np.bincount(part)
         array([6, 0, 2])
     """
-    if rule.fold is not None and not 0 <= rule.fold < rule.folds:
-        raise RecipeError(f"split.fold={rule.fold} is not one of 0 to {rule.folds - 1}", remedy="Change fold or folds.")
+    for key, fold, folds in (("fold", rule.fold, rule.folds), ("test_fold", rule.test_fold, rule.test_folds)):
+        if fold is not None and not 0 <= fold < folds:
+            raise RecipeError(f"split.{key}={fold} is not one of 0 to {folds - 1}", remedy=f"Change split.{key}.")
     part = _by_time(rule, table) if rule.how == "time" else _by_units(rule, table)
     if not (part == TRAIN).any():
         raise DataError("no row is left to train on", remedy="Give more rows, or smaller split.valid and split.test.")
@@ -65,7 +66,12 @@ def assign(rule: Split, table: Table) -> np.ndarray:
 def _by_units(rule: Split, table: Table) -> np.ndarray:
     part = given_parts(table)
     free = table.given is None
-    if not (part == TEST).any() and rule.test > 0:
+    if rule.test_fold is not None:
+        part[part == TEST] = NOWHERE  # a test part that the source brings is kept for the final word
+        pool = np.flatnonzero((part != NOWHERE) | table.usable & free)
+        tested = _folds(pool, rule.test_folds, table, _rng(rule, "test fold")) == rule.test_fold
+        part[pool[tested]] = TEST
+    elif not (part == TEST).any() and rule.test > 0:
         pool = np.flatnonzero((part == TRAIN) | (part == NOWHERE) & table.usable & free)
         part[pool] = TRAIN
         part[pool[_choose(pool, rule.test, table, _rng(rule, "test"))]] = TEST
@@ -77,7 +83,7 @@ def _by_units(rule: Split, table: Table) -> np.ndarray:
         pool = np.flatnonzero(part == TRAIN)
         part[pool[_choose(pool, valid_share(rule, len(pool)), table, _rng(rule, "valid"))]] = VALID
     if rule.fold is None:
-        _keep_each_class_in_training(part, table)
+        _keep_each_class_in_training(part, table, rule)
     return part
 
 
@@ -87,7 +93,8 @@ def valid_share(rule: Split, n: int) -> float:
 
 
 def _rng(rule: Split, purpose: str, step: int = 0) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(draw_seed(rule.seed, f"split {purpose}", step)))
+    seed = rule.test_seed if rule.test_seed is not None and purpose.startswith("test") else rule.seed
+    return np.random.Generator(np.random.Philox(draw_seed(seed, f"split {purpose}", step)))
 
 
 def draw_bag(rule: Split, pool: np.ndarray, table: Table) -> np.ndarray:
@@ -114,6 +121,37 @@ def draw_bag(rule: Split, pool: np.ndarray, table: Table) -> np.ndarray:
     first = (np.cumsum(counts) - counts)[label[order]]
     drawn = order[first + (_rng(rule, "bag", rule.bag or 0).random(len(order)) * n).astype(np.int64)]
     return np.repeat(pool, np.bincount(drawn, minlength=len(size))[unit])
+
+
+def draw_sample(rule: Split, pool: np.ndarray, table: Table) -> np.ndarray:
+    """The share `sample` of the training rows: whole units, of every class alike, and at least one unit of each.
+
+    All samples of one seed are beginnings of the same order, so a smaller one is a part of every larger one.
+
+    Args:
+        rule: `sample` is the share.
+        pool: training rows, ascending.
+        table: units and classes.
+
+    Example:
+        >>> table = Table(np.ones(100, bool), np.arange(100), np.arange(100) % 4)
+        >>> few, more = (draw_sample(Split(sample=share), np.arange(100), table) for share in (0.1, 0.5))
+        >>> len(few), len(more), set(few) <= set(more)
+        (10, 50, True)
+    """
+    unit, size, label = _units(pool, table)
+    rng = _rng(rule, "sample")
+    order = _by_label(label, rng)
+    counts = np.bincount(label)
+    rank = np.arange(len(order)) - (np.cumsum(counts) - counts)[label[order]]
+    # Even steps through every class, each class from a start of its own; the first of every class goes before all others.
+    place = np.where(rank == 0, -1.0, (rank + rng.random(len(counts))[label[order]]) / counts[label[order]])
+    order = order[np.argsort(place, kind="stable")]
+    filled = np.cumsum(size[order])
+    taken = max(int((counts > 0).sum()), int(np.searchsorted(filled - size[order] / 2, rule.sample * len(pool))))
+    chosen = np.zeros(len(size), bool)
+    chosen[order[:taken]] = True
+    return pool[chosen[unit]]
 
 
 def given_parts(table: Table) -> np.ndarray:
@@ -201,11 +239,11 @@ def _even(filled: np.ndarray, n: int) -> np.ndarray:
     return seats[:n]
 
 
-def _keep_each_class_in_training(part: np.ndarray, table: Table) -> None:
-    """Moves one unit of every class that would be missing from training into it (never rows whose part was given)."""
+def _keep_each_class_in_training(part: np.ndarray, table: Table, rule: Split) -> None:
+    """Moves one unit of every class that would be missing from training into it (never given rows, or those of a test fold)."""
     if table.labels is None or table.given is not None:
         return
-    for where in (VALID, TEST):
+    for where in (VALID, TEST) if rule.test_fold is None else (VALID,):
         counts = [np.bincount(table.labels[part == p], minlength=int(table.labels.max()) + 1) for p in (TRAIN, where)]
         for label in np.flatnonzero((counts[0] == 0) & (counts[1] > 0)):
             row = np.flatnonzero((part == where) & (table.labels == label))[0]
@@ -220,9 +258,13 @@ def _by_time(rule: Split, table: Table) -> np.ndarray:
     order = known[np.argsort(table.times[known], kind="stable")]
     times, n = table.times[order], len(order)
     gap = round(rule.gap * n)
-    before_test = _between_moments(times, n - round(rule.test * n)) if rule.test else n
-    part[order[before_test:]] = TEST
-    end = before_test - gap if rule.test else n
+    if rule.test_fold is not None:
+        cut = _window(times, n, rule.test_folds)
+        first, after = cut(rule.test_fold + 1), cut(rule.test_fold + 2)
+    else:
+        first, after = _between_moments(times, n - round(rule.test * n)) if rule.test else n, n
+    part[order[first:after]] = TEST
+    end = max(0, first - gap) if first < n else n
     if rule.fold is None:
         start = _between_moments(times, end - round(valid_share(rule, end) * end)) if rule.valid else end
     else:
