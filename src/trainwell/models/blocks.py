@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from trainwell.core.errors import CompileError, RecipeError
 from trainwell.models.check import at_least, share
+from trainwell.models.dropout import Dropout
 from trainwell.models.registry import Named, blocks
 
 
@@ -164,7 +165,7 @@ def dropout(size: Size, *, rate: float = 0.1) -> nn.Module:  # noqa: ARG001 - an
         (6,)
     """
     share("rate", rate)
-    return nn.Dropout(rate)
+    return Dropout(rate)
 
 
 def picture(size: Size, block: str) -> tuple[int, int, int]:

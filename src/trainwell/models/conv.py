@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from trainwell.core.shape import Shape
 from trainwell.models.blocks import GlobalAverage
 from trainwell.models.check import at_least, only, share
+from trainwell.models.dropout import Dropout
 from trainwell.models.picture import Normalize
 from trainwell.models.registry import Named, activation, models, norm
 
@@ -113,7 +114,7 @@ def cnn(
 
 def _head(n_in: int, n_out: int, hidden: int, dropout: float, activation_name: Named) -> list[nn.Module]:
     between = [nn.Linear(n_in, hidden), activation(activation_name)] if hidden else []
-    return [*between, nn.Dropout(dropout), nn.Linear(hidden or n_in, n_out)]
+    return [*between, Dropout(dropout), nn.Linear(hidden or n_in, n_out)]
 
 
 def _most_stages(size: list[int]) -> int:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
 from trainwell.models.check import at_least, share
+from trainwell.models.dropout import Dropout
 from trainwell.models.inputs import Inputs, Numbers
 from trainwell.models.registry import Named, models, norm
 from trainwell.models.registry import activation as new_activation
@@ -42,7 +43,7 @@ class ResidualBlock(nn.Module):
         self.norm = norm(norm_name, width, picture=False)
         self.widen = nn.Linear(width, inner)
         self.activation = new_activation(activation)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.narrow = nn.Linear(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +97,7 @@ def mlp(
     )
     hidden, n_in = nn.Sequential(), encoder.width
     for _ in range(depth):
-        hidden.extend([nn.Linear(n_in, width), *_finish(width, norm, activation), nn.Dropout(dropout)])
+        hidden.extend([nn.Linear(n_in, width), *_finish(width, norm, activation), Dropout(dropout)])
         n_in = width
     return Dense(encoder, hidden, nn.Linear(n_in, n_out))
 

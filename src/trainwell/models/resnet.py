@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from trainwell.core.shape import Shape
 from trainwell.models.check import at_least, only, share
 from trainwell.models.conv import OTHER_INPUTS
+from trainwell.models.dropout import Dropout
 from trainwell.models.picture import Normalize
 from trainwell.models.registry import Named, activation, models, norm
 
@@ -139,7 +140,7 @@ class ResNet(nn.Module):
                 n_in = (width << stage) * block.expansion
             self.add_module(f"layer{stage + 1}", layer)
         self.stages = len(stage_blocks)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.fc = nn.Linear(n_in, n_out)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
 from trainwell.models.check import at_least, share
+from trainwell.models.dropout import drop
 from trainwell.models.inputs import Inputs, Numbers
 from trainwell.models.linear import ManyLinear
 from trainwell.models.registry import Named, activation, models
@@ -91,9 +92,7 @@ class SharedDropout(nn.Module):
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return x
-        return x * nn.functional.dropout(torch.ones_like(x[:, :1]), self.rate)
+        return x * drop(torch.ones_like(x[:, :1]), self.rate) if self.training else x
 
 
 class TabM(nn.Module):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from trainwell.core.shape import Shape
 from trainwell.models.check import at_least, only, share
 from trainwell.models.conv import OTHER_INPUTS, conv_layer
+from trainwell.models.dropout import Dropout
 from trainwell.models.picture import Normalize
 from trainwell.models.registry import Named, models
 
@@ -81,7 +82,7 @@ def vgg(
         features.append(nn.MaxPool2d(2, 2) if side > 1 else nn.Identity())
         side //= 2
     if small:
-        head = nn.Sequential(nn.Dropout(dropout), nn.Linear(n_in, n_out))
+        head = nn.Sequential(Dropout(dropout), nn.Linear(n_in, n_out))
         return VGG(Normalize(channels), features, nn.AdaptiveAvgPool2d(1), head)
     return VGG(Normalize(channels), features, nn.AdaptiveAvgPool2d(7), _wide_head(n_in * 49, n_out, dropout))
 
@@ -90,9 +91,9 @@ def _wide_head(n_in: int, n_out: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(n_in, 4096),
         nn.ReLU(),
-        nn.Dropout(dropout),
+        Dropout(dropout),
         nn.Linear(4096, 4096),
         nn.ReLU(),
-        nn.Dropout(dropout),
+        Dropout(dropout),
         nn.Linear(4096, n_out),
     )
