@@ -209,7 +209,8 @@ def _acceleration(x: Floats) -> float:
 def _small_sample_tail(n: int, level: float) -> float:
     from scipy.special import stdtrit
 
-    return _NORMAL.cdf(math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, (1 - level) / 2)))
+    # For two values Student's limit lies so far out that its tail is 0 in floating point.
+    return max(1e-16, _NORMAL.cdf(math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, (1 - level) / 2))))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from trainwell.data.fingerprint import about_data
 from trainwell.evaluate.run import seen_by
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
-from trainwell.train.predicting import predict_rows
 from trainwell.train.run import Run
 
 Part = Literal["train", "valid", "test"]
@@ -124,7 +123,7 @@ def predictions_of_all(runs: Sequence[Run], data: Data, part: Part) -> list[Pred
         own = seen_by(run, view(run.recipe))
         if not len(own.rows[part]):
             raise DataError(f"the {part} part has no rows", where=data.card.origin, remedy=f"Set split.{part} above 0.")
-        found[place] = predict_rows(run.network, own, own.rows[part])
+        found[place] = run.predictions(own, own.rows[part])
     return [found[i] for i in range(len(runs))]
 
 
