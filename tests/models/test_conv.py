@@ -42,3 +42,21 @@ def test_an_average_head_does_not_see_where_and_a_flat_one_does() -> None:
 def test_convolutions_have_a_bias_only_without_a_norm() -> None:
     assert cnn((1, 8, 8)).get_submodule("stages.0").bias is None
     assert cnn((1, 8, 8), norm="none").get_submodule("stages.0").bias is not None
+
+
+def test_with_mirror_a_picture_and_its_mirror_image_get_the_same_answers() -> None:
+    network, x = cnn((3, 12, 9), mirror=True), torch.rand(4, 3, 12, 9)
+    answers = network(x)
+    assert answers.shape == (4, 2, 5)
+    torch.testing.assert_close(network(x.flip(-1)), answers.flip(1))
+    torch.testing.assert_close(answers[:, 0], cnn_like(network, mirror=False)(x))
+
+
+def test_training_sees_no_mirror() -> None:
+    assert cnn((3, 12, 9), mirror=True).train()(torch.rand(4, 3, 12, 9)).shape == (4, 5)
+
+
+def cnn_like(network: torch.nn.Module, **options: Any) -> torch.nn.Module:
+    other = cnn((3, 12, 9), **options)
+    other.load_state_dict(network.state_dict())
+    return other

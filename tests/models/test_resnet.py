@@ -77,3 +77,11 @@ def test_any_size_goes_through(size: tuple[int, int]) -> None:
 def test_empty_stages_are_refused(blocks: list[int]) -> None:
     with pytest.raises(RecipeError, match="blocks must be at least 1"):
         build("resnet", shape(1, 8, 8), 2, {"blocks": blocks})
+
+
+def test_with_mirror_a_picture_and_its_mirror_image_get_the_same_answers() -> None:
+    network = build("resnet", shape(3, 20, 14), 5, {"width": 4, "mirror": True}).eval()
+    x = torch.rand(3, 3, 20, 14)
+    assert network(x).shape == (3, 2, 5)
+    torch.testing.assert_close(network(x.flip(-1)), network(x).flip(1))
+    assert network.train()(x).shape == (3, 5)

@@ -11,7 +11,7 @@ from trainwell.core.shape import Shape
 from trainwell.models.blocks import GlobalAverage
 from trainwell.models.check import at_least, only, share
 from trainwell.models.dropout import Dropout
-from trainwell.models.picture import Normalize
+from trainwell.models.picture import Normalize, judged
 from trainwell.models.registry import Named, activation, models, norm
 
 #: What to use when a picture network is asked for other inputs.
@@ -21,14 +21,17 @@ OTHER_INPUTS = "Use mlp, residual_mlp or tabm, which take every mixture of input
 class PictureNetwork(nn.Module):
     """Channel normalisation, convolutional stages, a head.
 
-    **Shape:** `(B, C, H, W)` in [0, 1] → `(B, n_out)`.
+    **Shape:** `(B, C, H, W)` in [0, 1] → `(B, n_out)`; in evaluation mode with `mirror` → `(B, 2, n_out)`.
     """
 
-    def __init__(self, normalize: Normalize, stages: nn.Module, head: nn.Module) -> None:
+    def __init__(self, normalize: Normalize, stages: nn.Module, head: nn.Module, *, mirror: bool = False) -> None:
         super().__init__()
-        self.normalize, self.stages, self.head = normalize, stages, head
+        self.normalize, self.stages, self.head, self.mirror = normalize, stages, head, mirror
 
     def forward(self, x: Tensor) -> Tensor:
+        return judged(self._answer, x, mirror=self.mirror and not self.training)
+
+    def _answer(self, x: Tensor) -> Tensor:
         out: Tensor = self.head(self.stages(self.normalize(x)))
         return out
 
@@ -67,6 +70,7 @@ def cnn(
     dropout: float = 0.0,
     activation: Named = "relu",
     norm: Named = "batch_norm",
+    mirror: bool = False,
 ) -> PictureNetwork:
     """Plain convolutional network: stages of 3 x 3 convolutions, each at half the size and twice the width of the one before.
 
@@ -82,6 +86,7 @@ def cnn(
         dropout: share of the features dropped before the last layer.
         activation: activation after each convolution and in the head.
         norm: normalisation after each convolution.
+        mirror: answer to each picture and to its mirror image, and average; after training only. Costs twice the time.
 
     Source: LeCun et al., "Gradient-based learning applied to document recognition", 1998.
 
@@ -109,7 +114,8 @@ def cnn(
         body.extend(_halving(pool, last=stage + 1 == stages))
     pixels: list[nn.Module] = [GlobalAverage()] if head == "average" else [nn.Flatten()]
     n_in = n_in if head == "average" else n_in * prod(size)
-    return PictureNetwork(Normalize(channels), body, nn.Sequential(*pixels, *_head(n_in, n_out, hidden, dropout, activation)))
+    last = nn.Sequential(*pixels, *_head(n_in, n_out, hidden, dropout, activation))
+    return PictureNetwork(Normalize(channels), body, last, mirror=mirror)
 
 
 def _head(n_in: int, n_out: int, hidden: int, dropout: float, activation_name: Named) -> list[nn.Module]:

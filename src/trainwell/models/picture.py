@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -41,6 +42,23 @@ class Normalize(Adaptive):
     def forward(self, x: Tensor) -> Tensor:
         normal: Tensor = (x - self.mean) / self.deviation
         return normal
+
+
+def judged(answer: Callable[[Tensor], Tensor], x: Tensor, *, mirror: bool) -> Tensor:
+    """What a network answers to pictures `(B, C, H, W)`; with `mirror` to their mirror images, too, as members `(B, 2, n_out)`.
+
+    The answers of members are averaged wherever the network is used. Source: the flips at test time of Krizhevsky et al.,
+    "ImageNet classification with deep convolutional neural networks", NeurIPS 2012.
+
+    Example:
+        >>> import torch
+        >>> judged(lambda x: x[:, 0, 0, :1], torch.tensor([[[[1.0, 2.0]]]]), mirror=True)
+        tensor([[[1.],
+                 [2.]]])
+    """
+    if not mirror:
+        return answer(x)
+    return answer(torch.cat([x, x.flip(-1)])).unflatten(0, (2, len(x))).transpose(0, 1)
 
 
 class PictureFeatures(nn.Module):

@@ -10,7 +10,7 @@ from trainwell.core.shape import Shape
 from trainwell.models.check import at_least, only, share
 from trainwell.models.conv import OTHER_INPUTS
 from trainwell.models.dropout import Dropout
-from trainwell.models.picture import Normalize
+from trainwell.models.picture import Normalize, judged
 from trainwell.models.registry import Named, activation, models, norm
 
 Stem = Literal["auto", "imagenet", "half", "small"]
@@ -100,7 +100,7 @@ Block = type[BasicBlock] | type[Bottleneck]
 class ResNet(nn.Module):
     """Stem, four (or fewer) stages of residual blocks, averages over the pixels, one linear head.
 
-    **Shape:** `(B, C, H, W)` in [0, 1] → `(B, n_out)`.
+    **Shape:** `(B, C, H, W)` in [0, 1] → `(B, n_out)`; in evaluation mode with `mirror` → `(B, 2, n_out)`.
 
     Args:
         channels: C.
@@ -111,6 +111,7 @@ class ResNet(nn.Module):
         stem: how the first convolution treats the size.
         pieces: activation and norm.
         dropout: share of the averaged features dropped before the head.
+        mirror: judge each picture and its mirror image.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class ResNet(nn.Module):
         stem: Stem,
         pieces: tuple[Named, Named],
         dropout: float,
+        mirror: bool = False,
     ) -> None:
         super().__init__()
         act, norm_name = pieces
@@ -139,11 +141,14 @@ class ResNet(nn.Module):
                 layer.append(block(n_in, width << stage, 2 if stage and not i else 1, act, norm_name))
                 n_in = (width << stage) * block.expansion
             self.add_module(f"layer{stage + 1}", layer)
-        self.stages = len(stage_blocks)
+        self.stages, self.mirror = len(stage_blocks), mirror
         self.dropout = Dropout(dropout)
         self.fc = nn.Linear(n_in, n_out)
 
     def forward(self, x: Tensor) -> Tensor:
+        return judged(self._answer, x, mirror=self.mirror and not self.training)
+
+    def _answer(self, x: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(self.normalize(x)))))
         for stage in range(self.stages):
             x = self.get_submodule(f"layer{stage + 1}")(x)  # (B, width · 2^stage, H / 2^stage, W / 2^stage)
@@ -163,6 +168,7 @@ def resnet(
     dropout: float = 0.0,
     activation: Named = "relu",
     norm: Named = "batch_norm",
+    mirror: bool = False,
 ) -> ResNet:
     """Residual network with a chosen number of blocks per stage; the default is small enough for a CPU.
 
@@ -175,6 +181,7 @@ def resnet(
         dropout: share of the averaged features dropped before the head.
         activation: activation of all blocks.
         norm: normalisation after each convolution.
+        mirror: answer to each picture and to its mirror image, and average; after training only. Costs twice the time.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
 
@@ -199,6 +206,7 @@ def resnet(
         stem=("small" if min(size) < SMALL else "imagenet") if stem == "auto" else stem,
         pieces=(activation, norm),
         dropout=dropout,
+        mirror=mirror,
     )
 
 

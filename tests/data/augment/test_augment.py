@@ -33,6 +33,7 @@ OFF: dict[str, dict[str, Any]] = {
     "noise": {"strength": 0},
     "blur": {"strength": 0},
     "erase": {"chance": 0},
+    "random_resized_crop": {"low": 1, "aspect": 1},
     "rotate": {"degrees": 0},
     "zoom": {"low": 1, "high": 1},
     "shear": {"degrees": 0},
@@ -49,6 +50,7 @@ STRONG: dict[str, dict[str, Any]] = {
     "noise": {"strength": 3},
     "blur": {"strength": 3, "chance": 1},
     "erase": {"low": 0, "high": 1, "aspect": 0.01, "fill": "noise", "chance": 1},
+    "random_resized_crop": {"low": 0.001, "high": 0.1, "aspect": 0.01},
     "rotate": {"degrees": 180},
     "zoom": {"low": 0.05, "high": 20},
     "shear": {"degrees": 80},
@@ -97,7 +99,7 @@ def test_strength_zero_is_the_identity_to_the_bit(name: str, shape: tuple[int, .
         assert torch.equal(y, torch.eye(5)[torch.arange(shape[0]) % 5])
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("crop", "affine")])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("crop", "affine", "random_resized_crop")])
 def test_chance_zero_is_the_identity_to_the_bit(name: str) -> None:
     out, _ = apply(pictures(6, 3, 12, 9), {"name": name, **STRONG.get(name, {}), "chance": 0})
     assert torch.equal(out, pictures(6, 3, 12, 9))

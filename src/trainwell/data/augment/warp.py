@@ -7,6 +7,7 @@ A matrix `(B, 3, 3)` takes a point of the result to the point of the picture tha
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -135,27 +136,33 @@ def frame_of(x: Tensor) -> Frame:
     return Frame(len(x), x.shape[-2], x.shape[-1])
 
 
-def resample(x: Tensor, matrices: Tensor) -> Tensor:
+def resample(x: Tensor, matrices: Tensor, *, size: tuple[int, int] | None = None) -> Tensor:
     """Pictures seen through `matrices` `(B, 3, 3)`: bilinear, reflected beyond the edge; the identity changes no bit.
 
     The grid is written as two outer sums; `affine_grid` computes the same with a batched matrix product, three times slower.
+
+    Args:
+        x: pictures `(B, C, H, W)`.
+        matrices: from points of the result to points of the picture.
+        size: height and width of the result; None keeps the pictures'.
     """
-    grid = _grid(matrices, frame_of(x)).to(x.dtype)
+    grid = _grid(matrices, frame_of(x), size).to(x.dtype)
     warped = F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False).clamp_(0, 1)
     still = (
         (matrices == torch.eye(3, device=matrices.device)).all(dim=(1, 2)) if matrices.numel() else matrices.new_zeros(0).bool()
     )
-    return torch.where(per_picture(still), x, warped)
+    return torch.where(per_picture(still), x, warped) if warped.shape == x.shape else warped
 
 
-def _grid(matrices: Tensor, frame: Frame) -> Tensor:
+def _grid(matrices: Tensor, frame: Frame, size: Sequence[int] | None = None) -> Tensor:
     """Where each pixel of the result looks, in `grid_sample`'s units: `(B, H, W, 2)`, -1 and 1 are the outer edges."""
     device = matrices.device
-    across = torch.arange(frame.width, device=device) - (frame.width - 1) / 2  # (W,)
-    down = torch.arange(frame.height, device=device) - (frame.height - 1) / 2  # (H,)
+    height, width = size or frame[1:]
+    across = torch.arange(width, device=device) - (width - 1) / 2  # (W,)
+    down = torch.arange(height, device=device) - (height - 1) / 2  # (H,)
     half = torch.tensor([frame.width / 2, frame.height / 2], device=device)
     m = matrices[:, :2] / half[:, None]  # (B, 2, 3)
-    grid = matrices.new_empty(frame.n, frame.height, frame.width, 2)
+    grid = matrices.new_empty(frame.n, height, width, 2)
     for axis in range(2):
         along_row = m[:, axis, 0, None] * across + m[:, axis, 2, None]  # (B, W)
         torch.add((m[:, axis, 1, None] * down)[:, :, None], along_row[:, None, :], out=grid[..., axis])
