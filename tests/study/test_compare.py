@@ -16,10 +16,11 @@ from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import sign_flip_p
 from trainwell.data.load import load
-from trainwell.study.compare import aa_check, compare, judge, judge_many, pair_interval
+from trainwell.study.compare import aa_check, compare, judge, judge_many
 from trainwell.study.power import detectable, fewest_pairs, pairs_needed
 from trainwell.study.repeats import again, repeats
 from trainwell.study.scores import score_runs
+from trainwell.study.verdict import pair_interval
 from trainwell.train.many import fit_orders
 
 TINY = Recipe(model={"name": "mlp", "width": 8, "depth": 1}, epochs=2, batch_size=32, threads=1, compile="off")

@@ -15,7 +15,8 @@ from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.data.load import load
 from trainwell.score.registry import metrics
-from trainwell.study.folds import corrected_interval, cross_validate, fold_of, only
+from trainwell.study.folds import cross_validate, fold_of, only
+from trainwell.study.intervals import corrected_interval
 
 TINY = Recipe(model={"name": "mlp", "width": 8, "depth": 1}, epochs=2, batch_size=32, threads=1, compile="off")
 

@@ -15,13 +15,14 @@ import polars as pl
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
-from trainwell.core.stats import Interval, percentile_interval
+from trainwell.core.stats import Interval
 from trainwell.data.data import Data
 from trainwell.score.defaults import report_metrics
-from trainwell.score.metric import Statistic, resampled
+from trainwell.score.metric import Statistic
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.score.scores import statistics_of
+from trainwell.study.intervals import corrected_interval, mean_interval
 from trainwell.study.scores import metric_of, predictions_of_all, views
 from trainwell.train.loop import Observer
 from trainwell.train.many import Order, fit_orders
@@ -291,46 +292,9 @@ def _corrected(folds: Sequence[Fold], name: str) -> Interval:
     return corrected_interval(scores, ratio).within(*metrics[name].bounds)
 
 
-def corrected_interval(scores: Sequence[float], ratio: float, *, level: float = 0.95) -> Interval:
-    """The mean of scores from overlapping training sets, with Student's interval and a variance corrected for the overlap.
-
-    The scores of J resampled splits are not independent, so their spread over √J promises too much. The correction takes
-    1/J + n_test/n_train for 1/J: even infinitely many splits of the same rows leave some doubt.
-
-    Args:
-        scores: one per split; NaN is left out.
-        ratio: n_test / n_train.
-        level: confidence level.
-
-    Source: Nadeau and Bengio, "Inference for the generalization error", Machine Learning 2003; for repeated k-fold: Bouckaert
-    and Frank, "Evaluating the replicability of significance tests for comparing learning algorithms", PAKDD 2004.
-
-    Example:
-        >>> print(corrected_interval([0.90, 0.92, 0.88, 0.91, 0.89], 1 / 4))
-        0.900 (95% CI 0.871 to 0.929, n=5)
-    """
-    from scipy.special import stdtrit
-
-    x = np.asarray(scores, dtype=np.float64)
-    x = x[np.isfinite(x)]
-    if len(x) < 2:
-        return Interval(float(x.mean()) if len(x) else math.nan, math.nan, math.nan, len(x), level)
-    deviation = math.sqrt((1 / len(x) + ratio) * float(x.var(ddof=1)))
-    half = float(stdtrit(len(x) - 1, (1 + level) / 2)) * deviation
-    mean = float(x.mean())
-    return Interval(mean, mean - half, mean + half, len(x), level)
-
-
 def _pooled(out: Sequence[Predictions], names: Sequence[str]) -> dict[str, Interval]:
     """The score of all rows together, mean over repeats, with the interval from resampling rows alike in every repeat."""
     if len({len(p) for p in out}) > 1:  # a network of one repeat failed: its rows are missing there
         out = out[:1]
     one_by_one = [statistics_of(p, names) for p in out]
-    return {name: _mean_of([found[name] for found in one_by_one]).within(*metrics[name].bounds) for name in names}
-
-
-def _mean_of(statistics: Sequence[Statistic]) -> Interval:
-    value = float(np.mean([s.value for s in statistics]))
-    draws = resampled({str(i): s for i, s in enumerate(statistics)})
-    mean = np.mean(list(draws.values()), axis=0)
-    return percentile_interval(value, mean, statistics[0].n, centre=statistics[0].centre)
+    return {name: mean_interval([found[name] for found in one_by_one]).within(*metrics[name].bounds) for name in names}

@@ -22,14 +22,17 @@ def fewest_pairs(alpha: float = 0.05) -> int:
     return math.ceil(1 - math.log2(alpha) - 1e-9)
 
 
-def pairs_needed(effect: float, deviation: float, *, alpha: float = 0.05, power: float = POWER) -> int | None:
-    """Pairs with which a mean difference of `effect` is told from zero with probability `power`; None above 1,000.
+def pairs_needed(
+    effect: float, deviation: float, *, alpha: float = 0.05, power: float = POWER, most: int = MOST_PAIRS
+) -> int | None:
+    """Pairs with which a mean difference of `effect` is told from zero with probability `power`; None above `most`.
 
     Args:
         effect: mean difference of a pair, supposed to be the true one.
         deviation: standard deviation of the differences.
         alpha: two-sided level of the test.
         power: how often it is told.
+        most: more than nobody would train.
 
     Source: Guenther, "Sample size formulas for normal theory t tests", The American Statistician 1981.
 
@@ -41,7 +44,7 @@ def pairs_needed(effect: float, deviation: float, *, alpha: float = 0.05, power:
         return None
     z, more = _NORMAL.inv_cdf(1 - alpha / 2), _NORMAL.inv_cdf(power)
     size = (z + more) ** 2 * (deviation / effect) ** 2 + z * z / 2
-    return max(fewest_pairs(alpha), math.ceil(size)) if size <= MOST_PAIRS else None
+    return max(fewest_pairs(alpha), math.ceil(size)) if size <= most else None
 
 
 def detectable(deviation: float, pairs: int, *, alpha: float = 0.05, power: float = POWER) -> float:
