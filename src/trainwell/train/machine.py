@@ -60,7 +60,8 @@ def choose_machine(program: Program, batch: tuple[Inputs, torch.Tensor], *, step
     """
     ways = _ways(program)
     trials = [Trial(program, way, batch) for way in ways]
-    seconds = race(trials, budget=0.04 * steps * trials[0].once())
+    needed = len(ways) > 1 or program.recipe.time_limit > 0  # else there is nothing to choose, and nobody asks for the pace
+    seconds = race(trials, budget=0.04 * steps * trials[0].once() if needed else 0.0)
     best = min(range(len(ways)), key=lambda i: seconds[i] * (1.0 if i == 0 else 1 / MARGIN))
     chosen, pace = ways[best], seconds[best]
     if _may_compile(program, pace * steps):
@@ -128,12 +129,14 @@ def race(trials: list[Trial], *, budget: float) -> list[float]:
 
     Args:
         trials: what is timed.
-        budget: seconds for all together, kept between 0.2 and 6; everybody gets at least three turns.
+        budget: seconds for all together, kept between 0.2 and 6; everybody gets at least three turns, and who runs alone and
+            for no budget gets no more.
     """
     laps: list[list[float]] = [[] for _ in trials]
     for trial in trials:
         trial.once()
-    end = time.perf_counter() + min(max(budget, 0.2), 6.0)
+    least = 0.2 if budget or len(trials) > 1 else 0.0
+    end = time.perf_counter() + min(max(budget, least), 6.0)
     while len(laps[0]) < 3 or (time.perf_counter() < end and len(laps[0]) < 60):
         for trial, lap in zip(trials, laps, strict=True):
             trial.once()  # the first step after a switch of threads or layout pays for the switch
