@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from trainwell.evaluate.evaluation import Evaluation
     from trainwell.evaluate.run import evaluate
     from trainwell.report.run import report
+    from trainwell.study.compare import compare
+    from trainwell.study.ensemble.distil import distil
+    from trainwell.study.ensemble.make import ensemble
+    from trainwell.study.ensemble.team import Ensemble
+    from trainwell.study.existing import compare_runs
+    from trainwell.study.folds import cross_validate
+    from trainwell.study.leaderboard import leaderboard
+    from trainwell.study.learning_curve import learning_curve
+    from trainwell.study.tune import tune
+    from trainwell.study.tuning.result import Tuned
     from trainwell.train.again import resume
     from trainwell.train.fit import fit
     from trainwell.train.five_steps import compile
@@ -35,35 +45,55 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Data": "trainwell.data.data",
+    "Ensemble": "trainwell.study.ensemble.team",
     "Evaluation": "trainwell.evaluate.evaluation",
     "Part": "trainwell.core.part",
     "Recipe": "trainwell.core.recipe",
     "Run": "trainwell.train.run",
     "TrainwellError": "trainwell.core.errors",
+    "Tuned": "trainwell.study.tuning.result",
+    "compare": "trainwell.study.compare",
+    "compare_runs": "trainwell.study.existing",
     "compile": "trainwell.train.five_steps",
+    "cross_validate": "trainwell.study.folds",
+    "distil": "trainwell.study.ensemble.distil",
+    "ensemble": "trainwell.study.ensemble.make",
     "evaluate": "trainwell.evaluate.run",
     "find_rate": "trainwell.train.rate_range",
     "fit": "trainwell.train.fit",
+    "leaderboard": "trainwell.study.leaderboard",
+    "learning_curve": "trainwell.study.learning_curve",
     "load": "trainwell.data.load",
     "report": "trainwell.report.run",
     "resume": "trainwell.train.again",
+    "tune": "trainwell.study.tune",
     "wrap": "trainwell.data.load",
 }
 
 __all__ = [
     "Data",
+    "Ensemble",
     "Evaluation",
     "Part",
     "Recipe",
     "Run",
     "TrainwellError",
+    "Tuned",
+    "compare",
+    "compare_runs",
     "compile",
+    "cross_validate",
+    "distil",
+    "ensemble",
     "evaluate",
     "find_rate",
     "fit",
+    "leaderboard",
+    "learning_curve",
     "load",
     "report",
     "resume",
+    "tune",
     "wrap",
 ]
 

@@ -12,10 +12,13 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
+from trainwell.cli.compare_verbs import add_to as add_compare_verbs
 from trainwell.cli.data_verbs import add_to as add_data_verbs
+from trainwell.cli.ensemble_verbs import add_to as add_ensemble_verbs
 from trainwell.cli.info_verbs import add_to as add_info_verbs
 from trainwell.cli.output import complain
 from trainwell.cli.train_verbs import add_to as add_train_verbs
+from trainwell.cli.tune_verbs import add_to as add_tune_verbs
 from trainwell.cli.use_verbs import add_to as add_use_verbs
 from trainwell.core.errors import TrainwellError
 
@@ -41,7 +44,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for add_verbs in (add_train_verbs, add_data_verbs, add_use_verbs, add_info_verbs):
+for add_verbs in (
+    add_train_verbs,
+    add_data_verbs,
+    add_compare_verbs,
+    add_tune_verbs,
+    add_ensemble_verbs,
+    add_use_verbs,
+    add_info_verbs,
+):
     add_verbs(app)
 
 

@@ -32,14 +32,13 @@ def evaluate(
     no_baseline: NoBaseline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score a run with 95% intervals, and against baselines that cost nothing."""
+    """Score a run or an ensemble with 95% intervals, and against baselines that cost nothing."""
     from trainwell.evaluate.run import evaluate as score
     from trainwell.report.terminal import show_evaluation
+    from trainwell.study.ensemble.team import open_any
     from trainwell.train.again import load_again
-    from trainwell.train.run import Run
 
-    opened = Run.open(run)
-    found = score(opened, load_again(run, other=on), part=part, baselines=not no_baseline)
+    found = score(open_any(run), load_again(run, other=on), part=part, baselines=not no_baseline)
     emit_json(found.to_dict()) if as_json else show_evaluation(found)
 
 
@@ -51,9 +50,9 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Answer raw rows or pictures with the training's preparation; what was odd about a row stands beside its answer."""
-    from trainwell.train.run import Run
+    from trainwell.study.ensemble.team import open_any
 
-    answers = Run.open(run).predict(rows)
+    answers = open_any(run).predict(rows)
     odd = answers["problem"].drop_nulls().len()
     if odd:
         note(f"{odd} of {len(answers)} rows had something odd; see the column 'problem'")

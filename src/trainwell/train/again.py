@@ -21,14 +21,14 @@ def load_again(folder: str | Path, *, other: Any = None) -> Data:
     """The data of a run, read again from the source it names; or `other` data under the run's recipe.
 
     Args:
-        folder: a run folder.
+        folder: the folder of a run, or of an ensemble.
         other: another source with the same columns, all of it taken as test rows.
 
     Raises:
         CheckpointError: the folder holds no run, or the data came from memory.
     """
     folder = Path(folder)
-    if not (folder / "plan.json").exists():
+    if not any((folder / name).exists() for name in ("plan.json", "ensemble.json")):
         remedy = "Give a folder that `trainwell fit --out` wrote."
         raise CheckpointError("there is no run here", where=str(folder), remedy=remedy)
     recipe = read_recipe(folder / "recipe.yaml")

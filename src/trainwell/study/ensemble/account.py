@@ -44,15 +44,17 @@ class Account:
     """What is known of an ensemble when it is made.
 
     Args:
-        gain: its score beside its members', on validation rows (or out-of-fold rows); None without such rows.
-        out_of_bag: metric → score of each training row by the members that were not trained on it (bagging only).
+        gain: its score beside its members', on rows none of them was trained on; None without such rows.
+        unseen: metric → score of rows by those members alone that were not trained on them (bagging and folds).
+        unseen_part: what these rows are called: "out-of-bag" or "out-of-fold".
         losses: "train" and "valid" → loss after 0, 1, 2, … members (boosting only).
         seconds: of training, all members together.
         notes: what had to be left out, and why.
     """
 
     gain: Gain | None = None
-    out_of_bag: dict[str, Interval] = field(default_factory=dict)
+    unseen: dict[str, Interval] = field(default_factory=dict)
+    unseen_part: str = ""
     losses: dict[str, list[float]] = field(default_factory=dict)
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -69,10 +71,10 @@ class Account:
 
     def __str__(self) -> str:
         lines = [str(self.gain)] if self.gain else []
-        lines += [f"out-of-bag {label(name)} {score}" for name, score in self.out_of_bag.items()]
-        if self.losses:
-            train = self.losses["train"]
-            lines.append(f"training loss {train[0]:.4g} before the first member, {train[-1]:.4g} after the last")
+        lines += [f"{self.unseen_part} {label(name)} {score}" for name, score in self.unseen.items()]
+        for part, losses in self.losses.items():
+            best = min(range(1, len(losses)), key=losses.__getitem__, default=0)
+            lines.append(f"{part} loss {losses[0]:.4g} before the first member, {losses[best]:.4g} after {best} of them")
         return "\n".join([*lines, *self.notes])
 
 

@@ -216,6 +216,15 @@ def is_ensemble(folder: str | Path) -> bool:
     return (Path(folder) / "ensemble.json").exists()
 
 
+def open_any(folder: str | Path) -> Run | Ensemble:
+    """The run or the ensemble in a folder.
+
+    Raises:
+        CheckpointError: the folder holds neither.
+    """
+    return Ensemble.open(folder) if is_ensemble(folder) else Run.open(folder)
+
+
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Probabilities of scores `(N, K)`, computed without overflow."""
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
