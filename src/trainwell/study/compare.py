@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from trainwell.core.atomic import write_atomic
 from trainwell.core.recipe import Recipe
 from trainwell.core.seeds import draw_seed
 from trainwell.core.stats import Floats, holm, sign_flip_p
@@ -214,6 +216,11 @@ class Comparison:
         aa = self.false_alarms.to_dict() if self.false_alarms else None
         return asdict(self) | {"verdict": self.verdict.to_dict(), "false_alarms": aa}
 
+    def save(self, folder: str | Path) -> None:
+        """Write `comparison.json`."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        write_atomic(Path(folder) / "comparison.json", json.dumps(self.to_dict(), indent=2) + "\n")
+
 
 def compare(
     a: Recipe,
@@ -257,7 +264,7 @@ def compare(
     ours, theirs, second = scores[:repeats], scores[repeats : 2 * repeats], scores[2 * repeats :]
     better = higher_is_better(name)
     seconds = [sum(float(run.summary.get("seconds", 0)) for run in half) for half in (runs[:repeats], runs[repeats:])]
-    return Comparison(
+    found = Comparison(
         names=names,
         metric=name,
         part=part,
@@ -267,3 +274,6 @@ def compare(
         false_alarms=aa_check(theirs, second, higher_is_better=better) if aa else None,
         seconds=(seconds[0], seconds[1]),
     )
+    if folder is not None:
+        found.save(folder)
+    return found

@@ -1,0 +1,253 @@
+"""Verbs that compare: compare, cross-validate (cv), leaderboard, learning-curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trainwell.cli.arguments import AsJson, Assignments, Config, Preset, Target, Test, Valid, parse_assignments, recipe_from
+from trainwell.cli.output import emit_json, note
+from trainwell.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from trainwell.core.recipe import Recipe
+
+COMPARE_EXAMPLES = r"""
+Examples:
+  trainwell compare people.csv --target income --try "model.dropout=0.3"
+  trainwell compare people.csv -t income model=mlp epochs=20 --try "label_smoothing=0.1 ema=0.99" --repeats 12
+  trainwell compare runs/a runs/b             runs or folders of runs that exist; trains nothing
+"""
+CV_EXAMPLES = r"""
+Examples:
+  trainwell cross-validate people.csv --target income
+  trainwell cross-validate people.csv -t income --folds 10 --repeats 3 model=mlp
+  trainwell cv houses.csv -t price split.how=time split.by=sold
+"""
+BOARD_EXAMPLES = r"""
+Examples:
+  trainwell leaderboard people.csv --target income --try "model=mlp" --try "model=mlp model.width=32" --try "model=tabm"
+  trainwell leaderboard people.csv -t income epochs=20 --config a.yaml --config b.yaml
+  trainwell leaderboard runs/people-leaderboard         runs that exist; trains nothing
+"""
+CURVE_EXAMPLES = r"""
+Examples:
+  trainwell learning-curve people.csv --target income
+  trainwell learning-curve people.csv -t income model=mlp --metric auroc --repeats 10
+"""
+
+Source = Annotated[str, typer.Argument(help="File, folder, or named set (digits, mnist, …).")]
+SourceOrRuns = Annotated[str, typer.Argument(help="File, folder or named set (digits, …); or a folder of runs.")]
+Metric = Annotated[str | None, typer.Option(help="What is scored; the recipe's monitor or first metric if not given.")]
+Repeats = Annotated[int, typer.Option("--repeats", "-n", min=1, help="Trainings of each recipe, each with its own split.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the study; runs/<name>-<verb> if not given.")]
+NoAA = Annotated[bool, typer.Option("--no-aa", help="Skip training a recipe against itself.")]
+ScoredPart = Annotated[str, typer.Option(help="Rows that are scored: valid while choosing, test for the final word.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verbs that compare."""
+    app.command(epilog=COMPARE_EXAMPLES)(compare)
+    app.command("cross-validate", epilog=CV_EXAMPLES)(cross_validate)
+    app.command("cv", hidden=True, epilog=CV_EXAMPLES)(cross_validate)
+    app.command(epilog=BOARD_EXAMPLES)(leaderboard)
+    app.command("learning-curve", epilog=CURVE_EXAMPLES)(learning_curve)
+
+
+def compare(
+    source: SourceOrRuns,
+    assignments: Annotated[
+        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Recipe keys of both; or the other folder of runs.")
+    ] = None,
+    *,
+    change: Annotated[
+        str | None, typer.Option("--try", help='The change in question, as "KEY=VALUE KEY=VALUE".', rich_help_panel="Recipe")
+    ] = None,
+    target: Target = None,
+    test: Test = None,
+    valid: Valid = None,
+    config: Config = None,
+    preset: Preset = None,
+    repeats: Repeats = 8,
+    metric: Metric = None,
+    part: ScoredPart = "valid",
+    no_aa: NoAA = False,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a change helps, hurts or cannot be told: pairs of trainings with the same seeds and splits, and p."""
+    from trainwell.report.studies import show_comparison
+
+    _known(part)
+    if change is None:
+        from trainwell.study.existing import compare_runs
+
+        if not _holds_runs(source) or len(assignments or []) != 1:
+            raise UsageError("there is nothing to compare with", remedy='Give --try "KEY=VALUE", or two folders of runs.')
+        found = compare_runs(source, (assignments or [""])[0], metric=metric, part=part)  # type: ignore[arg-type]
+    else:
+        from trainwell.cli.study_progress import StudyProgress
+        from trainwell.data.load import load
+        from trainwell.study.compare import compare as judge
+
+        base = recipe_from(assignments, config=config, target=target, preset=preset)
+        changed = base.with_keys(parse_assignments(change.split()))
+        data = load(source, recipe=base, test=test, valid=valid)
+        with StudyProgress(f"comparing on {source}", repeats * (2 if no_aa else 3)) as progress:
+            found = judge(
+                changed,
+                base,
+                data,
+                repeats=repeats,
+                metric=metric,
+                part=part,  # type: ignore[arg-type]  # checked above
+                aa=not no_aa,
+                folder=_folder(out, source, "compared"),
+                names=(change, "without"),
+                observers=[progress],
+            )
+    emit_json(found.to_dict()) if as_json else show_comparison(found)
+
+
+def cross_validate(
+    source: Source,
+    assignments: Assignments = None,
+    *,
+    folds: Annotated[int, typer.Option("--folds", "-k", min=2, help="Parts of the rows; each is the test part once.")] = 5,
+    repeats: Annotated[int, typer.Option("--repeats", "-n", min=1, help="Partitions of the rows.")] = 1,
+    target: Target = None,
+    test: Test = None,
+    valid: Valid = None,
+    config: Config = None,
+    preset: Preset = None,
+    metric: Metric = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a recipe on every row by k-fold cross-validation; split.how says how: stratified, group, time."""
+    from trainwell.cli.study_progress import StudyProgress
+    from trainwell.data.load import load
+    from trainwell.report.studies import show_cross_validation
+    from trainwell.study.folds import cross_validate as validate
+
+    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
+    data, folder = load(source, recipe=recipe, test=test, valid=valid), _folder(out, source, "folds")
+    with StudyProgress(f"cross-validating on {source}", folds * repeats) as progress:
+        found = validate(recipe, data, folds=folds, repeats=repeats, metric=metric, folder=folder, observers=[progress])
+    emit_json(found.to_dict()) if as_json else show_cross_validation(found)
+    note(f"out-of-fold predictions: {folder / 'out-of-fold.parquet'}")
+
+
+def leaderboard(
+    source: SourceOrRuns,
+    assignments: Assignments = None,
+    *,
+    tries: Annotated[
+        list[str] | None,
+        typer.Option("--try", help='A candidate, as "KEY=VALUE KEY=VALUE" on top of the rest.', rich_help_panel="Recipe"),
+    ] = None,
+    configs: Annotated[
+        list[Path] | None, typer.Option("--config", "-c", help="A candidate's recipe.yaml.", rich_help_panel="Recipe")
+    ] = None,
+    target: Target = None,
+    test: Test = None,
+    valid: Valid = None,
+    preset: Preset = None,
+    repeats: Repeats = 8,
+    metric: Metric = None,
+    no_aa: NoAA = False,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank recipes with intervals and ties: which cannot be told from the best, what they cost, and how good the best is."""
+    from trainwell.report.studies import show_leaderboard
+
+    if not tries and not configs:
+        from trainwell.study.existing import runs_in
+        from trainwell.study.leaderboard import leaderboard_of_runs
+        from trainwell.train.again import load_again
+
+        if not _holds_runs(source):
+            raise UsageError("there is nothing to rank", remedy='Give --try "KEY=VALUE" twice or more, or a folder of runs.')
+        runs = runs_in(source)
+        found = leaderboard_of_runs(runs, load_again(str(runs[0].folder)), metric=metric)
+    else:
+        from trainwell.cli.study_progress import StudyProgress
+        from trainwell.data.load import load
+        from trainwell.study.leaderboard import leaderboard as rank
+
+        recipes = _candidates(tries or [], configs or [], assignments, target=target, preset=preset)
+        data = load(source, recipe=next(iter(recipes.values())), test=test, valid=valid)
+        with StudyProgress(f"ranking on {source}", repeats * (len(recipes) + (0 if no_aa else 1))) as progress:
+            folder = _folder(out, source, "leaderboard")
+            found = rank(recipes, data, repeats=repeats, metric=metric, aa=not no_aa, folder=folder, observers=[progress])
+    emit_json(found.to_dict()) if as_json else show_leaderboard(found)
+
+
+def learning_curve(
+    source: Source,
+    assignments: Assignments = None,
+    *,
+    target: Target = None,
+    test: Test = None,
+    valid: Valid = None,
+    config: Config = None,
+    preset: Preset = None,
+    repeats: Repeats = 6,
+    metric: Metric = None,
+    part: ScoredPart = "valid",
+    no_aa: NoAA = False,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether more data would help: nested samples of the training rows, a fitted curve, and a wider network beside it."""
+    from trainwell.cli.study_progress import StudyProgress
+    from trainwell.data.load import load
+    from trainwell.report.studies import show_learning_curve, write_learning_curve
+    from trainwell.study.learning_curve import SHARES
+    from trainwell.study.learning_curve import learning_curve as measure
+
+    _known(part)
+    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
+    data, folder = load(source, recipe=recipe, test=test, valid=valid), _folder(out, source, "curve")
+    with StudyProgress(f"learning curve on {source}", repeats * (len(SHARES) + (1 if no_aa else 2))) as progress:
+        found = measure(
+            recipe,
+            data,
+            repeats=repeats,
+            metric=metric,
+            part=part,  # type: ignore[arg-type]  # checked above
+            aa=not no_aa,
+            folder=folder,
+            observers=[progress],
+        )
+    page = write_learning_curve(found, folder)
+    emit_json(found.to_dict()) if as_json else show_learning_curve(found)
+    note(f"plot: {page}")
+
+
+def _known(part: str) -> None:
+    if part not in ("train", "valid", "test"):
+        raise UsageError(f"--part {part} is no part", remedy="Use valid, test or train.")
+
+
+def _holds_runs(place: str) -> bool:
+    return Path(place).is_dir() and next(Path(place).rglob("plan.json"), None) is not None
+
+
+def _folder(out: Path | None, source: str, what: str) -> Path:
+    """Where the runs of a study are kept: the same command finds them again."""
+    return out or Path("runs") / f"{Path(source).stem or 'data'}-{what}"
+
+
+def _candidates(
+    tries: list[str], configs: list[Path], assignments: list[str] | None, *, target: str | None, preset: str | None
+) -> dict[str, Recipe]:
+    """Recipes by what one typed for them: a changed key, or the name of a file."""
+    base = recipe_from(assignments, target=target, preset=preset)
+    found = {text: base.with_keys(parse_assignments(text.split())) for text in tries}
+    for path in configs:
+        found[path.stem] = recipe_from(assignments, config=path, target=target, preset=preset)
+    return found

@@ -1,0 +1,159 @@
+"""Comparisons, folds, leaderboards and learning curves: tables for the terminal, and the plot of a curve."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trainwell.core.atomic import write_atomic
+from trainwell.core.stats import Interval
+from trainwell.evaluate.evaluation import label
+from trainwell.report.figures import figure
+from trainwell.report.html import document
+from trainwell.report.markup import Markup, el, join
+from trainwell.report.svg import Panel, axis_of
+from trainwell.report.terminal import WIDE, number, whisker
+from trainwell.study.compare import Comparison
+from trainwell.study.folds import CrossValidation
+from trainwell.study.leaderboard import Leaderboard
+from trainwell.study.learning_curve import LearningCurve
+from trainwell.study.verdict import Verdict
+
+VERDICT_STYLES = {"helps": "bold green", "hurts": "bold red", "cannot tell": "bold yellow"}
+#: Characters of an interval drawn in a table.
+WHISKER = 24
+#: Points through which a fitted curve is drawn.
+DRAWN = 60
+
+
+def _table(*headings: str) -> Table:
+    found = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in headings:
+        left = heading in ("", "recipe", "95% CI")
+        found.add_column(heading, justify="left" if left else "right", overflow="fold", no_wrap=heading == "95% CI")
+    return found
+
+
+def _limits(interval: Interval) -> str:
+    d = interval.decimals
+    return f"{number(interval.low, d)} to {number(interval.high, d)}"
+
+
+def _coloured(verdict: Verdict) -> Text:
+    text = Text(verdict.sentence)
+    text.stylize(VERDICT_STYLES[verdict.word], 0, len(verdict.word))
+    return text
+
+
+def show_comparison(found: Comparison, *, console: Console | None = None) -> None:
+    """Print the scores of every pair, the verdict, and the recipe against itself."""
+    out = console or Console()
+    if len(found.seeds) > 1:
+        rows = _table("seed", *found.names, "difference")
+        for seed, a, b in zip(found.seeds, *found.scores, strict=True):
+            rows.add_row(str(seed), number(a), number(b), f"{a - b:+.4f}" if math.isfinite(a - b) else "–")
+        out.print(rows, "")
+    what = f"{found.names[0]} against {found.names[1]}, {label(found.metric)} on {found.part} rows"
+    out.print(Text.assemble((what, "bold")))
+    out.print(_coloured(found.verdict))
+    if found.verdict.unit == "row":
+        out.print(Text("One run each: this compares two networks, not two recipes; another seed may turn it round.", "dim"))
+    if found.false_alarms:
+        out.print(Text(str(found.false_alarms), "dim"))
+
+
+def show_cross_validation(found: CrossValidation, *, console: Console | None = None) -> None:
+    """Print every fold, and every score as mean of folds and over all rows together."""
+    out = console or Console()
+    folds = _table("repeat", "fold", "train", "test", label(found.metric), "time")
+    for fold in found.folds:
+        counts = f"{fold.rows['train']:,}", f"{fold.rows['test']:,}"
+        score = number(fold.scores[found.metric])
+        folds.add_row(str(fold.repeat), str(fold.fold), *counts, score, f"{fold.seconds:.1f} s")
+    out.print(folds, "")
+    scores = _table("", "mean of folds", "95% CI", "all rows", "95% CI")
+    scores.columns[0].no_wrap = True
+    for name, mean in found.scores.items():
+        pooled = found.pooled[name]
+        values = number(mean.value, mean.decimals), _limits(mean), number(pooled.value, pooled.decimals), _limits(pooled)
+        scores.add_row(label(name), *values, style="bold" if name == found.metric else "")
+    out.print(scores, "")
+    out.print(Text(found.sentence, "bold"))
+    judged = f"{found.rows:,} of {found.of:,} rows judged, each by networks that never saw it"
+    out.print(Text(f"{judged}. The interval of the mean counts the training rows that folds share.", "dim"))
+
+
+def show_leaderboard(found: Leaderboard, *, console: Console | None = None) -> None:
+    """Print the places with their intervals and costs, and what the table says in words."""
+    out = console or Console()
+    wide = out.width >= WIDE
+    rows = _table("tie", "recipe", label(found.metric), "95% CI", *(["", "behind"] if wide else []), "train", "weights")
+    finite = [v for p in found.places for v in (p.mean.low, p.mean.high) if math.isfinite(v)] or [0.0, 1.0]
+    for place in found.places:
+        mean, gap = place.mean, place.behind
+        behind = "" if gap is None else f"{gap.value:+.{gap.decimals}f} ({gap.limits(sign=True).removeprefix('95% CI ')})"
+        drawn = whisker(mean, min(finite), max(finite), WHISKER) if math.isfinite(mean.value) else ""
+        name = place.name + (f" ({place.failed} not finite)" if place.failed else "")
+        costs = f"{place.seconds:.3g} s", f"{place.parameters:,}"
+        style = "" if place.group == 0 else "dim"
+        values = number(mean.value, mean.decimals), _limits(mean)
+        rows.add_row(str(place.group + 1), name, *values, *([drawn, behind] if wide else []), *costs, style=style)
+    out.print(rows, "")
+    for sentence in found.sentences:
+        out.print(Text(sentence, "bold"))
+    if found.false_alarms:
+        out.print(Text(str(found.false_alarms), "dim"))
+
+
+def show_learning_curve(found: LearningCurve, *, console: Console | None = None) -> None:
+    """Print the score at every size, and what twice the rows and a wider network bring."""
+    out = console or Console()
+    rows = _table("train rows", label(found.metric), "95% CI", "", "fitted")
+    finite = [v for p in found.points for v in (p.score.low, p.score.high) if math.isfinite(v)] or [0.0, 1.0]
+    for point in found.points:
+        score = point.score
+        drawn = whisker(score, min(finite), max(finite), WHISKER)
+        fitted = number(found.at(point.rows), score.decimals)
+        rows.add_row(f"{point.rows:,}", number(score.value, score.decimals), _limits(score), drawn, fitted)
+    out.print(rows, "")
+    out.print(Text(found.sentence, "bold"))
+    last = found.points[-1]
+    out.print(Text(f"Without its last point the curve would have said {found.foretold} for {last.rows:,} rows.", "dim"))
+    if found.false_alarms:
+        out.print(Text(str(found.false_alarms), "dim"))
+
+
+def learning_curve_figure(found: LearningCurve) -> Markup:
+    """Scores over training rows with their intervals, and the fitted curve on to twice the rows."""
+    sizes = [float(point.rows) for point in found.points]
+    lows, highs = ([getattr(p.score, side) for p in found.points] for side in ("low", "high"))
+    top = 2 * sizes[-1]
+    xs = [sizes[0] * (top / sizes[0]) ** (i / (DRAWN - 1)) for i in range(DRAWN)]
+    fitted = [found.at(x) for x in xs]
+    x = axis_of([*sizes, top], "training rows", log=True)
+    panel = Panel(x, axis_of([*lows, *highs, *fitted], ""), name=f"{label(found.metric)} over training rows")
+    panel.line(xs, fitted, "c1", "fitted")
+    panel.whiskers(sizes, lows, highs, "c0")
+    tips = [f"{p.rows:,} rows: {found.metric} {p.score}" for p in found.points]
+    panel.dots(sizes, [p.score.value for p in found.points], "c0", tips)
+    title = label(found.metric)[0].upper() + label(found.metric)[1:]
+    note = f"On {found.part} rows. Whiskers: 95% intervals over repeats. The line goes on to twice the rows."
+    return figure(title, panel.svg(), note=note, keys=[("c0", "measured"), ("c1", "fitted")])
+
+
+def write_learning_curve(found: LearningCurve, path: str | Path) -> Path:
+    """Write the curve as a page of its own.
+
+    Args:
+        found: the curve.
+        path: the file, or a folder for `learning-curve.html` in it.
+    """
+    path = Path(path)
+    path = path / "learning-curve.html" if path.is_dir() else path
+    head = el("header", el("h1", "Learning curve"), el("p", found.sentence, class_="soft"))
+    write_atomic(path, document("Learning curve", join(head, el("div", learning_curve_figure(found), class_="card"))))
+    return path
