@@ -28,7 +28,7 @@ from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Job, Member, Observer, train
 from trainwell.train.machine import build_engine, choose_machine
 from trainwell.train.nonfinite import explain
-from trainwell.train.plan import Plan, read_plan, step_count, write_plan
+from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
 from trainwell.train.predicting import validator
 from trainwell.train.run import Run
 from trainwell.train.steps import as_floats
@@ -89,16 +89,20 @@ def attempt(
     seed: int = 0,
     folder: str | Path | None = None,
     network: nn.Module | None = None,
+    way: Way | None = None,
     observers: Sequence[Observer] = (),
     save_every: float = 20.0,
 ) -> Run:
-    """As `fit`, but NaN or infinity ends in a run with the status "not finite" and its `error`, for those who train many."""
+    """As `fit`, for those who train many: NaN or infinity ends in a run with the status "not finite" and its `error`.
+
+    A `way` that was measured on a network like this one saves measuring again.
+    """
     data = data.under(recipe)
     folder = Path(folder) if folder is not None else None
     with repeatable():
         program = compile_program(recipe, data, seed=seed, network=network)
         batches = build_batches(program)
-        plan = _plan(program, batches, folder)
+        plan = _plan(program, batches, folder, way)
         torch.set_num_threads(plan.machine.threads)
         return _train(program, plan, batches, folder=folder, observers=observers, save_every=save_every)
 
@@ -106,8 +110,7 @@ def attempt(
 def _train(
     program: Program, plan: Plan, batches: Batches, *, folder: Path | None, observers: Sequence[Observer], save_every: float
 ) -> Run:
-    history = History(folder / "history.jsonl" if folder else None)
-    member = Member(plan, program.rate, validator(program), history, observers)
+    member = new_member(program, plan, folder, observers)
     job = Job(
         engine=build_engine(program, plan.machine),
         batches=batches,
@@ -115,32 +118,62 @@ def _train(
         folder=folder / "checkpoints" if folder else None,
         save_every=save_every,
     )
+    (run,) = carry_out(job, [program], [batches], [folder])
+    return run
+
+
+def new_member(program: Program, plan: Plan, folder: Path | None, observers: Sequence[Observer], number: int = 0) -> Member:
+    """What is a program's own in a job."""
+    history = History(folder / "history.jsonl" if folder else None)
+    return Member(plan, program.rate, validator(program), history, observers, number)
+
+
+def carry_out(job: Job, programs: Sequence[Program], batches: Sequence[Batches], folders: Sequence[Path | None]) -> list[Run]:
+    """Train a job's networks and leave what they became in their folders.
+
+    Args:
+        job: of one network, or of a stack.
+        programs: of its members.
+        batches: of each member alone.
+        folders: run folders; None keeps a run in memory.
+
+    Raises:
+        TrainingError: a folder cannot be written.
+    """
     try:
         with Interruption() as interruption:
             train(job, interruption)
-        ending, error = member.at.ending, None
-        if ending == "not finite":
-            error = _not_finite(program, batches, member.at.step)
-        elif ending != "interrupted":
-            job.engine.finish(0)
-            write_result(folder, program.network, summary_of(member, job.seconds))
-        return Run(
-            folder=folder,
-            recipe=program.recipe,
-            plan=plan,
-            preparation=program.data.preparation,
-            network=program.network,
-            history=history,
-            summary=summary_of(member, job.seconds),
-            signal=interruption.signal,
-            error=error,
-        )
+        parts = zip(job.members, programs, batches, folders, strict=True)
+        return [_outcome(job, *part, interruption.signal) for part in parts]
     except OSError as error:
+        where = next((str(f) for f in folders if f), "")
         remedy = "Free space and run the same command again: it continues from the last checkpoint."
-        raise TrainingError(f"the run folder cannot be written ({error.strerror})", where=str(folder), remedy=remedy) from error
+        raise TrainingError(f"the run folder cannot be written ({error.strerror})", where=where, remedy=remedy) from error
     finally:
-        batches.close()
-        history.close()
+        for member, own in zip(job.members, batches, strict=True):
+            own.close()
+            member.history.close()
+
+
+def _outcome(job: Job, member: Member, program: Program, batches: Batches, folder: Path | None, signal: int) -> Run:
+    """The run of one member: final weights and summary in its folder, or the error that ended it."""
+    summary, error = summary_of(member, job.seconds), None
+    if member.at.ending == "not finite":
+        error = _not_finite(program, batches, member.at.step)
+    elif member.at.ending != "interrupted":
+        job.engine.finish(member.number)
+        write_result(folder, program.network, summary)
+    return Run(
+        folder=folder,
+        recipe=program.recipe,
+        plan=member.plan,
+        preparation=program.data.preparation,
+        network=program.network,
+        history=member.history,
+        summary=summary,
+        signal=signal,
+        error=error,
+    )
 
 
 def summary_of(member: Member, seconds: float) -> dict[str, Any]:
@@ -215,22 +248,27 @@ def as_tensor(array: np.ndarray) -> Tensor:
         return torch.from_numpy(array)
 
 
-def _plan(program: Program, batches: Batches, folder: Path | None) -> Plan:
+def _plan(program: Program, batches: Batches, folder: Path | None, way: Way | None) -> Plan:
     """The plan kept in the folder, checked against what was asked; or a new one, written before step 0."""
     path = folder / "plan.json" if folder else None
     if folder is not None and path is not None and path.exists():
         plan = read_plan(path)
         _check_same(program, plan, folder)
         return plan
-    plan = make_plan(program, batches)
-    if folder is not None and path is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        program.data.preparation.save(folder / "preparation")
-        write_atomic(folder / "source.json", json.dumps(program.data.origin, indent=2) + "\n")
-        write_atomic(folder / "card.json", json.dumps(program.data.card.to_dict(), indent=2, ensure_ascii=False))
-        write_recipe(program.recipe, folder / "recipe.yaml", program.reasons)
-        write_plan(plan, path)
+    plan = make_plan(program, batches) if way is None else plan_for(program, way)
+    if folder is not None:
+        begin_folder(program, plan, folder)
     return plan
+
+
+def begin_folder(program: Program, plan: Plan, folder: Path) -> None:
+    """What a run folder holds before step 0; the plan comes last, so that a folder with a plan is whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    program.data.preparation.save(folder / "preparation")
+    write_atomic(folder / "source.json", json.dumps(program.data.origin, indent=2) + "\n")
+    write_atomic(folder / "card.json", json.dumps(program.data.card.to_dict(), indent=2, ensure_ascii=False))
+    write_recipe(program.recipe, folder / "recipe.yaml", program.reasons)
+    write_plan(plan, folder / "plan.json")
 
 
 def _check_same(program: Program, plan: Plan, folder: Path) -> None:
@@ -254,9 +292,18 @@ def _check_same(program: Program, plan: Plan, folder: Path) -> None:
 
 def make_plan(program: Program, batches: Batches) -> Plan:
     """Decide every number of a run: measured ways of executing, steps of a time limit, log and validation intervals."""
-    recipe, rows = program.recipe, len(program.data.rows["train"])
-    steps = step_count(recipe, rows, program.batch_size)
-    machine, pace = choose_machine(program, batches[0], steps=steps)
+    return plan_for(program, Way(*choose_machine(program, batches[0], steps=steps_of(program))))
+
+
+def steps_of(program: Program) -> int:
+    """Updates that the recipe asks for."""
+    return step_count(program.recipe, len(program.data.rows["train"]), program.batch_size)
+
+
+def plan_for(program: Program, way: Way) -> Plan:
+    """The plan of a program that is executed in a known way."""
+    machine, pace = way.machine, way.pace
+    recipe, rows, steps = program.recipe, len(program.data.rows["train"]), steps_of(program)
     if recipe.time_limit:
         steps = min(steps, max(1, int(0.92 * recipe.time_limit / pace)))
     monitor = recipe.monitor

@@ -25,6 +25,7 @@ class Machine:
         device: where it runs.
         precision: arithmetic of forward and backward.
         why: one sentence: what was measured.
+        stack: name of the stack it is trained in; empty for a network trained alone.
     """
 
     threads: int = 1
@@ -33,10 +34,24 @@ class Machine:
     device: str = "cpu"
     precision: str = "float32"
     why: str = ""
+    stack: str = ""
 
     @property
     def autocast(self) -> torch.dtype | None:
         return None if self.precision == "float32" else getattr(torch, self.precision)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A machine and what was measured on it.
+
+    Args:
+        machine: how steps are executed.
+        pace: seconds per step, of the whole stack for a stack.
+    """
+
+    machine: Machine
+    pace: float
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""What is done to the gradients of a stack before an update and to its averages after it; every number is a member's own.
+
+K members, P numbers in each, the first M of them in matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from trainwell.core.recipe import Recipe
+from trainwell.train.stack.rules import Number, numbers
+
+
+class StackLimits:
+    """Penalties, clipping and averaging of all members.
+
+    Args:
+        recipes: of the members.
+        matrices: M.
+        flat: the members' parameters.
+    """
+
+    def __init__(self, recipes: Sequence[Recipe], matrices: int, flat: Tensor) -> None:
+        self._matrices, self._like = matrices, flat[:0]
+        self._l1, self._l2 = self._column([r.l1 for r in recipes]), self._column([r.l2 for r in recipes])
+        self._value = self._column([r.clip_value or float("inf") for r in recipes], off=float("inf"))
+        self._norm = self._column([_number(r.clip_norm) or float("inf") for r in recipes], off=float("inf"))
+        self._decays = [_number(r.ema) for r in recipes]
+        self.averages = any(self._decays)
+
+    def _column(self, values: Sequence[float], off: float = 0.0) -> Number | None:
+        return None if all(v == off for v in values) else numbers(values, self._like)
+
+    def before(self, gradients: Tensor, flat: Tensor) -> None:
+        """Add penalties to gradients `(K, P)` and clip them, in the order of a single network."""
+        m = self._matrices
+        if self._l2 is not None:
+            gradients[:, :m].add_(flat[:, :m] * self._l2)
+        if self._l1 is not None:
+            gradients[:, :m].add_(flat[:, :m].sign() * self._l1)
+        if self._value is not None:
+            largest = torch.as_tensor(self._value, dtype=flat.dtype, device=flat.device)
+            gradients.clamp_(-largest, largest)
+        if self._norm is not None:
+            norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)  # (K, 1)
+            gradients.mul_((self._norm / (norm + 1e-6)).clamp(max=1.0))
+
+    def average(
+        self, average: Tensor, flat: Tensor, averaged: dict[str, Tensor], buffers: dict[str, Tensor], number: int
+    ) -> None:
+        """Move the averages of weights and float buffers; those of members without averaging follow at once."""
+        early = (1 + number) / (10 + number)
+        steps = [1 - min(decay, early) if decay else 1.0 for decay in self._decays]
+        column = torch.tensor(steps, dtype=flat.dtype, device=flat.device)
+        average.lerp_(flat, column[:, None])
+        for name, buffer in averaged.items():
+            buffer.lerp_(buffers[name], column.view(-1, *(1 for _ in buffer.shape[1:])))
+
+
+def _number(value: float | str) -> float:
+    assert not isinstance(value, str), "the recipe must be resolved first"
+    return value

@@ -1,0 +1,161 @@
+"""A member of a stack is the network it would have been alone: for every network, rule, loss and limit."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.train.small import numbers, pictures, recipe
+from tests.train.stack.alone import furthest, programs, train_alone, train_together
+from torch import nn
+
+from trainwell.core.recipe import Recipe
+from trainwell.data.load import load
+from trainwell.models.registry import models
+from trainwell.train.stack.group import groups
+
+#: Dropout, clipping, a schedule, decay, averaging and label smoothing, each with numbers of its own per member.
+EVERYTHING = [
+    {"learning_rate": 1e-3, "weight_decay": 0.0, "clip_norm": 0.0, "ema": 0.0, "label_smoothing": 0.0},
+    {"learning_rate": 2e-3, "weight_decay": 0.1, "clip_norm": 1.0, "ema": 0.9, "label_smoothing": 0.1},
+    {"learning_rate": 3e-4, "weight_decay": 0.01, "clip_norm": 0.1, "ema": 0.99, "label_smoothing": 0.2},
+]
+#: Small forms of the registered networks, so that a hundred steps of each fit into a test.
+SMALL = {
+    "cnn": {"width": 4, "stages": 2},
+    "mlp": {"width": 8},
+    "residual_mlp": {"width": 8, "depth": 2},
+    "tabm": {"width": 8, "k": 3, "bins": 6, "number_width": 4},
+    "resnet": {"width": 4, "blocks": [1, 1]},
+    "vgg": {"width": 4},
+    "sequential": {"blocks": ["flatten", {"name": "linear", "width": 6}, "relu", {"name": "dropout", "rate": 0.2}]},
+    "parallel": {"branches": [["flatten", {"name": "linear", "width": 4}], ["flatten", {"name": "linear", "width": 3}]]},
+}
+#: Tables of the sizes of named networks: the same code as `resnet`, far too large for a test.
+NAMED_SIZES = {"resnet18", "resnet34", "resnet50", "resnet101", "resnet152"}
+
+
+def table():
+    """Numbers and categories, with a target of two classes."""
+    draw = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 120, generator=draw).tolist()
+    colour = [("red", "green", "blue")[i % 3] for i in range(120)]
+    answer = ["yes" if x > 0 or c == "red" else "no" for x, c in zip(a, colour, strict=True)]
+    return load(pl.DataFrame({"a": a, "b": b, "colour": colour, "answer": answer}), target="answer")
+
+
+def agree(recipes, data, *, steps, weights=1e-6, loss=1e-6):
+    assert groups(programs(recipes, data)) == [list(range(len(recipes)))]
+    alone, own = train_alone(programs(recipes, data), steps)
+    together, theirs = train_together(programs(recipes, data), steps)
+    assert furthest(alone, together) < loss
+    assert furthest(own, theirs) < weights
+
+
+def test_every_registered_network_is_covered():
+    assert set(models.names()) - NAMED_SIZES <= set(SMALL)
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_every_network_after_a_hundred_steps(name):
+    data = table() if name in {"mlp", "residual_mlp", "tabm"} else pictures(48)
+    base = recipe(model={"name": name, **SMALL[name]}, optimizer="adamw", schedule="cosine", augment=[], batch_size=16)
+    # Weights that a norm makes irrelevant (a bias before it) drift freely under Adam: their loss is what must agree.
+    agree([base.but(**change) for change in EVERYTHING], data, steps=100, weights=1e-3, loss=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "option", "values"),
+    [
+        ("sgd", "momentum", (0.9, 0.5, 0.1)),
+        ({"name": "sgd", "nesterov": False}, "dampening", (0.1, 0.1, 0.1)),
+        ({"name": "sgd", "momentum": 0.0}, "momentum", (0.0, 0.0, 0.0)),
+        ("adam", "betas", ((0.9, 0.999), (0.8, 0.99), (0.9, 0.9))),
+        ("adamw", "eps", (1e-8, 1e-8, 1e-8)),
+        ("rmsprop", "alpha", (0.99, 0.9, 0.8)),
+        ({"name": "rmsprop", "momentum": 0.5, "centered": True}, "eps", (1e-8, 1e-6, 1e-4)),
+    ],
+)
+def test_every_rule_with_numbers_of_each_members_own(optimizer, option, values):
+    base = recipe(model={"name": "mlp", "width": 8, "dropout": 0.0}, optimizer=optimizer, learning_rate=1e-3)
+    recipes = [base.but(**{f"optimizer__{option}": v, "weight_decay": 0.01 * i}) for i, v in enumerate(values)]
+    agree(recipes, numbers(), steps=50, weights=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("model__dropout", (0.0, 0.1, 0.7)),
+        ("clip_value", (0.0, 0.01, 1e-4)),
+        ("l1", (0.0, 1e-3, 1e-2)),
+        ("l2", (0.0, 1e-3, 1e-2)),
+        ("split__seed", (0, 1, 2)),
+        ("loss__label_smoothing", (0.3, 0.2, 0.0)),
+        ("class_weight", ("balanced", "balanced", "balanced")),
+        ("sampling", ("balanced", "shuffle", "balanced")),
+        ("schedule__warmup", (0.0, 0.3, 0.5)),
+    ],
+)
+def test_every_number_of_the_recipe(key, values):
+    base = recipe(model={"name": "mlp", "width": 8}, optimizer="adamw", loss="cross_entropy", schedule="cosine")
+    agree([base.but(**{key: v}) for v in values], numbers(), steps=30)
+
+
+@pytest.mark.parametrize("loss", ["focal", "mean_squared_error"])
+def test_other_losses(loss):
+    base = recipe(model={"name": "mlp", "width": 8}, optimizer="adamw", loss=loss, metrics="auto")
+    agree([base, base, base], numbers(regression=loss != "focal"), steps=20)
+
+
+def test_augmentation_of_each_members_own_strength():
+    changes = [["flip", {"name": "mixup", "alpha": alpha}] for alpha in (0.1, 0.3, 0.9)]
+    base = recipe(model={"name": "cnn", "width": 4, "stages": 2}, optimizer="sgd")
+    agree([base.but(augment=change) for change in changes], pictures(), steps=20, weights=1e-6)
+
+
+class Homemade(nn.Module):
+    """A user's own: functional dropout, a tied weight, a frozen one, a buffer that counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(5, 5), nn.Linear(5, 5)
+        self.second.weight = self.first.weight
+        self.frozen = nn.Linear(5, 2)
+        self.frozen.weight.requires_grad_(False)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen += len(x)
+        x = nn.functional.dropout(self.first(x).relu(), 0.3, self.training)
+        return self.frozen(x + self.second(x))
+
+
+def test_a_module_of_the_users_own():
+    agree([recipe(model=Homemade, optimizer="adamw", learning_rate=lr) for lr in (1e-3, 1e-2)], numbers(), steps=30)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    rates=st.lists(st.floats(1e-4, 1e-1), min_size=2, max_size=4),
+    width=st.integers(1, 9),
+    batch=st.integers(2, 33),
+    norm=st.sampled_from(["none", "layer_norm", "rms_norm"]),
+)
+def test_any_size_of_stack_network_and_batch(rates, width, batch, norm):
+    base = recipe(model={"name": "mlp", "width": width, "norm": norm}, optimizer="sgd", batch_size=batch)
+    agree([base.but(learning_rate=rate) for rate in rates], numbers(), steps=5)
+
+
+def test_different_structures_are_different_groups():
+    base = recipe(model={"name": "mlp", "width": 8}, optimizer="adamw")
+    wider, relu = base.but(model__width=9), base.but(model__activation="gelu")
+    limited, halved = base.but(time_limit=60.0), base.but(batch_size=8)
+    made = programs([base, wider, base.but(learning_rate=1.0), relu, limited, limited, halved], numbers())
+    assert groups(made) == [[0, 2], [1], [3], [4], [5], [6]]
+
+
+def test_recipes_of_a_stack_may_leave_numbers_to_the_suggestion():
+    recipes = [Recipe(model={"name": "mlp", "width": 8}, learning_rate=rate, threads=1) for rate in (1e-3, 1e-2)]
+    assert groups(programs(recipes, numbers())) == [[0, 1]]
