@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--method", default="tpe")
+    parser.add_argument("--metric", default="log_loss", help="a score that shows every bit of the weights")
     parser.add_argument("--prune", default="none")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -34,6 +35,7 @@ def main() -> None:
         trials=options.trials,
         batch=options.batch,
         method=options.method,
+        metric=options.metric,
         prune=options.prune,
         folder=".",
     )

@@ -38,9 +38,14 @@ def page(story: Story) -> str:
     """The whole page as text."""
     parts = _sections(story)
     links = about.navigation([title for title, _ in parts])
-    body = el("main", sections.header(story), links, *(part for _, part in parts), el("footer", FOOTER))
+    return document(story.title, join(sections.header(story), links, *(part for _, part in parts)))
+
+
+def document(title: str, content: Markup) -> str:
+    """Any content as a page of its own, with the style and the script of the report in it."""
+    body = el("main", content, el("footer", FOOTER))
     style, script = (Markup(files("trainwell.report").joinpath(f).read_text(encoding="utf-8")) for f in ("page.css", "page.js"))
-    head = join(META, el("title", f"{story.title} · trainwell"), el("style", style))
+    head = join(META, el("title", f"{title} · trainwell"), el("style", style))
     whole = join(el("head", head), el("body", body, el("div", id="tip", role="tooltip"), el("script", script)))
     return "<!doctype html>\n" + el("html", whole, lang="en", data_theme="light")
 

@@ -126,7 +126,9 @@ def tune(
         until=time.time() + time_limit if time_limit else 0.0,
     )
     study = prepare(recipe, data, wishes)
-    finished = _together(study, data, wishes, observers) if workers > 1 else _alone(study, data, observers)
+    shown: set[int] = set()
+    _show_new(study, shown, observers)  # what an earlier call has scored
+    finished = _together(study, data, wishes, shown, observers) if workers > 1 else _alone(study, data, observers)
     return _conclude(study, data, finished=finished, confirm=confirm, observers=observers)
 
 
@@ -142,7 +144,7 @@ def _alone(study: Study, data: Data, observers: Sequence[Observer]) -> bool:
     )
 
 
-def _together(study: Study, data: Data, wishes: Wishes, observers: Sequence[Observer]) -> bool:
+def _together(study: Study, data: Data, wishes: Wishes, shown: set[int], observers: Sequence[Observer]) -> bool:
     """Let worker processes do it, and show what they bring; when all of them were killed, do the rest here."""
     if data.origin is None:
         remedy = "Save the table to a file and load that, or use workers=1."
@@ -155,7 +157,6 @@ def _together(study: Study, data: Data, wishes: Wishes, observers: Sequence[Obse
         "wishes": {**wishes.to_dict(), "space": as_json(space), "batch": study.search.brackets.size, "workers": 1}
         | {"parallel": study.search.parallel, "folder": str(Path(wishes.folder or ".").resolve())},
     }
-    shown = {t.number for t in study.ledger.trials() if t.state != "open"}
     with Crew(job, wishes.workers) as crew:
         while crew.alive():
             time.sleep(POLL)
@@ -241,7 +242,7 @@ def judge_anew(study: Study, best: Trial, data: Data, n: int, observers: Sequenc
         optimism=optimism if search.maximize else -optimism,
         test=test,
         test_before=test_before,
-        test_looks=_looks(study.runs) + int(test is not None),
+        test_looks=_looks(study.runs, best, counts=test is not None),
     )
 
 
@@ -263,12 +264,14 @@ def score_on_test(run: Run, data: Data, metric: str) -> Interval | None:
     return metrics[metric].interval(predictions_of(run, data, "test"))
 
 
-def _looks(runs: Path | None) -> int:
-    """How often this study has looked at the test rows before."""
+def _looks(runs: Path | None, best: Trial, *, counts: bool) -> int:
+    """How often this study has looked at the test rows with this look; the same winner seen again is no new one."""
     path = runs.parent / "tuned.json" if runs else None
     if path is None or not path.exists():
-        return 0
-    return int((json.loads(path.read_text(encoding="utf-8"))["fresh"] or {}).get("test_looks", 0))
+        return int(counts)
+    before = json.loads(path.read_text(encoding="utf-8"))
+    looks = (before["fresh"] or {}).get("test_looks", 0)
+    return int(looks) + int(counts and (before["number"] != best.number or looks == 0))
 
 
 def _reason(search: Search, best: Trial, trials: Sequence[Trial], importance: Mapping[str, float], fresh: Fresh | None) -> str:

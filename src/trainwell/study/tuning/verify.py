@@ -65,10 +65,9 @@ class Verified:
         return not (self.lost or self.twice or self.different or self.longest > 10)
 
     def __str__(self) -> str:
-        return (
-            f"{self.kills} kills over {self.studies} studies, {self.candidates} candidates: {self.lost} lost, {self.twice} twice, "
-            f"{self.different} different; {len(self.waits)} batches taken over, after {self.longest:.1f} s at most"
-        )
+        over = f"{self.kills} kills over {self.studies} studies, {self.candidates} candidates"
+        taken = f"{len(self.waits)} batches taken over, after {self.longest:.1f} s at most"
+        return f"{over}: {self.lost} lost, {self.twice} twice, {self.different} different; {taken}"
 
 
 def verify_tuning(
