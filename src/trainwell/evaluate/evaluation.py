@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from trainwell.core.atomic import write_atomic
 from trainwell.core.shape import Task
-from trainwell.core.stats import Interval
+from trainwell.core.stats import Interval, luck_of_the_best
 
 Judgement = Literal["better", "worse", "unclear"]
 Fitting = Literal["overfit", "underfit", "balanced"]
@@ -215,6 +215,7 @@ class Evaluation:
         slices_seen: how many groups were looked at.
         notes: what could not be done, and why.
         seconds: how long the evaluation took.
+        looks: how many networks were scored on these test rows on this machine, this one included; 0 for other parts.
     """
 
     task: Task
@@ -240,6 +241,18 @@ class Evaluation:
     slices_seen: int = 0
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    looks: int = 0
+
+    @property
+    def looked(self) -> str:
+        """How often these test rows were looked at, and what that is worth; empty for the first look."""
+        if self.looks < 2:
+            return ""
+        score = self.scores[self.primary]
+        luck = f"up to {luck_of_the_best(self.looks, score):.{score.decimals}f}"
+        return (
+            f"{self.looks} networks were scored on these {self.part} rows; the best of so many equal ones looks {luck} too good"
+        )
 
     @property
     def verdict(self) -> str:
@@ -272,7 +285,8 @@ class Evaluation:
 
     def __str__(self) -> str:
         rows = [f"{label(name):<28}{interval}" for name, interval in self.scores.items()]
-        sentences = [s for s in (self.gap and f"Against baselines: {self.gap.sentence}.", self.fit and self.fit.sentence) if s]
+        against = self.gap and f"Against baselines: {self.gap.sentence}."
+        sentences = [s for s in (against, self.fit and self.fit.sentence, self.looked) if s]
         return "\n".join([*rows, *sentences])
 
 

@@ -14,6 +14,7 @@ from trainwell.data.data import Data
 from trainwell.data.preparation import Preparation
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.evaluate.judge import evaluate_predictions
+from trainwell.evaluate.looks import note_look
 from trainwell.score.predictions import Predictions
 from trainwell.train.plan import Plan
 
@@ -39,7 +40,7 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
     """Score a run with 95% intervals, against baselines that cost nothing.
 
     The evaluation of a run's own test rows is kept as `evaluation.json` in its folder. The baselines' answers are kept in the
-    cache, so that the next run on the same data need not fit them.
+    cache, so that the next run on the same data need not fit them. Every network scored on the same test rows is counted there.
 
     Args:
         run: a finished run, or an ensemble.
@@ -65,8 +66,9 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
     rows = _rows_of(data, part)
     train = data.rows["train"]
     train = train[:: max(1, len(train) // TRAIN_SAMPLE)] if part != "train" else np.empty(0, np.int64)
+    predictions = run.predictions(data, rows)
     found = evaluate_predictions(
-        run.predictions(data, rows),
+        predictions,
         data,
         part,
         train=run.predictions(data, train) if len(train) else None,
@@ -74,6 +76,8 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
         cache=cache_home() / "baselines" if own else None,
         threads=run.plan.machine.threads,
     )
+    if part == "test":
+        found.looks = note_look(data, predictions, str(run.folder or "a run in memory"))
     if not own:
         found.notes.append("these are not the data of the training: baselines and training scores may rest on other rows")
     elif run.folder is not None and asked == "test":

@@ -147,6 +147,8 @@ def _remarks(e: Evaluation) -> list[Text]:
         worse = number(abs(s.difference), s.score.decimals)
         text = f"{s.column} is {s.value}: {label(e.slice_metric)} {s.score}, {worse} worse than elsewhere"
         lines.append(_remark("weak where", text))
+    if e.looked:
+        lines.append(_remark("looks", e.looked))
     return lines + [_remark("note", note, "yellow") for note in e.notes]
 
 

@@ -11,6 +11,7 @@ from trainwell.core.errors import DataError, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.data.fingerprint import about_data
+from trainwell.evaluate.looks import note_look
 from trainwell.evaluate.run import seen_by
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
@@ -124,6 +125,8 @@ def predictions_of_all(runs: Sequence[Run], data: Data, part: Part) -> list[Pred
         if not len(own.rows[part]):
             raise DataError(f"the {part} part has no rows", where=data.card.origin, remedy=f"Set split.{part} above 0.")
         found[place] = run.predictions(own, own.rows[part])
+        if part == "test" and run.recipe.split.test_fold is None:  # a fold is judged once, and chooses nothing
+            note_look(own, found[place], str(run.folder or "a run in memory"))
     return [found[i] for i in range(len(runs))]
 
 
