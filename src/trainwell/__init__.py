@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from trainwell.core.recipe import Recipe
     from trainwell.data.data import Data
     from trainwell.data.load import load, wrap
+    from trainwell.doctor.examine import examine
+    from trainwell.doctor.finding import Finding
     from trainwell.evaluate.evaluation import Evaluation
     from trainwell.evaluate.run import evaluate
     from trainwell.report.run import report
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from trainwell.train.five_steps import compile
     from trainwell.train.rate_range import find_rate
     from trainwell.train.run import Run
+    from trainwell.train.watch import watch
 
 __version__ = "0.1.0"
 
@@ -47,6 +50,7 @@ _HOME = {
     "Data": "trainwell.data.data",
     "Ensemble": "trainwell.study.ensemble.team",
     "Evaluation": "trainwell.evaluate.evaluation",
+    "Finding": "trainwell.doctor.finding",
     "Part": "trainwell.core.part",
     "Recipe": "trainwell.core.recipe",
     "Run": "trainwell.train.run",
@@ -59,6 +63,7 @@ _HOME = {
     "distil": "trainwell.study.ensemble.distil",
     "ensemble": "trainwell.study.ensemble.make",
     "evaluate": "trainwell.evaluate.run",
+    "examine": "trainwell.doctor.examine",
     "find_rate": "trainwell.train.rate_range",
     "fit": "trainwell.train.fit",
     "leaderboard": "trainwell.study.leaderboard",
@@ -67,6 +72,7 @@ _HOME = {
     "report": "trainwell.report.run",
     "resume": "trainwell.train.again",
     "tune": "trainwell.study.tune",
+    "watch": "trainwell.train.watch",
     "wrap": "trainwell.data.load",
 }
 
@@ -74,6 +80,7 @@ __all__ = [
     "Data",
     "Ensemble",
     "Evaluation",
+    "Finding",
     "Part",
     "Recipe",
     "Run",
@@ -86,6 +93,7 @@ __all__ = [
     "distil",
     "ensemble",
     "evaluate",
+    "examine",
     "find_rate",
     "fit",
     "leaderboard",
@@ -94,6 +102,7 @@ __all__ = [
     "report",
     "resume",
     "tune",
+    "watch",
     "wrap",
 ]
 

@@ -14,7 +14,9 @@ from trainwell.cli.output import emit_json, note
 def add_to(app: typer.Typer) -> None:
     """Register the verbs that tell."""
     app.command(epilog="\nExamples:\n  trainwell parts\n  trainwell parts model")(parts)
-    app.command(epilog="\nExamples:\n  trainwell explain resnet\n  trainwell explain learning_rate")(explain)
+    app.command(epilog="\nExamples:\n  trainwell explain resnet\n  trainwell explain learning_rate\n  trainwell explain TW104")(
+        explain
+    )
     app.command(epilog="\nExamples:\n  trainwell runs\n  trainwell runs experiments/")(runs)
     app.command(epilog="\nExample:\n  trainwell init churn --target Churn")(init)
 
@@ -31,11 +33,16 @@ def parts(
     emit_json(found) if as_json else show_parts(found)
 
 
-def explain(name: Annotated[str, typer.Argument(help="A recipe key or a registered name.")]) -> None:
-    """Explain one word: what it does, its options with defaults, its source."""
+def explain(
+    name: Annotated[str, typer.Argument(help="A recipe key, a registered name, or the code of a finding.")],
+    *,
+    language: Annotated[str, typer.Option(help="Of a finding's page: en or zh.")] = "en",
+) -> None:
+    """Explain one word: what it does, its options with defaults, its source; or what a finding means and what to do."""
+    from trainwell.report.findings import is_finding, show_finding_page
     from trainwell.report.parts import show_explanation
 
-    show_explanation(name)
+    show_finding_page(name, language) if is_finding(name) else show_explanation(name)
 
 
 def runs(

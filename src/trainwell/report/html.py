@@ -7,6 +7,7 @@ from pathlib import Path
 
 from trainwell.core.atomic import write_atomic
 from trainwell.report import about, sections
+from trainwell.report.findings import findings_section
 from trainwell.report.markup import Markup, el, join
 from trainwell.report.story import Story
 
@@ -57,6 +58,8 @@ def _sections(story: Story) -> list[tuple[str, Markup]]:
         found.append(("Scores", sections.scores(e)))
     if any(r.get("split") in ("train", "valid") for r in story.history):
         found.append(("Training", sections.training(story)))
+    if story.findings is not None:
+        found.append(("Findings", sections.section("Findings", el("div", findings_section(story.findings), class_="card"))))
     if e:
         found.append(("Errors", sections.errors(story, e)))
         if e.slices_seen:

@@ -23,6 +23,7 @@ REGISTRIES = {
     "activation": ("trainwell.models.registry", "activations"),
     "augmentation": ("trainwell.data.augment.registry", "augmentations"),
     "block": ("trainwell.models.registry", "blocks"),
+    "diagnosis": ("trainwell.doctor.registry", "diagnoses"),
     "initializer": ("trainwell.models.registry", "initializers"),
     "loss": ("trainwell.score.registry", "losses"),
     "metric": ("trainwell.score.registry", "metrics"),

@@ -18,6 +18,7 @@ from trainwell.core.errors import TrainwellError
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import to_yaml
 from trainwell.data.data import Data
+from trainwell.doctor.examine import examine
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.report.html import write_report
 from trainwell.report.story import RecipeLine, Story
@@ -76,6 +77,7 @@ def story_of(run: Run, data: Data, evaluation: Evaluation) -> Story:
         evaluation=evaluation,
         card=data.card,
         history=run.history.rows,
+        findings=examine(run),
         recipe=recipe_lines(run.recipe, text),
         recipe_text=text,
         layers=run.layers(),

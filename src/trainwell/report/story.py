@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trainwell.data.card import Card
+from trainwell.doctor.finding import Finding
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.train.summary import Layer
 
@@ -30,6 +31,7 @@ class Story:
         evaluation: scores and what explains them; None shows the report without them.
         card: the data card.
         history: rows as `History` holds them.
+        findings: what the doctor named; None when it was not asked.
         facts: short facts beside the scores: name → text.
         recipe: the keys that were chosen, with reasons.
         recipe_text: the whole recipe as YAML.
@@ -45,6 +47,7 @@ class Story:
     evaluation: Evaluation | None
     card: Card
     history: Sequence[Mapping[str, Any]] = ()
+    findings: Sequence[Finding] | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     recipe: Sequence[RecipeLine] = ()
     recipe_text: str = ""

@@ -4,6 +4,8 @@ CHINESE = {
     "Scores": "评分",
     "Free baselines": "免费基线",
     "Training": "训练过程",
+    "Findings": "诊断",
+    "No pathology found.": "未发现问题。",
     "Errors": "错误分析",
     "Weak spots": "薄弱之处",
     "Data": "数据",

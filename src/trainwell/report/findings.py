@@ -1,0 +1,86 @@
+"""The doctor's findings and pages, for the terminal and for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from trainwell.core.errors import UsageError
+from trainwell.doctor.finding import Finding
+from trainwell.doctor.pages import explain, pages
+from trainwell.doctor.registry import diagnoses
+from trainwell.doctor.remedies import remedies_for
+from trainwell.report.markup import Markup, el, say
+
+STYLES = {"error": "bold red", "warning": "bold yellow", "advice": "bold cyan"}
+#: How severities are drawn in the report: with the colours of the card's checks.
+PILLS = {"error": "FAIL", "warning": "WARN", "advice": "PASS"}
+NOTHING = "No pathology found."
+
+
+def show_findings(findings: Sequence[Finding], *, console: Console | None = None) -> None:
+    """Print findings, the cause to begin with first; what others explain stands below them in one line each."""
+    out = console or Console(highlight=False)
+    if not findings:
+        out.print(NOTHING)
+    for finding in findings:
+        head = Text.assemble((finding.code, STYLES[finding.severity]), f" {finding.name}  ", (_place(finding), "dim"))
+        if finding.because_of:
+            out.print(Text.assemble(head, f"{finding.sentence} ", (f"(because of {finding.because_of})", "dim")))
+            continue
+        out.print(head)
+        lines = [f"{finding.sentence[0].upper()}{finding.sentence[1:]}.", f"→ {finding.remedy}", *_changes(finding)]
+        out.print(Padding(Text("\n".join(lines)), (0, 0, 1, 2)))
+
+
+def _place(finding: Finding) -> str:
+    """Where and when: `layer 3.relu, update 5`."""
+    said = [f"layer {finding.layer}"] if finding.layer else []
+    said += [f"rows {', '.join(map(str, finding.rows[:5]))}"] if finding.rows else []
+    return ", ".join([*said, f"update {finding.step}"] if finding.step else said)
+
+
+def _changes(finding: Finding) -> list[str]:
+    named = [remedy.sentence for remedy in remedies_for(finding)[:2]]
+    return [f"  in a recipe: {' Or: '.join(named)}"] if named else []
+
+
+def is_finding(word: str) -> bool:
+    """Whether a word is the code or the name of a diagnosis.
+
+    Example:
+        >>> is_finding("tw104"), is_finding("dead_relu"), is_finding("adamw")
+        (True, True, False)
+    """
+    return word.upper() in pages() or word in diagnoses
+
+
+def show_finding_page(word: str, language: str = "en", *, console: Console | None = None) -> None:
+    """Print the page of a rule, by its code or name, in English (`en`) or Chinese (`zh`)."""
+    if language not in ("en", "zh"):
+        raise UsageError(f"there is no page in the language {language!r}", remedy="Use en or zh.")
+    page, out = explain(word, language="zh" if language == "zh" else "en"), console or Console(highlight=False)
+    out.print(Text.assemble((page.code, "bold"), f" {page.name}: {page.title}\n"))
+    for heading, text in page.sections.items():
+        out.print(Text(heading, "bold"))
+        out.print(Padding(Text(text), (0, 0, 1, 2)))
+
+
+def findings_section(findings: Sequence[Finding]) -> Markup:
+    """Findings as a list of the report, the causes only; what they explain is named behind them."""
+    causes = [f for f in findings if not f.because_of]
+    if not causes:
+        return el("p", say(NOTHING), class_="soft")
+    return el("ul", *(_item(f, findings) for f in causes), class_="checks")
+
+
+def _item(finding: Finding, findings: Sequence[Finding]) -> Markup:
+    explained = [f"{f.code} {f.name}" for f in findings if f.because_of == finding.code]
+    parts: list[Any] = [el("strong", f"{finding.code} {finding.name} "), finding.sentence, ". ", finding.remedy]
+    if explained:
+        parts.append(el("div", f"This probably explains {', '.join(explained)}.", class_="soft"))
+    return el("li", el("span", finding.severity, class_=f"pill {PILLS[finding.severity]}"), el("div", *parts))

@@ -1,0 +1,140 @@
+"""Losses and scores of a network on fixed rows, in evaluation mode, without leaving a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainwell.train.signs.quiet import undisturbed
+
+Arrays = tuple[tuple[Tensor, ...], Tensor]
+
+#: Rows that are judged at most: enough for a standard error of 2% of accuracy, and about the cost of a step.
+CHECK_ROWS = 512
+
+
+class Judge:
+    """Judges a network on fixed training and validation rows.
+
+    Args:
+        network: what is judged.
+        loss: `(output, target) -> ()`; may be None, then there are scores only.
+        train: inputs and target of training rows; the first of them serve as the probe set.
+        valid: inputs and target of rows that are not trained on.
+        score: `(output, target)` to accuracy or R²; by default read off the shapes.
+    """
+
+    def __init__(
+        self, network: nn.Module, loss: Callable[..., Tensor] | None, train: Arrays, valid: Arrays | None = None
+    ) -> None:
+        self.network, self.loss = network, loss
+        self.train, self.valid = sample(train), sample(valid) if valid is not None else None
+
+    def some(self, rows: int) -> tuple[Tensor, ...]:
+        """Inputs of the first rows of the probe set."""
+        return tuple(x[:rows] for x in self.train[0])
+
+    def loss_of(self, inputs: tuple[Tensor, ...], target: Tensor) -> float | None:
+        """The loss of a batch as training sees it, without dropout."""
+        if self.loss is None:
+            return None
+        with undisturbed(self.network, "batch"):
+            return float(self.loss(self.network(*inputs), target))
+
+    def check(self) -> dict[str, Any]:
+        """A `check` row: losses, scores, the worst class's recall, how varied the answers are."""
+        with undisturbed(self.network, "judge"):
+            row: dict[str, Any] = {}
+            for name, arrays in (("train", self.train), ("valid", self.valid)):
+                if arrays is not None and len(arrays[1]):
+                    row |= self._judged(name, *arrays)
+            return row | {"batch_loss": self.loss_of(*self.train)}
+
+    def _judged(self, name: str, inputs: tuple[Tensor, ...], target: Tensor) -> dict[str, Any]:
+        output = self.network(*inputs)
+        found: dict[str, Any] = {f"{name}_score": score_of(output, target)}
+        if self.loss is not None:
+            found[f"{name}_loss"] = float(self.loss(output, target))
+            parts = [float(self.loss(output[i::8], target[i::8])) for i in range(8)] if len(target) >= 64 else []
+            found[f"{name}_se"] = float(torch.tensor(parts).std()) / 8**0.5 if parts else None
+        classes, truth = decided(output, target), true_classes(output, target)
+        if name == "valid" and classes is not None and truth is not None:
+            found["recall_least"] = least_recall(classes, truth)
+            found["entropy"] = entropy_of(classes)
+        return found
+
+
+def sample(arrays: Arrays) -> Arrays:
+    """At most `CHECK_ROWS` evenly spaced rows, in an order that mixes sorted data."""
+    inputs, target = arrays
+    n = len(target)
+    places = torch.linspace(0, n - 1, CHECK_ROWS).long() if n > CHECK_ROWS else torch.arange(n)
+    # A fixed shuffle by a stride: a probe set's first rows must not be all of one class.
+    order = places[(torch.arange(len(places)) * 197) % len(places)] if len(places) % 197 else places
+    order = order.to(target.device)
+    return tuple(x[order.to(x.device)] for x in inputs), target[order]
+
+
+def decided(output: Tensor, target: Tensor) -> Tensor | None:
+    """The class each row is taken for, `(N,)`; None for values."""
+    if output.ndim == 3 and target.ndim == 1:
+        output = output.mean(1)  # members of a many-in-one network
+    if output.ndim == 2 and output.shape[1] > 1 and true_classes(output, target) is not None:
+        return output.argmax(1)
+    if output.ndim <= 2 and output.numel() == len(output) and _is_binary(target):
+        low, high = float(output.min()), float(output.max())
+        return (output.flatten() > (0.5 if low >= 0 and high <= 1 else 0.0)).long()
+    return None
+
+
+def true_classes(output: Tensor, target: Tensor) -> Tensor | None:
+    """The true classes `(N,)` of codes or one-hot rows; None for values."""
+    if not target.is_floating_point():
+        return target.long() if target.ndim == 1 else target.flatten().long() if target.numel() == len(target) else None
+    if _is_binary(target) and output.numel() == len(output):
+        return target.flatten().long()
+    one_hot = (
+        target.ndim == 2 and target.shape[1] > 1 and bool(((target == 0) | (target == 1)).all() and (target.sum(1) == 1).all())
+    )
+    return target.argmax(1) if one_hot else None
+
+
+def _is_binary(target: Tensor) -> bool:
+    return target.numel() == len(target) and bool(((target == 0) | (target == 1)).all())
+
+
+def score_of(output: Tensor, target: Tensor) -> float | None:
+    """Accuracy of classes, R² of values; None where the shapes do not tell.
+
+    Example:
+        >>> score_of(torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0]))
+        0.5
+    """
+    classes, truth = decided(output, target), true_classes(output, target)
+    if classes is not None and truth is not None:
+        return float((classes == truth).float().mean())
+    if not target.is_floating_point() or output.numel() != target.numel() or _many_labels(target):
+        return None
+    y, guess = target.reshape(len(target), -1).float(), output.reshape(len(target), -1).float()
+    spread = ((y - y.mean(0)) ** 2).sum()
+    return float(1 - ((y - guess) ** 2).sum() / spread) if spread > 0 else None
+
+
+def _many_labels(target: Tensor) -> bool:
+    """Whether several yes-or-no labels may hold together: neither accuracy nor R² of logits says anything there."""
+    return target.ndim == 2 and target.shape[1] > 1 and bool(((target == 0) | (target == 1)).all())
+
+
+def least_recall(classes: Tensor, truth: Tensor) -> float | None:
+    """The smallest share of a class's rows that were taken for it, over classes with at least three rows."""
+    shares = [float((classes[truth == k] == k).float().mean()) for k in truth.unique() if int((truth == k).sum()) >= 3]
+    return min(shares) if shares else None
+
+
+def entropy_of(classes: Tensor) -> float:
+    """Entropy in nats of how often each class was chosen; 0 when always the same."""
+    shares = classes.bincount().float() / len(classes)
+    return float(torch.special.entr(shares).sum())
