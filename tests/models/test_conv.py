@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from trainwell.core.shape import Input, Shape
 from trainwell.models.build import build
@@ -60,3 +61,12 @@ def cnn_like(network: torch.nn.Module, **options: Any) -> torch.nn.Module:
     other = cnn((3, 12, 9), **options)
     other.load_state_dict(network.state_dict())
     return other
+
+
+@pytest.mark.parametrize("head", ["average", "flatten"])
+def test_larger_pictures_are_averaged_down_to_the_side_and_smaller_ones_taken_as_they_are(head: str) -> None:
+    network, x = cnn((3, 24, 16), side=12, head=head), torch.rand(2, 3, 24, 16)
+    torch.testing.assert_close(network(x), network(F.avg_pool2d(x, 2)))
+    small = cnn((3, 12, 8), head=head)
+    small.load_state_dict(network.state_dict())
+    torch.testing.assert_close(network(x), small(F.avg_pool2d(x, 2)))

@@ -85,3 +85,8 @@ def test_with_mirror_a_picture_and_its_mirror_image_get_the_same_answers() -> No
     assert network(x).shape == (3, 2, 5)
     torch.testing.assert_close(network(x.flip(-1)), network(x).flip(1))
     assert network.train()(x).shape == (3, 5)
+
+
+def test_larger_pictures_are_averaged_down_to_the_side() -> None:
+    network, x = build("resnet", shape(3, 32, 16), 5, {"width": 4, "side": 16}).eval(), torch.rand(2, 3, 32, 16)
+    torch.testing.assert_close(network(x), network(torch.nn.functional.avg_pool2d(x, 2)))

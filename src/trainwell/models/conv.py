@@ -11,7 +11,7 @@ from trainwell.core.shape import Shape
 from trainwell.models.blocks import GlobalAverage
 from trainwell.models.check import at_least, only, share
 from trainwell.models.dropout import Dropout
-from trainwell.models.picture import Normalize, judged
+from trainwell.models.picture import Normalize, judged, size_within, within
 from trainwell.models.registry import Named, activation, models, norm
 
 #: What to use when a picture network is asked for other inputs.
@@ -24,12 +24,15 @@ class PictureNetwork(nn.Module):
     **Shape:** `(B, C, H, W)` in [0, 1] → `(B, n_out)`; in evaluation mode with `mirror` → `(B, 2, n_out)`.
     """
 
-    def __init__(self, normalize: Normalize, stages: nn.Module, head: nn.Module, *, mirror: bool = False) -> None:
+    def __init__(
+        self, normalize: Normalize, stages: nn.Module, head: nn.Module, *, mirror: bool = False, side: int = 0
+    ) -> None:
         super().__init__()
-        self.normalize, self.stages, self.head, self.mirror = normalize, stages, head, mirror
+        self.normalize, self.stages, self.head = normalize, stages, head
+        self.mirror, self.side = mirror, side
 
     def forward(self, x: Tensor) -> Tensor:
-        return judged(self._answer, x, mirror=self.mirror and not self.training)
+        return judged(self._answer, within(x, self.side), mirror=self.mirror and not self.training)
 
     def _answer(self, x: Tensor) -> Tensor:
         out: Tensor = self.head(self.stages(self.normalize(x)))
@@ -71,6 +74,7 @@ def cnn(
     activation: Named = "relu",
     norm: Named = "batch_norm",
     mirror: bool = False,
+    side: int = 0,
 ) -> PictureNetwork:
     """Plain convolutional network: stages of 3 x 3 convolutions, each at half the size and twice the width of the one before.
 
@@ -87,6 +91,7 @@ def cnn(
         activation: activation after each convolution and in the head.
         norm: normalisation after each convolution.
         mirror: answer to each picture and to its mirror image, and average; after training only. Costs twice the time.
+        side: longest side of the pictures it works on: larger ones are averaged down to it first; 0 takes them as they are.
 
     Source: LeCun et al., "Gradient-based learning applied to document recognition", 1998.
 
@@ -98,10 +103,11 @@ def cnn(
     """
     for name, value in {"width": width, "stages": stages, "layers": layers, "stride": stride}.items():
         at_least(name, value, 1)
-    at_least("hidden", hidden, 0)
+    for name, value in {"hidden": hidden, "side": side}.items():
+        at_least(name, value, 0)
     share("dropout", dropout)
     channels, *size = only(shape, "picture", model="cnn", instead=OTHER_INPUTS).shape
-    size = [ceil(side / stride) for side in size]
+    size = [ceil(length / stride) for length in size_within(tuple(size), side)]
     body, n_in = nn.Sequential(), channels
     stages = min(stages, _most_stages(size))
     for stage in range(stages):
@@ -110,12 +116,12 @@ def cnn(
             new = conv_layer(n_in, width << stage, norm_name=norm, activation_name=activation, stride=1 if layer else first)
             body.extend(new)
             n_in = width << stage
-        size = [ceil(side / 2) for side in size] if stage + 1 < stages else size
+        size = [ceil(length / 2) for length in size] if stage + 1 < stages else size
         body.extend(_halving(pool, last=stage + 1 == stages))
     pixels: list[nn.Module] = [GlobalAverage()] if head == "average" else [nn.Flatten()]
     n_in = n_in if head == "average" else n_in * prod(size)
     last = nn.Sequential(*pixels, *_head(n_in, n_out, hidden, dropout, activation))
-    return PictureNetwork(Normalize(channels), body, last, mirror=mirror)
+    return PictureNetwork(Normalize(channels), body, last, mirror=mirror, side=side)
 
 
 def _head(n_in: int, n_out: int, hidden: int, dropout: float, activation_name: Named) -> list[nn.Module]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainwell.models.adaptive import Adaptive
@@ -59,6 +60,29 @@ def judged(answer: Callable[[Tensor], Tensor], x: Tensor, *, mirror: bool) -> Te
     if not mirror:
         return answer(x)
     return answer(torch.cat([x, x.flip(-1)])).unflatten(0, (2, len(x))).transpose(0, 1)
+
+
+def size_within(size: tuple[int, ...], side: int) -> tuple[int, ...]:
+    """Height and width, shrunk together until the longer is at most `side`; 0 leaves them.
+
+    Example:
+        >>> size_within((96, 128), 64), size_within((28, 28), 64)
+        ((48, 64), (28, 28))
+    """
+    shrink = min(1.0, side / max(size)) if side else 1.0
+    return tuple(max(1, round(length * shrink)) for length in size)
+
+
+def within(x: Tensor, side: int) -> Tensor:
+    """Pictures `(B, C, H, W)` averaged over their pixels to `size_within`.
+
+    Example:
+        >>> import torch
+        >>> within(torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]]), 1)
+        tensor([[[[1.5000]]]])
+    """
+    size = size_within(tuple(x.shape[-2:]), side)
+    return x if size == x.shape[-2:] else F.adaptive_avg_pool2d(x, size)
 
 
 class PictureFeatures(nn.Module):

@@ -10,7 +10,7 @@ from trainwell.core.shape import Shape
 from trainwell.models.check import at_least, only, share
 from trainwell.models.conv import OTHER_INPUTS
 from trainwell.models.dropout import Dropout
-from trainwell.models.picture import Normalize, judged
+from trainwell.models.picture import Normalize, judged, size_within, within
 from trainwell.models.registry import Named, activation, models, norm
 
 Stem = Literal["auto", "imagenet", "half", "small"]
@@ -112,6 +112,7 @@ class ResNet(nn.Module):
         pieces: activation and norm.
         dropout: share of the averaged features dropped before the head.
         mirror: judge each picture and its mirror image.
+        side: longest side of the pictures after the entrance; 0 leaves them.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class ResNet(nn.Module):
         pieces: tuple[Named, Named],
         dropout: float,
         mirror: bool = False,
+        side: int = 0,
     ) -> None:
         super().__init__()
         act, norm_name = pieces
@@ -141,12 +143,12 @@ class ResNet(nn.Module):
                 layer.append(block(n_in, width << stage, 2 if stage and not i else 1, act, norm_name))
                 n_in = (width << stage) * block.expansion
             self.add_module(f"layer{stage + 1}", layer)
-        self.stages, self.mirror = len(stage_blocks), mirror
+        self.stages, self.mirror, self.side = len(stage_blocks), mirror, side
         self.dropout = Dropout(dropout)
         self.fc = nn.Linear(n_in, n_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        return judged(self._answer, x, mirror=self.mirror and not self.training)
+        return judged(self._answer, within(x, self.side), mirror=self.mirror and not self.training)
 
     def _answer(self, x: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(self.normalize(x)))))
@@ -169,6 +171,7 @@ def resnet(
     activation: Named = "relu",
     norm: Named = "batch_norm",
     mirror: bool = False,
+    side: int = 0,
 ) -> ResNet:
     """Residual network with a chosen number of blocks per stage; the default is small enough for a CPU.
 
@@ -182,6 +185,7 @@ def resnet(
         activation: activation of all blocks.
         norm: normalisation after each convolution.
         mirror: answer to each picture and to its mirror image, and average; after training only. Costs twice the time.
+        side: longest side of the pictures it works on: larger ones are averaged down to it first; 0 takes them as they are.
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
 
@@ -195,8 +199,10 @@ def resnet(
     at_least("number of stages in blocks", len(blocks), 1)
     for count in blocks:
         at_least("every number in blocks", count, 1)
+    at_least("side", side, 0)
     share("dropout", dropout)
     channels, *size = only(shape, "picture", model="resnet", instead=OTHER_INPUTS).shape
+    size = list(size_within(tuple(size), side))
     return ResNet(
         channels,
         n_out,
@@ -207,6 +213,7 @@ def resnet(
         pieces=(activation, norm),
         dropout=dropout,
         mirror=mirror,
+        side=side,
     )
 
 
