@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trainwell.evaluate.evaluation import Evaluation
     from trainwell.evaluate.run import evaluate
     from trainwell.report.run import report
+    from trainwell.study.ablate import ablate
     from trainwell.study.compare import compare
     from trainwell.study.ensemble.distil import distil
     from trainwell.study.ensemble.make import ensemble
@@ -56,6 +57,7 @@ _HOME = {
     "Run": "trainwell.train.run",
     "TrainwellError": "trainwell.core.errors",
     "Tuned": "trainwell.study.tuning.result",
+    "ablate": "trainwell.study.ablate",
     "compare": "trainwell.study.compare",
     "compare_runs": "trainwell.study.existing",
     "compile": "trainwell.train.five_steps",
@@ -86,6 +88,7 @@ __all__ = [
     "Run",
     "TrainwellError",
     "Tuned",
+    "ablate",
     "compare",
     "compare_runs",
     "compile",

@@ -12,6 +12,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
+from trainwell.cli.ablate_verbs import add_to as add_ablate_verbs
 from trainwell.cli.compare_verbs import add_to as add_compare_verbs
 from trainwell.cli.data_verbs import add_to as add_data_verbs
 from trainwell.cli.doctor_verbs import add_to as add_doctor_verbs
@@ -51,6 +52,7 @@ for add_verbs in (
     add_compare_verbs,
     add_tune_verbs,
     add_ensemble_verbs,
+    add_ablate_verbs,
     add_use_verbs,
     add_doctor_verbs,
     add_info_verbs,
