@@ -16,9 +16,11 @@ from trainwell.report.figures import figure
 from trainwell.report.html import document
 from trainwell.report.markup import Markup, el, join
 from trainwell.report.svg import Panel, axis_of
+from trainwell.report.terminal import VERDICT_STYLES as CHECK_STYLES
 from trainwell.report.terminal import WIDE, number, whisker
 from trainwell.study.compare import Comparison
 from trainwell.study.folds import CrossValidation
+from trainwell.study.honesty import Honesty
 from trainwell.study.leaderboard import Leaderboard
 from trainwell.study.learning_curve import LearningCurve
 from trainwell.study.verdict import Verdict
@@ -125,6 +127,17 @@ def show_learning_curve(found: LearningCurve, *, console: Console | None = None)
     out.print(Text(f"Without its last point the curve would have said {found.foretold} for {last.rows:,} rows.", "dim"))
     if found.false_alarms:
         out.print(Text(str(found.false_alarms), "dim"))
+
+
+def show_honesty(found: Honesty, *, console: Console | None = None) -> None:
+    """Print every check with its verdict."""
+    out = console or Console()
+    rows = Table(box=None, pad_edge=False, show_header=False)
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")
+    for check in found.checks:
+        rows.add_row(Text(check.verdict, CHECK_STYLES[check.verdict]), check.text)
+    out.print(rows)
 
 
 def learning_curve_figure(found: LearningCurve) -> Markup:

@@ -17,6 +17,7 @@ from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Interval
 from trainwell.data.data import Data
+from trainwell.data.source import Source
 from trainwell.score.defaults import report_metrics
 from trainwell.score.metric import Statistic
 from trainwell.score.predictions import Predictions
@@ -228,14 +229,19 @@ def only(data: Data, rows: np.ndarray, recipe: Recipe) -> Data:
         >>> len(only(load("iris"), np.arange(90), Recipe(split={"test": 0})))
         90
     """
-    source = data.source
-    part = replace(
+    return data.rebuild(
+        rows_of(data.source, rows), recipe if recipe.target is not None else recipe.but(target=data.recipe.target)
+    )
+
+
+def rows_of(source: Source, rows: np.ndarray) -> Source:
+    """A source with some of the rows, in that order."""
+    return replace(
         source,
         frame=source.frame[rows],
         arrays={name: array[rows] for name, array in source.arrays.items()},
         parts=None if source.parts is None else source.parts[rows],
     )
-    return data.rebuild(part, recipe if recipe.target is not None else recipe.but(target=data.recipe.target))
 
 
 def _result(runs: Sequence[Run], places: Sequence[tuple[int, int]], data: Data, metric: str) -> CrossValidation:

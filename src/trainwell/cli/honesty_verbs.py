@@ -1,0 +1,51 @@
+"""The verb that doubts: honesty."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from trainwell.cli.arguments import AsJson, Assignments, Config, Preset, Target, Test, Valid, recipe_from
+from trainwell.cli.compare_verbs import Metric, Out, Repeats, Source
+from trainwell.cli.output import emit_json
+
+HONESTY_EXAMPLES = r"""
+Examples:
+  trainwell honesty people.csv --target income
+  trainwell honesty houses.csv -t price model=mlp epochs=10 --shuffles 5
+"""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the verb."""
+    app.command(epilog=HONESTY_EXAMPLES)(honesty)
+
+
+def honesty(
+    source: Source,
+    assignments: Assignments = None,
+    *,
+    target: Target = None,
+    test: Test = None,
+    valid: Valid = None,
+    config: Config = None,
+    preset: Preset = None,
+    repeats: Repeats = 6,
+    shuffles: Annotated[int, typer.Option(min=1, help="Trainings on shuffled targets.")] = 3,
+    metric: Metric = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that scores can be believed: shuffled targets, rows that must not matter, a recipe against itself, looks."""
+    from trainwell.cli.study_progress import StudyProgress
+    from trainwell.data.load import load
+    from trainwell.report.studies import show_honesty
+    from trainwell.study.honesty import honesty as check
+
+    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
+    data = load(source, recipe=recipe, test=test, valid=valid)
+    with StudyProgress(f"checking {source}", 2 * repeats + shuffles) as progress:
+        found = check(recipe, data, repeats=repeats, shuffles=shuffles, metric=metric, folder=out, observers=[progress])
+    emit_json(found.to_dict()) if as_json else show_honesty(found)
+    raise typer.Exit(0 if found.passed else 1)
