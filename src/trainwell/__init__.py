@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trainwell.study.ensemble.team import Ensemble
     from trainwell.study.existing import compare_runs
     from trainwell.study.folds import cross_validate
+    from trainwell.study.honesty import honesty
     from trainwell.study.leaderboard import leaderboard
     from trainwell.study.learning_curve import learning_curve
     from trainwell.study.tune import tune
@@ -68,6 +69,7 @@ _HOME = {
     "examine": "trainwell.doctor.examine",
     "find_rate": "trainwell.train.rate_range",
     "fit": "trainwell.train.fit",
+    "honesty": "trainwell.study.honesty",
     "leaderboard": "trainwell.study.leaderboard",
     "learning_curve": "trainwell.study.learning_curve",
     "load": "trainwell.data.load",
@@ -99,6 +101,7 @@ __all__ = [
     "examine",
     "find_rate",
     "fit",
+    "honesty",
     "leaderboard",
     "learning_curve",
     "load",
