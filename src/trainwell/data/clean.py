@@ -29,7 +29,7 @@ COARSE = 0.5
 
 
 def row_keys(source: Source, features: Iterable[str], hashes: dict[str, np.ndarray]) -> np.ndarray | None:
-    """(N,) uint64, equal for rows whose features are equal; names of rows are left out of it. None without features.
+    """(N,) uint64, equal for rows whose features are equal; names of rows are left out of it. None where no two rows are equal.
 
     Args:
         source: the raw rows.
@@ -37,6 +37,9 @@ def row_keys(source: Source, features: Iterable[str], hashes: dict[str, np.ndarr
         hashes: one hash per row and array column (pictures, tensors).
     """
     names = [n for n in features if n in source.frame.columns and n not in hashes and _hashable(source.frame[n])]
+    numbers = [n for n in names if source.frame.schema[n].is_numeric()]
+    if numbers and not hashes and _all_differ(source.frame.select(numbers)):
+        return None
     keys = None
     if names:
         keys = source.frame.select(names).hash_rows(seed=0).to_numpy()
@@ -44,6 +47,11 @@ def row_keys(source: Source, features: Iterable[str], hashes: dict[str, np.ndarr
         mixed = column * np.uint64(0x9E3779B97F4A7C15)
         keys = mixed if keys is None else keys * np.uint64(31) ^ mixed
     return keys
+
+
+def _all_differ(frame: pl.DataFrame) -> bool:
+    """Whether no two rows are equal; most tables with copies show it within their first rows."""
+    return all(part.hash_rows(seed=0).n_unique() == len(part) for part in (frame.head(10_000), frame))
 
 
 def _hashable(series: pl.Series) -> bool:
@@ -58,7 +66,7 @@ def units_of(keys: np.ndarray | None, n: int) -> np.ndarray:
     hashed = pl.Series(keys)
     if hashed.n_unique() == n:
         return units
-    copied = np.flatnonzero(hashed.is_duplicated().to_numpy())
+    copied = np.flatnonzero(hashed.is_duplicated())
     _, first, place = np.unique(keys[copied], return_index=True, return_inverse=True)
     units[copied] = copied[first][place]
     return units
@@ -66,11 +74,18 @@ def units_of(keys: np.ndarray | None, n: int) -> np.ndarray:
 
 def repeated(units: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """Rows that an earlier usable row is equal to, bool (N,)."""
+    if not _any_equal(units):
+        return np.zeros(len(units), bool)
     rows = np.flatnonzero(usable)
     _, first = np.unique(units[rows], return_index=True)
     later = usable.copy()
     later[rows[first]] = False
     return later
+
+
+def _any_equal(units: np.ndarray) -> bool:
+    """Whether some row is equal to an earlier one."""
+    return bool((units != np.arange(len(units))).any())
 
 
 def duplicate_check(again: np.ndarray, usable: np.ndarray, treatment: str) -> Check:
@@ -91,6 +106,8 @@ def duplicate_check(again: np.ndarray, usable: np.ndarray, treatment: str) -> Ch
 
 def conflict_check(units: np.ndarray, codes: np.ndarray, usable: np.ndarray) -> list[Check]:
     """Rows with the same features and different classes: no network can tell them apart."""
+    if not _any_equal(units):
+        return []
     rows = np.flatnonzero(usable)
     pairs = np.unique(np.stack([units[rows], codes[rows]]), axis=1) if len(rows) < 2 else _pairs(units[rows], codes[rows])
     unit, labels = np.unique(pairs[0], return_counts=True)
@@ -110,6 +127,8 @@ def _pairs(units: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
 def straddle_check(units: np.ndarray, part: np.ndarray) -> list[Check]:
     """Equal rows in different parts: only possible where the parts were given, or split by time."""
+    if not _any_equal(units):
+        return []
     used = part >= 0
     trained = np.zeros(int(units.max()) + 1, bool) if len(units) else np.zeros(0, bool)
     trained[units[part == TRAIN]] = True

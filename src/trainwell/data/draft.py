@@ -35,7 +35,7 @@ def start(source: Source, recipe: Recipe, as_is: bool) -> Draft:
     """The target, the rows that have one, and the columns that may be features; what is odd about the target is on the card."""
     names = target_names(source, recipe)
     card = Card(source.origin, checks=list(source.checks))
-    found = read_target(source.frame, names, recipe, source.kinds)
+    found = read_target(source.frame, names, recipe, source.kinds, source.words)
     values = found.values
     usable = values >= 0 if values.ndim == 1 else ~np.isnan(values).any(axis=1)
     for name in names:
@@ -81,4 +81,4 @@ def not_features(rule: Split) -> tuple[str, ...]:
 def raw_of(source: Source, name: str, rows: np.ndarray) -> Raw:
     """A column as the kinds want it, with the train rows `rows`."""
     values = source.arrays[name] if name in source.arrays else as_cells(source.frame[name])
-    return Raw(name, values, rows, source.base)
+    return Raw(name, values, rows, source.base, source.words.get(name))

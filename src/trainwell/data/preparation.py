@@ -84,7 +84,7 @@ class Preparation:
         if name in source.arrays:
             return Raw(name, source.arrays[name], rows, source.base)
         if name in source.frame.columns:
-            return Raw(name, _as_scalars(source.frame[name], column.kind), rows, source.base)
+            return Raw(name, _as_scalars(source.frame[name], column.kind), rows, source.base, source.words.get(name))
         if column.kind == "picture":
             raise DataError(f"the picture column {name!r} is missing", remedy="Give a column of paths or an array of pictures.")
         hint = did_you_mean(name, source.frame.columns)

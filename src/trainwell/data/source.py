@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from trainwell.data.card import Check
+from trainwell.data.kinds.words import Words
 
 
 @dataclass
@@ -25,6 +26,8 @@ class Source:
         checks: what the reader noticed (encoding, delimiter, ragged lines, broken files), for the card.
         base: the folder that path cells are relative to: open `Path(base, cell)` (an absolute cell stays as it is); empty
             for data from memory.
+
+    A reader that has counted the distinct texts of a column leaves them in `words`, which belong to this `frame` alone.
     """
 
     frame: pl.DataFrame
@@ -35,6 +38,7 @@ class Source:
     parts: np.ndarray | None = None
     checks: list[Check] = field(default_factory=list)
     base: str = ""
+    words: dict[str, Words] = field(default_factory=dict, init=False, repr=False)  # a copy with other cells has none
 
     def __len__(self) -> int:
         return len(self.frame) if self.frame.width else len(next(iter(self.arrays.values()), []))

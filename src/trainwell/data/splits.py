@@ -169,6 +169,9 @@ def given_parts(table: Table) -> np.ndarray:
 def _units(pool: np.ndarray, table: Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the rows in `pool`: each row's unit (renumbered), the units' sizes, and their labels (of their first row)."""
     units = table.units[pool]
+    if (units[1:] > units[:-1]).all():  # every row is a unit, in the order of the rows
+        labels = np.zeros(len(pool), np.int64) if table.labels is None else table.labels[pool]
+        return np.arange(len(pool)), np.ones(len(pool), np.int64), labels
     there = np.bincount(units) > 0
     unit = (np.cumsum(there) - 1)[units]
     first = np.empty(int(there.sum()), np.int64)
@@ -184,17 +187,24 @@ def _choose(pool: np.ndarray, share: float, table: Table, rng: np.random.Generat
     if len(size) < _DIVISIBLE:
         return chosen[unit]
     order = _by_label(label, rng)
-    large, small = order[size[order] > 1], order[size[order] == 1]
-    large = large[np.argsort(-size[large], kind="stable")]
+    large, small = _by_size(order, size)
     taken = _diffuse(size[large], share)
     chosen[large[taken]] = True
     left = share * len(pool) - size[large][taken].sum()
     rate = min(max(left / len(small), 0.0), 1.0) if len(small) else 0.0
     steps = np.floor(np.arange(len(small) + 1) * rate + rng.random())
-    chosen[small[np.diff(steps) > 0]] = True
+    chosen[small[steps[1:] > steps[:-1]]] = True
     if not chosen.any():
         chosen[order[-1]] = True
     return chosen[unit]
+
+
+def _by_size(order: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Units of several rows, the largest first, and units of one row, in their order."""
+    if size.max() == 1:
+        return order[:0], order
+    large = order[size[order] > 1]
+    return large[np.argsort(-size[large], kind="stable")], order[size[order] == 1]
 
 
 def _by_label(label: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -220,11 +230,10 @@ def _folds(pool: np.ndarray, folds: int, table: Table, rng: np.random.Generator)
     unit, size, label = _units(pool, table)
     if len(size) < folds:
         raise DataError(f"{len(size)} groups of rows cannot make {folds} folds", remedy="Give split.folds a smaller number.")
-    order = _by_label(label, rng)
     fold = np.zeros(len(size), np.int64)
     filled = np.zeros(folds)
-    large, small = order[size[order] > 1], order[size[order] == 1]
-    for place in large[np.argsort(-size[large], kind="stable")]:
+    large, small = _by_size(_by_label(label, rng), size)
+    for place in large:
         fold[place] = filled.argmin()
         filled[fold[place]] += size[place]
     fold[small] = _even(filled, len(small))
@@ -243,9 +252,13 @@ def _keep_each_class_in_training(part: np.ndarray, table: Table, rule: Split) ->
     """Moves one unit of every class that would be missing from training into it (never given rows, or those of a test fold)."""
     if table.labels is None or table.given is not None:
         return
+    classes = int(table.labels.max()) + 1
     for where in (VALID, TEST) if rule.test_fold is None else (VALID,):
-        counts = [np.bincount(table.labels[part == p], minlength=int(table.labels.max()) + 1) for p in (TRAIN, where)]
-        for label in np.flatnonzero((counts[0] == 0) & (counts[1] > 0)):
+        trained = np.bincount(table.labels[part == TRAIN], minlength=classes)
+        if trained.all():
+            return
+        held = np.bincount(table.labels[part == where], minlength=classes)
+        for label in np.flatnonzero((trained == 0) & (held > 0)):
             row = np.flatnonzero((part == where) & (table.labels == label))[0]
             part[(table.units == table.units[row]) & (part != NOWHERE)] = TRAIN
 

@@ -105,13 +105,27 @@ class Found:
     checks: list[Check]
 
 
-def read_target(frame: pl.DataFrame, names: tuple[str, ...], recipe: Recipe, kinds: Mapping[str, str]) -> Found:
+def read_target(
+    frame: pl.DataFrame,
+    names: tuple[str, ...],
+    recipe: Recipe,
+    kinds: Mapping[str, str],
+    words: Mapping[str, Words] | None = None,
+) -> Found:
     """The target as the recipe and the cells have it.
+
+    Args:
+        frame: the raw rows.
+        names: the target columns.
+        recipe: the rules.
+        kinds: what the source is sure of.
+        words: the distinct texts of columns, where the reader has them already.
 
     Raises:
         DataError: the target has no value, only one value, or holds what cannot be predicted.
     """
-    raws = [Raw(name, as_cells(frame[name]), np.arange(len(frame))) for name in names]
+    known, rows = words or {}, np.arange(len(frame))
+    raws = [Raw(name, as_cells(frame[name]), rows, known=known.get(name)) for name in names]
     for raw in raws:
         if not is_scalar(raw):
             raise DataError(f"the target {raw.name!r} holds {raw.series.dtype}", remedy="Choose a column of single values.")

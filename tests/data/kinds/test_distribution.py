@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -73,3 +77,22 @@ def test_nothing_at_all() -> None:
     found = Distribution.of(np.full(3, np.nan))
     assert (found.total, found.mean, found.median, found.deviation, found.mode) == (0, 0, 0, 0, 0)
     assert found.histogram() == {"edges": [], "counts": []}
+
+
+def test_averages_have_the_same_bits_on_any_number_of_threads() -> None:
+    """A product by BLAS has not: its last bits depend on how many threads share it."""
+    program = (
+        "import numpy as np; from trainwell.data.kinds.distribution import Distribution; "
+        "found = Distribution.of(np.random.Generator(np.random.Philox(0)).normal(size=200_000) * 1e3); "
+        "print(found.mean.hex(), found.deviation.hex())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2", "4")
+    }
+    assert len(said) == 1

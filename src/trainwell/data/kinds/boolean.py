@@ -15,8 +15,7 @@ import polars as pl
 
 from trainwell.core.errors import DataError
 from trainwell.data.kinds.kind import Cleaned, Form, Guess, Raw, Rule
-from trainwell.data.kinds.number_text import nothing
-from trainwell.data.kinds.words import NOTHING, cell_text
+from trainwell.data.kinds.words import NOTHING, cell_text, nothing
 
 INPUT = "number"
 
@@ -36,9 +35,7 @@ def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
     """True/false columns, numbers that are only 0 and 1, and text in one of the usual pairs (yes/no, true/false, …)."""
     if not forced and not _two_valued(raw):
         return None
-    counts = raw.counts
-    texts = raw.words.texts.filter(pl.Series(counts > 0) & ~pl.Series(nothing(raw.words.texts)))
-    seen = sorted(set(texts.str.to_lowercase().to_list()))
+    seen = sorted(set(raw.words.texts.gather(raw.telling).str.to_lowercase().to_list()))
     for yes, no in _PAIRS:
         if seen and set(seen) <= {yes, no} and (len(seen) == 2 or forced or raw.series.dtype == pl.Boolean):
             return Guess(f"only {yes} and {no}", {"yes": yes, "no": no})

@@ -41,7 +41,9 @@ def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
 
 def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
     """Each row's place among the column's distinct texts, outer whitespace removed; -1 for an empty cell."""
-    return Cleaned(raw.words.codes, raw.words.codes < 0, labels=raw.words.texts.to_list())
+    cleaned = Cleaned(raw.words.codes, raw.words.codes < 0, labels=raw.words.texts.to_list())
+    cleaned.scratch["raw"] = raw
+    return cleaned
 
 
 def fit(cleaned: Cleaned, rows: np.ndarray, rule: Rule) -> State:
@@ -50,7 +52,7 @@ def fit(cleaned: Cleaned, rows: np.ndarray, rule: Rule) -> State:
     frequent = list(np.flatnonzero(counts >= rule.rare))
     frequent.sort(key=lambda place: (-counts[place], cleaned.labels[place]))
     labels = [cleaned.labels[place] for place in frequent[: rule.max_categories]]
-    gaps = int(cleaned.missing[rows].sum())
+    gaps = len(rows) - int(counts.sum())
     if rule.missing == "mode" and labels:
         return State(labels, missing=1)
     if rule.missing == "constant":
@@ -61,11 +63,8 @@ def fit(cleaned: Cleaned, rows: np.ndarray, rule: Rule) -> State:
 
 
 def _counts(cleaned: Cleaned, rows: np.ndarray) -> np.ndarray:
-    known = cleaned.scratch.get("counts")
-    if known is None or known[0] is not rows:
-        known = (rows, np.bincount(cleaned.values[rows] + 1, minlength=len(cleaned.labels) + 1)[1:])
-        cleaned.scratch["counts"] = known
-    return known[1]
+    raw: Raw = cleaned.scratch["raw"]
+    return raw.counts if rows is raw.rows else raw.words.counts(rows)
 
 
 def features(state: State, name: str) -> tuple[str, ...]:

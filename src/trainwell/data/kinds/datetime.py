@@ -15,7 +15,7 @@ import polars as pl
 
 from trainwell.data.card import Check
 from trainwell.data.kinds.kind import Cleaned, Form, Guess, Raw, Rule
-from trainwell.data.kinds.number_text import nothing
+from trainwell.data.kinds.words import nothing
 
 INPUT = "number"
 
@@ -89,13 +89,11 @@ def _eight_digits(raw: Raw) -> bool:
 
 
 def _guess_format(raw: Raw, forced: bool) -> Guess | None:
-    counts = raw.counts
-    seen = np.flatnonzero((counts > 0) & ~nothing(raw.words.texts))
-    seen = seen[:: max(1, len(seen) // _LOOKED_AT)]
-    texts, weights = raw.words.texts.gather(seen), counts[seen]
+    seen = raw.telling[:: max(1, len(raw.telling) // _LOOKED_AT)]
+    texts, weights = raw.words.texts.gather(seen), raw.counts[seen]
     if not len(texts):
         return None
-    looks = texts.str.contains(_LOOKS_LIKE) & texts.str.contains(r"\d") & (texts.str.len_chars() <= 40)
+    looks = texts.str.contains(_LOOKS_LIKE) & (texts.str.len_chars() <= 40)
     if not forced and looks.mean() < _ENOUGH:  # type: ignore[operator]
         return None
     shares = _shares(texts, weights)

@@ -30,12 +30,16 @@ class Distribution:
             array([1, 2])
         """
         if whole is not None and whole[1] - whole[0] < 2 * len(values):
-            counts = np.bincount((values[~np.isnan(values)] - whole[0]).astype(np.int32))
-            found = np.flatnonzero(counts)
-            return cls((found + whole[0]).astype(np.float64), counts[found])
+            return cls.counted(np.bincount((values[~np.isnan(values)] - whole[0]).astype(np.int32)), whole[0])
         present = np.sort(values[~np.isnan(values)])
         first = np.flatnonzero(np.concatenate([[True], present[1:] != present[:-1]])) if len(present) else np.zeros(0, np.int64)
         return cls(present[first], np.diff(np.append(first, len(present))))
+
+    @classmethod
+    def counted(cls, counts: np.ndarray, least: int) -> Distribution:
+        """From how often `least` and each whole number after it occurs."""
+        found = np.flatnonzero(counts)
+        return cls((found + least).astype(np.float64), counts[found])
 
     @cached_property
     def total(self) -> int:
@@ -57,18 +61,22 @@ class Distribution:
         low, high = float(self.at(int(np.floor(place)))), float(self.at(int(np.ceil(place))))
         return low + (high - low) * float(place - np.floor(place))
 
-    @property
+    @cached_property
     def median(self) -> float:
         return self.quantile(0.5)
 
-    @property
+    @cached_property
     def mean(self) -> float:
-        return float(self.values @ self.counts / self.total) if self.total else 0.0
+        return self._average(self.values) if self.total else 0.0
 
     @property
     def deviation(self) -> float:
         """Standard deviation with divisor N."""
-        return float(np.sqrt((self.values - self.mean) ** 2 @ self.counts / self.total)) if self.total else 0.0
+        return float(np.sqrt(self._average((self.values - self.mean) ** 2))) if self.total else 0.0
+
+    def _average(self, values: np.ndarray) -> float:
+        """Over all rows of the column; not by BLAS, whose last bits depend on the number of threads."""
+        return float((values * self.counts).sum() / self.total)
 
     @property
     def mode(self) -> float:
@@ -117,7 +125,7 @@ class Distribution:
         centre = self.median
         spread = 1.482602 * self.median_deviation
         if spread <= 1e-9 * (self.values[-1] - self.values[0]):
-            spread = 1.253314 * float(np.abs(self.values - centre) @ self.counts / self.total)
+            spread = 1.253314 * self._average(np.abs(self.values - centre))
         return centre - 5 * spread, centre + 5 * spread
 
     def outside(self, low: float, high: float) -> int:

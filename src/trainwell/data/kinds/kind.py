@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from trainwell.data.card import Check
-from trainwell.data.kinds.words import Words, words_of
+from trainwell.data.kinds.words import Words, nothing, words_of
 
 #: How a kind reads cells: decimal comma, date format, …; JSON values only, found on train rows and kept with the state.
 Form = Mapping[str, Any]
@@ -50,12 +50,14 @@ class Raw:
         values: a series of N cells, or an array whose first axis has N entries (pictures `(N, H, W, C)` uint8, tensors).
         rows: the train rows; the only ones that `recognise` may look at.
         base: the folder that path cells are relative to.
+        known: the words, where the reader has them already.
     """
 
     name: str
     values: pl.Series | np.ndarray
     rows: np.ndarray
     base: str = ""
+    known: Words | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -69,12 +71,17 @@ class Raw:
     @cached_property
     def words(self) -> Words:
         """The distinct cells as text and each row's place among them; found once, shared by every kind."""
-        return words_of(self.series)
+        return self.known or words_of(self.series)
 
     @cached_property
     def counts(self) -> np.ndarray:
         """How often each of the distinct texts stands in the train rows."""
         return self.words.counts(self.rows)
+
+    @cached_property
+    def telling(self) -> np.ndarray:
+        """Places of the distinct texts that stand in the train rows and say something."""
+        return np.flatnonzero((self.counts > 0) & ~nothing(self.words.texts))
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from trainwell.data.card import Check
 from trainwell.data.kinds import number_text
 from trainwell.data.kinds.distribution import SMALL_RANGE, Distribution
 from trainwell.data.kinds.kind import Cleaned, Form, Guess, Raw, Rule
+from trainwell.data.kinds.words import nothing
 
 INPUT = "number"
 
@@ -63,11 +64,10 @@ def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
     series = raw.series
     if series.dtype.is_numeric() or series.dtype in (pl.Duration, pl.Time):
         return None if _names_codes(raw) and not forced else Guess(f"the column holds numbers ({series.dtype})")
-    counts = raw.counts
-    style = number_text.style_of(raw.words.texts, counts)
+    style = number_text.style_of(raw)
     if forced:
         return Guess("the recipe says so", style.form if style else {})
-    if style is None or style.share < _ENOUGH or _leading_zeros(raw.words.texts, counts):
+    if style is None or style.share < _ENOUGH or _leading_zeros(raw.words.texts, raw.counts):
         return None
     share = "every cell reads as one" if style.share == 1 else f"{style.share:.1%} of the cells read as such"
     return Guess(f"text that holds {style.why}; {share}", style.form)
@@ -85,10 +85,10 @@ def _leading_zeros(texts: pl.Series, counts: np.ndarray) -> bool:
 def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
     """Float64 with NaN for missing; infinite cells are missing, cells beyond 1e38 are held there; both are counted."""
     values, unreadable = _values(raw, form)
-    infinite, huge = np.isinf(values), np.zeros(0, bool)
-    if infinite.any():
+    infinite = huge = np.zeros(0, bool)
+    if np.fmax.reduce(values, initial=0.0) > LARGEST or np.fmin.reduce(values, initial=0.0) < -LARGEST:
+        infinite = np.isinf(values)
         values = np.where(infinite, np.nan, values)
-    if len(values) and np.nanmax(np.abs(values), initial=0.0) > LARGEST:
         huge = np.abs(values) > LARGEST
         values = values.clip(-LARGEST, LARGEST)
     cleaned = Cleaned(values, np.isnan(values), np.flatnonzero(unreadable) if unreadable is not None else np.zeros(0, np.int64))
@@ -121,7 +121,7 @@ def _values(raw: Raw, form: Form) -> tuple[np.ndarray, np.ndarray | None]:
         return _floats(series), None
     words = raw.words
     per_text = number_text.parse(words.texts, form)
-    lost = np.isnan(per_text) & ~number_text.nothing(words.texts)
+    lost = np.isnan(per_text) & ~nothing(words.texts)
     return words.spread(per_text, np.nan), words.spread(lost, False)
 
 
@@ -129,6 +129,15 @@ def _floats(series: pl.Series) -> np.ndarray:
     if series.dtype.is_integer() or series.dtype.is_float():
         return np.asarray(series.to_numpy(), np.float64)  # null is NaN
     return series.cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+
+def _offsets(cleaned: Cleaned) -> np.ndarray:
+    """Distance of each whole number from the least one, int32; 0 for missing."""
+    if "offsets" not in cleaned.scratch:
+        low = cleaned.scratch["whole"][0]
+        values = np.where(cleaned.missing, low, cleaned.values) if cleaned.missing.any() else cleaned.values
+        cleaned.scratch["offsets"] = (values - low).astype(np.int32)
+    return np.asarray(cleaned.scratch["offsets"])
 
 
 def _whole(values: np.ndarray, missing: np.ndarray) -> tuple[int, int] | None:
@@ -149,20 +158,28 @@ def distribution(cleaned: Cleaned, rows: np.ndarray) -> Distribution:
     """The train values, sorted and counted once for `fit` and `describe`."""
     known = cleaned.scratch.get("distribution")
     if known is None or known[0] is not rows:
-        known = (rows, Distribution.of(cleaned.values[rows], cleaned.scratch.get("whole")))
+        known = (rows, _distribution(cleaned, rows))
         cleaned.scratch["distribution"] = known
     return known[1]
+
+
+def _distribution(cleaned: Cleaned, rows: np.ndarray) -> Distribution:
+    whole = cleaned.scratch["whole"]
+    if whole is None or whole[1] - whole[0] >= 2 * len(rows):
+        return Distribution.of(cleaned.values[rows])
+    rows = rows[~cleaned.missing[rows]] if cleaned.missing.any() else rows
+    return Distribution.counted(np.bincount(_offsets(cleaned)[rows]), whole[0])
 
 
 def fit(cleaned: Cleaned, rows: np.ndarray, rule: Rule) -> State:
     """Fill value, fence and scale from the train rows `rows`."""
     found = distribution(cleaned, rows)
+    gaps = len(rows) - found.total
     low, high = (-LARGEST, LARGEST)
     if rule.outliers in ("clip", "replace") and found.total:
         low, high = found.fence("mad" if rule.outlier_rule == "forest" else rule.outlier_rule)
         found = found.clipped(low, high) if rule.outliers == "clip" else found.inside(low, high)
     fill = _fill(found, rule)
-    gaps = int(cleaned.missing[rows].sum())
     kept = {"fill": fill, "indicator": bool(rule.indicator and gaps), "outliers": rule.outliers, "low": low, "high": high}
     if gaps and rule.missing == "constant":
         found = Distribution.of(np.append(np.repeat(found.values, found.counts), np.full(gaps, fill)))
@@ -227,12 +244,9 @@ def encode(state: State, cleaned: Cleaned) -> np.ndarray:
 
 
 def _looked_up(state: State, cleaned: Cleaned, whole: tuple[int, int]) -> np.ndarray:
-    low, missing = whole[0], cleaned.missing
-    table = _scaled(state, np.arange(low, whole[1] + 1, dtype=np.float64))
-    if not missing.any():
-        return table.take((cleaned.values - low).astype(np.int32))
-    scaled = table.take((np.where(missing, low, cleaned.values) - low).astype(np.int32))
-    scaled[missing] = _scaled(state, np.array([state.fill]))
+    scaled = _scaled(state, np.arange(whole[0], whole[1] + 1, dtype=np.float64)).take(_offsets(cleaned))
+    if cleaned.missing.any():
+        scaled[cleaned.missing] = _scaled(state, np.array([state.fill]))
     return scaled
 
 

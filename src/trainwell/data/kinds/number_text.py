@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from trainwell.data.kinds.kind import Form
-from trainwell.data.kinds.words import NOTHING
+from trainwell.data.kinds.kind import Form, Raw
 
 _SIGNS = r"(?:[$€£¥₹₽₩]|USD|EUR|GBP|CHF|JPY|CNY|RMB|INR)"
 #: (thousands separator, decimal mark, what to call it), likeliest first; a tie goes to the earlier one.
@@ -21,6 +20,9 @@ _STYLES = (
     (" ", ",", "numbers with spaces between thousands"),
     ("'", ".", "numbers with apostrophes between thousands"),
 )
+#: No letters but those of a currency and an exponent: what no style reads is passed over early.
+_CODE = "(?:USD|EUR|GBP|CHF|JPY|CNY|RMB|INR)?"
+_MAY_BE = rf"^[^\p{{L}}]*{_CODE}[^\p{{L}}]*(?:[eE][^\p{{L}}]*)?{_CODE}[^\p{{L}}]*$"
 #: Distinct texts looked at when a style is chosen.
 _LOOKED_AT = 5_000
 
@@ -32,11 +34,6 @@ class Style:
     form: Form
     share: float
     why: str
-
-
-def nothing(texts: pl.Series) -> np.ndarray:
-    """Which texts say "no value" in words or signs, bool."""
-    return texts.str.to_lowercase().is_in(list(NOTHING)).to_numpy()
 
 
 def parse(texts: pl.Series, form: Form) -> np.ndarray:
@@ -71,26 +68,24 @@ def _plain(texts: pl.Series, thousands: str, decimal: str) -> pl.Series:
     return digits.str.replace(decimal, ".", literal=True).set(~fits, None)
 
 
-def style_of(texts: pl.Series, counts: np.ndarray) -> Style | None:
-    """The way in which most cells read as numbers, or None for a column without digits.
-
-    Args:
-        texts: distinct texts.
-        counts: how often each stands in the train rows.
-    """
-    seen = np.flatnonzero((counts > 0) & ~nothing(texts))
-    seen = seen[:: max(1, len(seen) // _LOOKED_AT)]
-    texts, weights = texts.gather(seen), counts[seen]
+def style_of(raw: Raw) -> Style | None:
+    """The way in which most train cells read as numbers, or None for a column without digits."""
+    seen = raw.telling[:: max(1, len(raw.telling) // _LOOKED_AT)]
+    texts, weights = raw.words.texts.gather(seen), raw.counts[seen]
     if not len(texts) or weights @ texts.str.contains(r"\d").to_numpy() < 0.5 * weights.sum():
         return None
-    best = _judge(texts, weights, {}, "numbers")
+    total, likely = weights.sum(), texts.str.contains(_MAY_BE)
+    if not likely.any():
+        return Style({}, 0.0, "numbers")
+    texts, weights = texts.filter(likely), weights[likely.to_numpy()]
+    best = _judge(texts, weights, total, Style({}, 0.0, "numbers"))
     for thousands, decimal, why in _STYLES:
         if best.share < 1:
-            style = _judge(texts, weights, {"thousands": thousands, "decimal": decimal}, why)
+            style = _judge(texts, weights, total, Style({"thousands": thousands, "decimal": decimal}, 0.0, why))
             best = style if style.share > best.share else best
     return best
 
 
-def _judge(texts: pl.Series, weights: np.ndarray, form: Form, why: str) -> Style:
-    reads = np.isfinite(parse(texts, form))
-    return Style(form, float(weights @ reads / weights.sum()), why)
+def _judge(texts: pl.Series, weights: np.ndarray, total: int, style: Style) -> Style:
+    """The style with the share of `total` cells that reads in it."""
+    return replace(style, share=float(weights @ np.isfinite(parse(texts, style.form)) / total))

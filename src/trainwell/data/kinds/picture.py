@@ -296,6 +296,8 @@ def _share_of_picture_names(raw: Raw) -> float:
         return float(_holds_bytes(series))
     if series.dtype != pl.String:
         return 0.0
+    if len(raw.words.texts) < _LOOKED_AT and not any(text.lower().endswith(_SUFFIXES) for text in raw.words.texts):
+        return 0.0
     some = series[raw.rows[:: max(1, len(raw.rows) // _LOOKED_AT)]].drop_nulls().to_list()
     named = [cell for cell in some if cell.lower().endswith(_SUFFIXES)]
     exist = any(os.path.isfile(os.path.join(raw.base, cell)) for cell in named[:20])

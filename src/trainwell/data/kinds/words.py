@@ -48,17 +48,31 @@ class Words:
 
 def words_of(series: pl.Series) -> Words:
     """The distinct texts of any column of scalars."""
-    raw, distinct = _dictionary(series)
+    return words_from(*dictionary(series))
+
+
+def words_from(codes: np.ndarray, distinct: pl.Series) -> Words:
+    """Words from what `dictionary` says; cells that differ only by outer whitespace become one."""
     texts = texts_of(distinct).str.strip_chars()
-    empty = (texts.is_null() | texts.str.to_lowercase().is_in(list(EMPTY))).to_numpy()
-    kept = texts.filter(~pl.Series(empty)).unique(maintain_order=True)
+    filled = ~(texts.is_null() | texts.str.to_lowercase().is_in(list(EMPTY)))
+    kept = texts.filter(filled).unique(maintain_order=True)
     place = np.full(len(texts) + 1, -1, np.int32)  # the last entry serves code -1
-    place[:-1][~empty] = _places(texts.filter(~pl.Series(empty)), kept)
-    return Words(place.take(raw), kept.rename(series.name))
+    place[:-1][filled.to_numpy()] = _places(texts.filter(filled), kept)
+    return Words(place.take(codes), kept.rename(distinct.name))
 
 
-def _dictionary(series: pl.Series) -> tuple[np.ndarray, pl.Series]:
-    """Each cell's place among the distinct cells, -1 for null, and the distinct cells.
+def nothing(texts: pl.Series) -> np.ndarray:
+    """Which texts say "no value" in words or signs, bool."""
+    return texts.str.to_lowercase().is_in(list(NOTHING)).to_numpy()
+
+
+def few_distinct(series: pl.Series) -> bool:
+    """Whether the first rows of a text column repeat each other, as labels do and sentences do not."""
+    return series.head(_HEAD).n_unique() <= _HEAD // 4
+
+
+def dictionary(series: pl.Series) -> tuple[np.ndarray, pl.Series]:
+    """Each cell's place among the distinct cells, -1 for null, and the distinct cells in the order of their first row.
 
     In a text column most of them stand in the first rows; one pass numbers those, and only what is left is looked at again.
     """
@@ -66,13 +80,12 @@ def _dictionary(series: pl.Series) -> tuple[np.ndarray, pl.Series]:
     if series.dtype != pl.String or len(series) <= 4 * _HEAD or len(head) > _HEAD // 4:
         distinct = series.unique(maintain_order=True).drop_nulls()
         return _places(series, distinct), distinct
-    places = series.cast(pl.Enum(head), strict=False).to_physical().cast(pl.Int32)
-    codes = places.fill_null(-1).to_numpy()
+    places = series.cast(pl.Enum(head), strict=False).to_physical()
     if places.null_count() == series.null_count():
-        return codes, head
+        return _numbers(places), head
+    codes = _numbers(places).astype(np.int32)
     left = (codes < 0) & series.is_not_null().to_numpy()
-    rest, more = _dictionary(series.filter(pl.Series(left)))
-    codes = codes.copy()
+    rest, more = dictionary(series.filter(pl.Series(left)))
     codes[left] = rest + np.int32(len(head))
     return codes, pl.concat([head, more])
 
@@ -80,11 +93,14 @@ def _dictionary(series: pl.Series) -> tuple[np.ndarray, pl.Series]:
 def _places(series: pl.Series, distinct: pl.Series) -> np.ndarray:
     """Each cell's place in `distinct`, -1 for null."""
     if series.dtype == pl.String and len(distinct) <= _MANY:
-        codes = series.cast(pl.Enum(distinct)).to_physical().cast(pl.Int32)
-    else:
-        left, right = series.alias("cell").to_frame(), distinct.alias("cell").to_frame().with_row_index("place")
-        codes = left.join(right, on="cell", how="left", maintain_order="left")["place"].cast(pl.Int32)
-    return codes.fill_null(-1).to_numpy()
+        return _numbers(series.cast(pl.Enum(distinct)).to_physical())
+    left, right = series.alias("cell").to_frame(), distinct.alias("cell").to_frame().with_row_index("place")
+    return _numbers(left.join(right, on="cell", how="left", maintain_order="left")["place"])
+
+
+def _numbers(places: pl.Series) -> np.ndarray:
+    """Unsigned places as whole numbers, as small as they came where none is null, else int32 with -1 for null."""
+    return places.cast(pl.Int32).fill_null(-1).to_numpy() if places.null_count() else places.to_numpy()
 
 
 def texts_of(cells: pl.Series) -> pl.Series:

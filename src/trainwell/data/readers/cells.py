@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
 
+import numpy as np
 import polars as pl
 
 from trainwell.data.card import Check
+from trainwell.data.kinds.words import Words, dictionary, few_distinct, words_from
 from trainwell.data.readers.dialect import MISSING
 from trainwell.data.readers.wording import counted
 
@@ -14,10 +19,25 @@ LONGEST = max(map(len, MISSING))
 SHOWN = 8
 """Columns named in one sentence."""
 
+Cells = TypeVar("Cells", pl.Expr, pl.Series)
 
-def clean_cells(
-    frame: pl.DataFrame, *, all_text: bool = False, decimal_comma: bool = False
-) -> tuple[pl.DataFrame, list[Check]]:
+
+@dataclass(frozen=True)
+class Clean:
+    """Cells as `clean_cells` leaves them.
+
+    Args:
+        frame: the table.
+        words: the distinct texts of text columns where they were counted on the way.
+        checks: for the card.
+    """
+
+    frame: pl.DataFrame
+    words: dict[str, Words]
+    checks: list[Check]
+
+
+def clean_cells(frame: pl.DataFrame, *, all_text: bool = False, decimal_comma: bool = False) -> Clean:
     """`frame` with missing markers and blank cells as nulls, and text columns of numbers as numbers.
 
     Args:
@@ -26,8 +46,8 @@ def clean_cells(
         decimal_comma: numbers are written 3,14 and 1.234,5.
 
     Example:
-        >>> frame, checks = clean_cells(pl.DataFrame({"a": ["1", "?", " "], "b": ["x", "y", "z"]}))
-        >>> frame["a"].to_list(), checks[0].count
+        >>> clean = clean_cells(pl.DataFrame({"a": ["1", "?", " "], "b": ["x", "y", "z"]}))
+        >>> clean.frame["a"].to_list(), clean.checks[0].count
         ([1, None, None], 2)
     """
     empty = {name: int(n) for name, n in zip(frame.columns, frame.null_count().row(0), strict=True) if n}
@@ -35,35 +55,48 @@ def clean_cells(
         frame = frame.with_columns(pl.col(pl.String).str.strip_chars())
         frame = as_numbers(frame, frame.columns, decimal_comma)  # first, so that markers are sought in what is left only
     frame, not_numbers = _drop_not_a_number(frame)
-    found = _find_markers(frame, [n for n, t in frame.schema.items() if t == pl.String])
+    found: dict[str, Counter[str]] = {}
+    words: dict[str, Words] = {}
+    texts = [column for column in frame.get_columns() if column.dtype == pl.String]
+    with ThreadPoolExecutor(2) as pool:
+        for column, (markers, known) in zip(texts, pool.map(_markers_of, texts), strict=True):
+            found |= {column.name: markers} if markers else {}
+            words |= {column.name: known} if known else {}
     if found:
         stripped = pl.col(list(found)).str.strip_chars()
-        gone = (stripped.str.len_bytes() == 0) | stripped.is_in(list(MISSING))
-        frame = frame.with_columns(pl.when(~gone).then(stripped))
+        frame = frame.with_columns(pl.when(~_is_marker(stripped)).then(stripped))
         frame = as_numbers(frame, list(found), decimal_comma)
     for word, counts in (("NaN", not_numbers), ("", empty)):
         for name, count in counts.items():
             found.setdefault(name, Counter())[word] += count
-    return frame, _marker_checks(found)
+    return Clean(frame, {n: known for n, known in words.items() if frame.schema[n] == pl.String}, _marker_checks(found))
 
 
-def _find_markers(frame: pl.DataFrame, texts: list[str]) -> dict[str, Counter[str]]:
-    """Missing markers and blanks by column; long cells cannot be markers and are passed over unread."""
-    if not texts:
-        return {}
-    short = pl.col(texts).str.len_bytes() <= LONGEST
-    blank_start = pl.col(texts).str.starts_with(" ")
-    counts: dict[str, Counter[str]] = {}
-    suspects = frame.lazy().select(pl.col(texts).filter(short | blank_start).unique().implode()).collect()
-    for name in texts:
-        held = suspects[name][0].drop_nulls().to_list()
-        words = [w for w in held if not w.strip() or w.strip() in MISSING]
-        if words:
-            tally = frame[name].filter(frame[name].is_in(words)).value_counts()
-            counts[name] = Counter()
-            for word, count in tally.iter_rows():
-                counts[name][word.strip()] += count
-    return counts
+def _is_marker(stripped: Cells) -> Cells:
+    return (stripped.str.len_bytes() == 0) | stripped.is_in(list(MISSING))
+
+
+def _markers_of(column: pl.Series) -> tuple[Counter[str], Words | None]:
+    """How often each missing marker (or blank, as "") stands in a text column; and what is left as words, if they are few."""
+    if not few_distinct(column):  # long cells cannot be markers and are passed over unread
+        suspects = column.filter((column.str.len_bytes() <= LONGEST) | column.str.starts_with(" ")).value_counts()
+        stripped = suspects.to_series(0).str.strip_chars()
+        gone = _is_marker(stripped)
+        return _tally(stripped.filter(gone), suspects["count"].filter(gone)), None
+    codes, distinct = dictionary(column)
+    stripped = distinct.str.strip_chars()
+    gone = _is_marker(stripped)
+    if not gone.any():
+        return Counter(), words_from(codes, distinct)
+    counts = pl.Series(np.bincount(codes[codes >= 0], minlength=len(distinct)))
+    return _tally(stripped.filter(gone), counts.filter(gone)), words_from(codes, distinct.set(gone, None))
+
+
+def _tally(words: pl.Series, counts: pl.Series) -> Counter[str]:
+    tally: Counter[str] = Counter()
+    for word, count in zip(words, counts, strict=True):
+        tally[word] += count
+    return tally
 
 
 def _drop_not_a_number(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -355,11 +355,13 @@ def _unpad(data: bytes, dialect: Dialect) -> bytes:
 
 
 def _finish(file: _File, frame: pl.DataFrame, *, all_text: bool = False) -> Source:
-    frame, checks = clean_cells(frame, all_text=all_text, decimal_comma=file.dialect.decimal_comma)
-    if not len(frame):
+    clean = clean_cells(frame, all_text=all_text, decimal_comma=file.dialect.decimal_comma)
+    if not len(clean.frame):
         raise _no_rows(file.path, file.dialect)
-    source = Source(frame, str(file.path), checks=[_summary(file, frame), *file.checks, *checks], base=str(file.path.parent))
-    for name in [n for n, t in frame.schema.items() if t == pl.Int128]:
+    checks = [_summary(file, clean.frame), *file.checks, *clean.checks]
+    source = Source(clean.frame, str(file.path), checks=checks, base=str(file.path.parent))
+    source.words = clean.words
+    for name in [n for n, t in clean.frame.schema.items() if t == pl.Int128]:
         source.frame = source.frame.with_columns(pl.col(name).cast(pl.String))
         text = f"{name} holds whole numbers beyond 64 bits; they were read as text."
         source.checks.append(Check("long_numbers", "WARN", text, name, len(frame)))

@@ -115,7 +115,7 @@ def opens_with_quote(data: bytes, delimiter: str) -> bool:
         >>> opens_with_quote(b'a, "b"', ","), opens_with_quote(b'a,5" b', ",")
         (True, False)
     """
-    return re.search(rb'(?:^|[\n%s]) *"' % re.escape(delimiter).encode(), data) is not None
+    return b'"' in data and re.search(rb'(?:^|[\n%s]) *"' % re.escape(delimiter).encode(), data) is not None
 
 
 def _has_quoted_cell(data: bytes, delimiter: str) -> bool:

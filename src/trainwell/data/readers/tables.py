@@ -126,9 +126,9 @@ def read_excel(path: Path) -> Source:
     full = [name for name, frame in sheets.items() if len(frame)]
     if not full:
         raise DataError("no sheet of the workbook has rows below a header", where=str(path), remedy="Give a sheet with rows.")
-    frame, checks = clean_cells(sheets[full[0]])
-    source = frames.read_frame(frame, str(path))
-    source.checks += checks
+    clean = clean_cells(sheets[full[0]])
+    source = frames.read_frame(clean.frame, str(path))
+    source.checks += clean.checks
     if len(full) > 1:
         text = f"Read the sheet {full[0]!r}; left out {counted(len(full) - 1, 'more sheet')} with rows."
         source.checks.append(Check("sheets", "WARN", text, count=len(full) - 1, examples=tuple(full[1:6])))
