@@ -118,10 +118,23 @@ def test_predict_prints_csv_or_json_and_counts_odd_rows(run: Path, tmp_path: Pat
     ].to_list()
 
 
+def test_predict_keeps_the_columns_that_were_asked_for(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("id,age,hours,city,p_low\nx7,30,40,Oslo,1\nx9,41,40,Oslo,2\n")
+    rows = pl.read_csv(done("predict", run, tmp_path / "new.csv", "--keep", "id", "--keep", "age").out.encode())
+    assert rows.columns[:3] == ["id", "age", "prediction"]
+    assert (rows["id"].to_list(), rows["age"].to_list()) == (["x7", "x9"], [30, 41])
+    for column, code, said in (("idd", 1, "no column"), ("p_low", 2, "of their own")):
+        refused = trainwell("predict", run, tmp_path / "new.csv", "--keep", column)
+        assert (refused.code, said in refused.err) == (code, True)
+
+
 def test_report_names_the_file_it_wrote(run: Path) -> None:
     (run / "report.html").unlink()
     assert done("report", run, "--no-baseline").out.strip() == str(run / "report.html")
     assert "<html" in (run / "report.html").read_text(encoding="utf-8")
+    said = done("report", run, "--no-baseline", "--json").json
+    assert said["report"] == str(run / "report.html")
+    assert said["evaluation"]["part"] == "test"
 
 
 def test_tensorboard_files_lie_in_the_run(table: Path, tmp_path: Path) -> None:

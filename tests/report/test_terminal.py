@@ -69,6 +69,23 @@ def test_a_network_shows_its_totals():
     assert "2,500" in text
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_layer_has_one_line_and_every_number_is_whole(width):
+    long = Layer(
+        "stages.3.blocks.11.shortcut.norm", "BatchNorm2d", "(B, 512, 128, 128)", 9_999_999, 12_345_678_901, -0.01, 0.5, 0
+    )
+    text = printed(show_layers, [long] * 3, width=width)
+    assert len(text.splitlines()) == 5
+    assert text.count("9,999,999") == 3
+    assert text.count("shortcut.norm" if width == 120 else "norm") == 3
+    assert text.count("12,345,678,901" if width == 120 else "12,345.7 M") == 3
+
+
+def test_the_axis_of_the_range_test_is_one_line():
+    text = printed(show_rates, [10 ** (i / 10 - 6) for i in range(60)], [2.0] * 60, "done")
+    assert text.splitlines()[-2].endswith("learning rate")
+
+
 def test_the_range_test_is_drawn():
     text = printed(show_rates, [1e-6 * 10**i for i in range(8)], [3.0, 2.9, 2.0, 1.0, 0.5, 0.7, 2.0, 9.0], "learning_rate=0.01")
     assert text.count("•") == 20

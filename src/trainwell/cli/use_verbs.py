@@ -9,7 +9,7 @@ import typer
 
 from trainwell.cli.arguments import AsJson, RunFolder
 from trainwell.cli.output import emit_json, note
-from trainwell.core.errors import UsageError
+from trainwell.core.errors import UnknownName, UsageError, did_you_mean
 
 NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Skip the free baselines.")]
 Part = Annotated[str, typer.Option(help="train, valid or test.")]
@@ -19,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the verbs that use a trained network."""
     app.command(epilog="\nExamples:\n  trainwell evaluate runs/a\n  trainwell evaluate runs/a --on more.csv")(evaluate)
     app.command("test", hidden=True)(evaluate)
-    app.command(epilog="\nExample:\n  trainwell predict runs/a new.csv --to answers.csv")(predict)
+    app.command(epilog="\nExample:\n  trainwell predict runs/a new.csv --to answers.csv --keep id")(predict)
     app.command(epilog="\nExample:\n  trainwell report runs/a")(report)
     app.command(epilog="\nExample:\n  trainwell summary runs/a")(summary)
 
@@ -47,12 +47,16 @@ def predict(
     rows: Annotated[str, typer.Argument(help="Table file, picture, or folder of pictures.")],
     *,
     to: Annotated[Path | None, typer.Option(help="Write a .csv, .parquet or .json file instead of printing CSV.")] = None,
+    keep: Annotated[list[str] | None, typer.Option(help="Column of the rows to put before the answers; repeatable.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer raw rows or pictures with the training's preparation; what was odd about a row stands beside its answer."""
     from trainwell.study.ensemble.team import open_any
+    from trainwell.train.run import as_source
 
-    answers = open_any(run).predict(rows)
+    network = open_any(run)
+    source = as_source(rows, network.preparation)
+    answers = _beside(source.frame, keep or [], network.predict(source))
     odd = answers["problem"].drop_nulls().len()
     if odd:
         note(f"{odd} of {len(answers)} rows had something odd; see the column 'problem'")
@@ -65,6 +69,18 @@ def predict(
         note(f"wrote {len(answers)} answers to {to}")
 
 
+def _beside(frame: Any, keep: list[str], answers: Any) -> Any:
+    """Columns of the rows before their answers."""
+    for name in keep:
+        if name not in frame.columns:
+            raise UnknownName(f"the rows have no column {name!r}", where="--keep", remedy=did_you_mean(name, frame.columns))
+        if name in answers.columns:
+            raise UsageError(
+                f"the answers have a column {name!r} of their own", where="--keep", remedy="Rename it in the rows."
+            )
+    return answers.select(*(frame[name] for name in dict.fromkeys(keep)), *answers.columns)
+
+
 def _write(answers: Any, to: Path) -> None:
     writers = {".csv": answers.write_csv, ".parquet": answers.write_parquet, ".json": answers.write_json}
     if to.suffix not in writers:
@@ -73,13 +89,14 @@ def _write(answers: Any, to: Path) -> None:
     writers[to.suffix](to)
 
 
-def report(run: RunFolder, *, no_baseline: NoBaseline = False) -> None:
+def report(run: RunFolder, *, no_baseline: NoBaseline = False, as_json: AsJson = False) -> None:
     """Evaluate a run and write its report, one HTML file that needs no network."""
     from trainwell.train.again import load_again
     from trainwell.train.run import Run
 
-    evaluate_and_report(Run.open(run), load_again(run), as_json=True, baselines=not no_baseline)
-    typer.echo(str(run / "report.html"))
+    found = evaluate_and_report(Run.open(run), load_again(run), as_json=True, baselines=not no_baseline)
+    path = str(run / "report.html")
+    emit_json({"report": path, "evaluation": found.to_dict()}) if as_json else typer.echo(path)
 
 
 def evaluate_and_report(run: Any, data: Any, *, as_json: bool, baselines: bool = True) -> Any:

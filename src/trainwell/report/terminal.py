@@ -219,27 +219,37 @@ def _halved(counts: Sequence[float]) -> list[float]:
 
 
 def show_layers(layers: Sequence[Layer], *, console: Console | None = None) -> None:
-    """Print a network layer by layer, and its totals."""
+    """Print a network layer by layer, and its totals; a narrow terminal leaves out the batch axis and shortens millions."""
     out = console or Console()
+    narrow = out.width < WIDE
+    heads = ("layer", "kind", "one output" if narrow else "output", "parameters", "mult-adds" if narrow else "multiply-adds")
+    lines = [_layer_cells(layer, narrow) for layer in layers]
+    sums = (sum(layer.parameters for layer in layers), sum(layer.multiplications for layer in layers))
+    total = (f"{len(layers)} layers", "", "", *(_count(n, narrow) for n in sums), "")
+    widths = [max(map(len, column)) for column in zip((*heads, "mean ± dev."), *lines, total, strict=True)]
+    left = max(8, out.width - sum(widths[1:]) - 2 * len(heads))
     table = Table(box=None, pad_edge=False, header_style="dim", show_footer=True)
-    parameters, work = sum(layer.parameters for layer in layers), sum(layer.multiplications for layer in layers)
-    table.add_column("layer", f"{len(layers)} layers", overflow="fold")
-    table.add_column("kind", overflow="fold")
-    table.add_column("output", no_wrap=True)
-    table.add_column("parameters", f"{parameters:,}", justify="right")
-    table.add_column("multiply-adds", f"{work:,}", justify="right")
-    table.add_column("mean ± deviation", justify="right", no_wrap=True)
-    for layer in layers:
-        spread = f"{layer.mean:.2f} ± {layer.deviation:.2f}"
-        numbers = (f"{layer.parameters:,}", f"{layer.multiplications:,}")
-        table.add_row(layer.name, layer.kind, layer.output, *numbers, spread)
+    for place, (head, foot) in enumerate(zip((*heads, "mean ± dev."), total, strict=True)):
+        table.add_column(head, foot, no_wrap=True, justify="left" if place < 3 else "right")
+    for name, *others in lines:
+        table.add_row(name if len(name) <= left else f"…{name[1 - left :]}", *others)
     out.print(table)
+
+
+def _layer_cells(layer: Layer, narrow: bool) -> tuple[str, ...]:
+    shape = layer.output.removeprefix("(B, ").removesuffix(")") if narrow else layer.output
+    counts = (_count(layer.parameters, narrow), _count(layer.multiplications, narrow))
+    return layer.name, layer.kind, shape, *counts, f"{layer.mean:.2f} ± {layer.deviation:.2f}"
+
+
+def _count(n: int, narrow: bool) -> str:
+    return f"{n / 1e6:,.1f} M" if narrow and n >= 10_000_000 else f"{n:,}"
 
 
 def show_rates(rates: Sequence[float], losses: Sequence[float], text: str, *, console: Console | None = None) -> None:
     """Print the range test: loss over learning rate, and what it suggests."""
     out = console or Console()
-    rows = _plot(losses, width=max(20, min(len(losses), out.width - 12)), height=10)
+    rows = _plot(losses, width=max(20, min(len(losses), out.width - 26)), height=10)
     low, high = min(losses), max(losses)
     for i, line in enumerate(rows):
         edge = f"{high:8.3g} ┤" if i == 0 else f"{low:8.3g} ┤" if i == len(rows) - 1 else " " * 9 + "│"

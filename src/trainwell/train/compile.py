@@ -196,6 +196,8 @@ def bind_loss(recipe: Recipe, data: Data) -> Loss:
     """The loss with its options, label smoothing and class weights filled in."""
     options = dict(recipe.loss.options)
     known = losses.options(recipe.loss.name)
+    if losses[recipe.loss.name] is losses["poisson"]:
+        check_counts(data)
     if recipe.label_smoothing not in ("auto", 0.0):
         options = _add(options, known, "label_smoothing", recipe.label_smoothing, recipe.loss.name)
     function = losses.bind(recipe.loss.name, options)
@@ -206,6 +208,23 @@ def bind_loss(recipe: Recipe, data: Data) -> Loss:
     counts = np.bincount(data.arrays["target"][data.rows["train"]], minlength=data.n_out)
     weight = counts.sum() / (data.n_out * counts.clip(min=1))
     return partial(function, class_weight=tuple(weight.tolist()))
+
+
+def check_counts(data: Data) -> None:
+    """Counts must arrive as they are: scaled ones are no counts any more.
+
+    Raises:
+        CompileError: the target is scaled, negative somewhere, or classes.
+    """
+    target, where = data.preparation.target, "loss 'poisson'"
+    if target.classes is not None:
+        raise CompileError("the target is classes, not counts", where=where, remedy="Set task=regression, or loss=auto.")
+    if any(c != 0 or s != 1 for c, s in zip(target.centre, target.spread, strict=True)):
+        remedy = "Set prepare.scale_target=false."
+        raise CompileError("the target is scaled to mean 0 and deviation 1, so it is no count", where=where, remedy=remedy)
+    low = float(data.arrays["target"][data.rows["train"]].min())
+    if low < 0:
+        raise CompileError(f"the target goes down to {low:g}, and counts do not", where=where, remedy="Choose another loss.")
 
 
 def _add(options: dict[str, Any], known: Any, key: str, value: Any, loss: str) -> dict[str, Any]:

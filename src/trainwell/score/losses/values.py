@@ -114,6 +114,8 @@ def quantile(output: Tensor, target: Tensor, reduction: Reduction = "mean", *, q
 def poisson(output: Tensor, target: Tensor, reduction: Reduction = "mean") -> Tensor:
     """Minus the log-likelihood of counts whose log-rate is the output; needs `prepare.scale_target=false`.
 
+    The network's answers are log-rates, too: their exponential is the expected count.
+
     Shape: output `(B, T)` log-rates, target `(B, T)` counts; result a scalar, or `(B,)`.
 
     Args:
