@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trainwell.study.ensemble.team import Ensemble
     from trainwell.study.existing import compare_runs
     from trainwell.study.folds import cross_validate
+    from trainwell.study.guide import guide
     from trainwell.study.honesty import honesty
     from trainwell.study.leaderboard import leaderboard
     from trainwell.study.learning_curve import learning_curve
@@ -70,6 +71,7 @@ _HOME = {
     "find_rate": "trainwell.train.rate_range",
     "fit": "trainwell.train.fit",
     "honesty": "trainwell.study.honesty",
+    "guide": "trainwell.study.guide",
     "leaderboard": "trainwell.study.leaderboard",
     "learning_curve": "trainwell.study.learning_curve",
     "load": "trainwell.data.load",
@@ -102,6 +104,7 @@ __all__ = [
     "find_rate",
     "fit",
     "honesty",
+    "guide",
     "leaderboard",
     "learning_curve",
     "load",

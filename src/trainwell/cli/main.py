@@ -17,6 +17,7 @@ from trainwell.cli.compare_verbs import add_to as add_compare_verbs
 from trainwell.cli.data_verbs import add_to as add_data_verbs
 from trainwell.cli.doctor_verbs import add_to as add_doctor_verbs
 from trainwell.cli.ensemble_verbs import add_to as add_ensemble_verbs
+from trainwell.cli.guide_verbs import add_to as add_guide_verbs
 from trainwell.cli.honesty_verbs import add_to as add_honesty_verbs
 from trainwell.cli.info_verbs import add_to as add_info_verbs
 from trainwell.cli.output import complain
@@ -55,6 +56,7 @@ for add_verbs in (
     add_tune_verbs,
     add_ensemble_verbs,
     add_ablate_verbs,
+    add_guide_verbs,
     add_use_verbs,
     add_doctor_verbs,
     add_info_verbs,

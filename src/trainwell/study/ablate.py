@@ -19,6 +19,7 @@ from trainwell.data.data import Data
 from trainwell.evaluate.evaluation import label
 from trainwell.models.registry import models
 from trainwell.study.compare import FalseAlarms, aa_check, judge_many
+from trainwell.study.cost import seconds_of
 from trainwell.study.power import fewest_pairs
 from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
@@ -185,7 +186,7 @@ def ablate(
         bare=pair_interval(scores[BARE]) if alone else None,
         false_alarms=aa_check(scores[RECIPE], scores[AGAIN], higher_is_better=higher_is_better(judge_by)),
         runs=len(runs),
-        seconds=sum(float(run.summary.get("seconds", 0.0)) for run in runs),
+        seconds=seconds_of(runs),
     )
     if folder is not None:
         found.save(folder)

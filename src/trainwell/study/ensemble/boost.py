@@ -17,6 +17,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Task
 from trainwell.data.data import Data
 from trainwell.data.relabel import asks_like, relabelled
+from trainwell.study.cost import seconds_of
 from trainwell.study.ensemble.account import Account
 from trainwell.study.ensemble.team import Ensemble, Making, softmax
 from trainwell.study.scores import run_ended
@@ -130,7 +131,7 @@ def boost(
         notes.append(f"{len(now.runs) - keep} members after the lowest validation loss were dropped")
     # A member without weight says nothing; the first one stays, for an ensemble has at least one.
     kept = [i for i in range(keep) if now.weights[i] > 0] or [0]
-    account = Account(losses=losses, seconds=sum(float(r.summary.get("seconds", 0.0)) for r in now.runs), notes=notes)
+    account = Account(losses=losses, seconds=seconds_of(now.runs), notes=notes)
     making = Making("boosting", "sum", recipe, data.fingerprint, data.origin)
     runs, weights = [now.runs[i] for i in kept], [now.weights[i] for i in kept]
     return Ensemble(runs, weights, data.preparation, making, start=start, account=account)

@@ -16,6 +16,7 @@ from trainwell.data.data import Data
 from trainwell.score.defaults import report_metrics
 from trainwell.score.predictions import Predictions
 from trainwell.score.scores import score_intervals
+from trainwell.study.cost import seconds_of
 from trainwell.study.ensemble.account import Account, gain_of
 from trainwell.study.ensemble.blend import greedy, score_by, stacked
 from trainwell.study.ensemble.boost import boost
@@ -177,7 +178,7 @@ def weighed(trained: Trained, making: Making) -> Ensemble:
     notes = [f"{lost} of {len(trained.runs)} members became NaN or infinite and were left out"] if lost else []
     if len(chosen) < len(good):
         notes.append(f"{len(good) - len(chosen)} of {len(good)} members got no weight and were left out")
-    account = Account(seconds=sum(float(run.summary.get("seconds", 0.0)) for run in good), notes=notes)
+    account = Account(seconds=seconds_of(good), notes=notes)
     account = accounted(account, unseen, weights, making, good[0].recipe)
     if making.how == "bagging":
         account = _with_out_of_bag(account, runs, shares, trained)
