@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--bare", action="store_true", help="give the doctor no arrays, only the loop")
     parser.add_argument("--show", action="store_true")
     parser.add_argument("--only", choices=["sick", "twin", "healthy"])
     options = parser.parse_args()
@@ -45,7 +46,7 @@ def report(group: str, cases: list[Case], options: argparse.Namespace) -> None:
     began, detected, first, alarms, n = time.perf_counter(), 0, 0, 0, 0
     for case in cases:
         for seed in range(options.first, options.first + options.seeds):
-            findings, score = case.examine(seed)
+            findings, score = case.examine(seed, bare=options.bare)
             causes = [f for f in findings if not f.because_of and f.severity != "advice"]
             named = [f.code for f in findings]
             n += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from trainwell.core.part import Part
@@ -53,3 +55,34 @@ def test_the_rate_follows_the_optimizer() -> None:
 
 def test_unequal_classes_are_watched() -> None:
     assert "balanced_accuracy" in Recipe().resolved(_facts(TABLE, 500, "classification"))[0].metrics
+
+
+def _crop_side(model: Part) -> float:
+    recipe, _ = Recipe(model=model).resolved(_facts(picture(128), 3_000, "classification"))
+    (crop,) = [part for part in recipe.augment if part.name == "random_resized_crop"]
+    return crop.options["side"]
+
+
+def test_crops_have_the_size_at_which_the_network_judges() -> None:
+    assert _crop_side(Part()) == 0.5
+    assert _crop_side(Part.of({"side": 96})) == 0.75
+    assert _crop_side(Part.of("resnet")) == 1.0
+    assert _crop_side(Part.of({"name": "resnet", "side": 32})) == 0.25
+
+
+@pytest.mark.parametrize("side", [28, 128])
+@pytest.mark.parametrize("preset", ["good", "best"])
+def test_what_a_mirror_may_change_is_never_mirrored(side: int, preset: str) -> None:
+    facts = replace(_facts(picture(side), 3_000, "classification"), labels_mirror=False)
+    recipe, _ = Recipe(preset=preset).resolved(facts)
+    assert not recipe.model.options["mirror"]
+    assert [part.name for part in recipe.augment] == ["crop"]
+    recipe, _ = Recipe(preset=preset).resolved(replace(facts, labels_mirror=True))
+    assert recipe.model.options["mirror"]
+    assert "flip" in [part.name for part in recipe.augment]
+
+
+def test_more_pictures_are_seen_fewer_times() -> None:
+    epochs = [Recipe().resolved(_facts(picture(128), rows, "classification"))[0].epochs for rows in (500, 3_000, 10_000, 10**6)]
+    assert epochs == sorted(epochs, reverse=True)
+    assert epochs[0] > epochs[-1] >= 15

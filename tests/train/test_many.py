@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
-from tests.train.small import numbers, pictures, recipe
 
+from train.small import numbers, pictures, recipe
 from trainwell.core.recipe import Recipe
-from trainwell.train import many
+from trainwell.train import many, units
 from trainwell.train.fit import fit
-from trainwell.train.many import fit_many, fit_orders, order_name
-from trainwell.train.plan import Way
+from trainwell.train.many import fit_many, fit_orders
+from trainwell.train.plan import Machine, Way
 from trainwell.train.run import Run
+from trainwell.train.units import order_name
 
 DENSE = recipe(model={"name": "mlp", "width": 8}, optimizer="adamw", epochs=3, early_stopping=0)
 RATES = (1e-3, 1e-2, 3e-2)
 
 
+@pytest.fixture(params=["here", "processes"])
+def always_stacked(monkeypatch, request):
+    """The planner's answer is a stack, or two in processes, whatever a busy machine would measure."""
+    workers = 2 if request.param == "processes" else 1
+
+    def stack(programs, *, workers=workers):
+        return Way(Machine(stack="stack"), 0.001, workers)
+
+    monkeypatch.setattr(units, "choose_way", lambda programs, workers=0: stack(programs))
+
+
 @pytest.fixture
-def always_stacked(monkeypatch):
-    """The planner's answer is a stack, whatever a busy machine would measure."""
-    honest = many.choose_way
-
-    def stack(programs, name):
-        way = honest(programs, name)
-        return Way(replace(way.machine, threads=1, channels_last=False, stack=name), way.pace)
-
-    monkeypatch.setattr(many, "choose_way", stack)
+def always_in_processes(monkeypatch):
+    """The planner's answer is two processes that train one by one."""
+    monkeypatch.setattr(units, "choose_way", lambda programs, workers: Way(Machine(), 0.001, 2))
 
 
 def same_weights(one: Run, other: Run) -> bool:
@@ -57,7 +61,7 @@ def test_a_stack_gives_the_runs_that_single_trainings_give():
 @pytest.mark.usefixtures("always_stacked")
 def test_finished_runs_are_not_trained_again(tmp_path, monkeypatch):
     first = fit_many(DENSE, numbers(), seeds=[0, 1], folder=tmp_path)
-    monkeypatch.setattr(many, "_units", lambda pending, folder: pytest.fail(str(pending)) if pending else [])
+    monkeypatch.setattr(many, "train_works", lambda works, *_, **__: pytest.fail("trained again") if works else [])
     again = fit_many(DENSE, numbers(), seeds=[0, 1], folder=tmp_path)
     assert all(same_weights(a, b) for a, b in zip(first, again, strict=True))
     assert Run.open(tmp_path / order_name((DENSE, 1))).status == "finished"
@@ -69,15 +73,12 @@ def test_a_stopped_stack_goes_on_to_the_same_bits(tmp_path, stop_at):
     recipes = [DENSE.but(learning_rate=r, model__dropout=0.2 * i, ema=0.9) for i, r in enumerate(RATES)]
     whole = fit_many(recipes, numbers(), folder=tmp_path / "whole")
 
-    class Stop(Exception):
-        pass
-
     def stopper(row):
         if row["split"] == "train" and row["step"] >= stop_at:
-            raise Stop
+            raise KeyboardInterrupt
 
-    with pytest.raises(Stop):
-        fit_many(recipes, numbers(), folder=tmp_path / "cut", observers=[stopper], save_every=0.0)
+    with pytest.raises(KeyboardInterrupt):
+        fit_orders([(r, 0) for r in recipes], numbers(), folder=tmp_path / "cut", observers=[stopper], save_every=0.0)
     resumed = fit_many(recipes, numbers(), folder=tmp_path / "cut")
     assert all(same_weights(a, b) for a, b in zip(whole, resumed, strict=True))
     assert [r.history.rows[-1]["loss"] for r in whole] == [r.history.rows[-1]["loss"] for r in resumed]
@@ -131,6 +132,23 @@ class Fickle(torch.nn.Module):
 def test_what_cannot_be_stacked_is_trained_one_by_one(change):
     runs = fit_many(DENSE.but(**change), numbers(), seeds=[0, 1])
     assert [(r.status, r.plan.machine.stack) for r in runs] == [("finished", "")] * 2
+
+
+@pytest.mark.usefixtures("always_in_processes")
+def test_processes_give_the_same_bits(tmp_path):
+    recipes = [DENSE.but(learning_rate=rate) for rate in RATES]
+    shared, kept = fit_many(recipes, numbers()), fit_many(recipes, numbers(), folder=tmp_path)
+    for recipe_, one, other in zip(recipes, shared, kept, strict=True):
+        alone = fit(recipe_, numbers())
+        assert same_weights(one, alone)
+        assert same_weights(other, alone)
+        assert one.history.column("loss") == alone.history.column("loss")
+
+
+@pytest.mark.usefixtures("always_in_processes")
+def test_an_observer_stops_a_run_in_another_process():
+    runs = fit_many(DENSE, numbers(), seeds=[0, 1], observers=[lambda row: row["run"] == 1 and row["split"] == "train"])
+    assert [r.status for r in runs] == ["finished", "stopped by an observer"]
 
 
 def test_pictures_too():

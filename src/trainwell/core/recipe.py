@@ -288,7 +288,8 @@ class Recipe(Plain):
         """This recipe with every `auto` filled in from the facts of the data, and the reason of each value filled in."""
         changes: dict[str, Any] = {}
         reasons: dict[str, str] = {}
-        for key, (value, why) in suggestions(facts, preset=self.preset, optimizer=self.optimizer.name).items():
+        found = suggestions(facts, preset=self.preset, optimizer=self.optimizer.name, model=self.model)
+        for key, (value, why) in found.items():
             current = getattr(self, key)
             if isinstance(current, Part):
                 if current.is_auto:

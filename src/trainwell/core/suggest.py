@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 from trainwell.core.part import Part
 from trainwell.core.shape import Facts
 
+#: Pixels at which larger pictures are trained and judged: a few thousand photographs gain more from many passes.
+WORKING_SIDE = 64
+
 
 class Choice(NamedTuple):
     """One suggested value and why."""
@@ -28,13 +31,14 @@ RATES = {"sgd": 0.05, "rmsprop": 1e-3}
 IMBALANCED = 4.0
 
 
-def suggestions(facts: Facts, *, preset: str, optimizer: str) -> Choices:
+def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None = None) -> Choices:
     """A value and its reason for every key of a recipe that may say `auto`.
 
     Args:
         facts: what is known about the data.
         preset: "quick", "good" or "best": how much time may be spent.
         optimizer: the update rule the user chose, or "auto".
+        model: the network the user chose, or None; crops of pictures have the size at which it judges.
 
     Example:
         >>> from trainwell.core.shape import Input, Shape
@@ -50,7 +54,7 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str) -> Choices:
     elif picture.shape[-1] < 16:
         choices |= _for_tiny_pictures(facts, preset)
     else:
-        choices |= _for_pictures(facts, preset, side=picture.shape[-1])
+        choices |= _for_pictures(facts, preset, max(picture.shape[1:]), model or Part())
     if optimizer in RATES and choices["optimizer"].value != optimizer:
         choices["learning_rate"] = Choice(RATES[optimizer], f"usual top rate of {optimizer}")
     return choices
@@ -120,7 +124,7 @@ def _for_tiny_pictures(facts: Facts, preset: str) -> Choices:
     }
 
 
-def _for_pictures(facts: Facts, preset: str, *, side: int) -> Choices:
+def _for_pictures(facts: Facts, preset: str, side: int, chosen: Part) -> Choices:
     batch = min(128, max(16, facts.rows // 50), max(2, facts.rows))
     flips = [Part(name="flip")] if facts.labels_mirror else []
     if preset == "quick":
@@ -131,15 +135,45 @@ def _for_pictures(facts: Facts, preset: str, *, side: int) -> Choices:
             "epochs": Choice(5 if facts.rows > 20_000 else 20, "preset quick"),
             "augment": Choice([], "too few epochs for it to pay"),
         }
+    if side > WORKING_SIDE:
+        return _pictures_with_adamw(facts, batch) | _for_large_pictures(facts, preset, side, chosen)
     epochs = {"good": 20, "best": 60}[preset]
-    model = {"name": "resnet", "stem": "half" if side <= 64 else "imagenet", "width": 32}
+    model = {"name": "resnet", "stem": "half", "width": 32, "mirror": facts.labels_mirror}
     return _pictures_with_adamw(facts, batch) | {
         "model": Choice(Part.of(model), f"residual convolutions at half resolution for pictures of {side} pixels"),
         "learning_rate": Choice(3e-3, "measured on 28x28 clothes"),
         "epochs": Choice(epochs if facts.rows > 20_000 else 3 * epochs, f"preset {preset}"),
         "ema": Choice(0.998, "averaged weights generalise better on pictures"),
-        "augment": Choice([*flips, Part(name="crop")], "labels survive them"),
+        "augment": Choice([*flips, Part.of({"name": "crop", "share": 0.07})], "labels survive them"),
     }
+
+
+def _for_large_pictures(facts: Facts, preset: str, side: int, chosen: Part) -> Choices:
+    """Few large pictures: a cheap network that works on small ones, and many passes over crops of that size."""
+    most, seen = {"good": (150, 440_000), "best": (400, 1_300_000)}[preset]
+    model = {"name": "cnn", "width": 32, "stages": 4, "stride": 2, "pool": "max", "dropout": 0.2, "side": WORKING_SIDE}
+    model["mirror"] = facts.labels_mirror
+    return {
+        "model": Choice(Part.of(model), f"at {WORKING_SIDE} pixels: many cheap passes beat few dear ones"),
+        "learning_rate": Choice(4e-3, "measured on photographs of flowers"),
+        "epochs": Choice(min(most, max(15, seen // max(1, facts.rows))), f"preset {preset}: about {seen:,} pictures seen"),
+        "ema": Choice(0.995, "averaged weights generalise better on pictures"),
+        "label_smoothing": Choice(0.1 if facts.task == "classification" else 0.0, "less over-confident"),
+        "augment": Choice(_changes(facts, _judged_at(chosen, side) / side), "labels survive them"),
+    }
+
+
+def _judged_at(chosen: Part, side: int) -> int:
+    """The size at which the network that will be trained judges pictures of this size."""
+    wanted = chosen.options.get("side", WORKING_SIDE if chosen.is_auto else 0)
+    return min(side, wanted) if isinstance(wanted, int) and wanted > 0 else side
+
+
+def _changes(facts: Facts, share: float) -> list[Part]:
+    if not facts.labels_mirror:
+        return [Part.of({"name": "crop", "share": 0.07})]
+    crop = Part.of({"name": "random_resized_crop", "side": round(share, 4)})
+    return [crop, Part.of({"name": "rotate", "degrees": 15.0}), Part(name="flip"), Part(name="colour")]
 
 
 def _pictures_with_adamw(facts: Facts, batch: int) -> Choices:

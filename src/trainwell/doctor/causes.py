@@ -13,7 +13,7 @@ from trainwell.doctor.finding import Finding
 ORDER = [
     *("TW001", "TW210", "TW205", "TW206", "TW201", "TW202", "TW203", "TW204", "TW207", "TW209", "TW208"),
     *("TW505", "TW504", "TW501", "TW502", "TW503", "TW108", "TW109"),
-    *("TW004", "TW005", "TW006", "TW003", "TW002", "TW013", "TW012"),
+    *("TW013", "TW004", "TW005", "TW006", "TW003", "TW002", "TW012"),
     *("TW105", "TW107", "TW211", "TW106", "TW104", "TW103", "TW101", "TW102"),
     *("TW303", "TW306", "TW301", "TW305", "TW302", "TW304"),
     *("TW010", "TW009", "TW506", "TW402", "TW403", "TW311", "TW507", "TW310"),
@@ -25,9 +25,10 @@ _SCALE = {"TW101", "TW102", "TW103", "TW104", "TW106", "TW301", "TW302", "TW303"
 _WEAK = {"TW008", "TW009", "TW010", "TW110", "TW309", "TW310", "TW401", "TW404", "TW307", "TW402"}
 EXPLAINS: dict[str, set[str]] = {
     "TW001": {*_SCALE, *_WEAK},
-    **{code: {*_SCALE, *_WEAK} for code in ("TW002", "TW003", "TW013", "TW012", "TW211", "TW501", "TW502", "TW105", "TW206")},
+    **{code: {*_SCALE, *_WEAK} for code in ("TW002", "TW003", "TW012", "TW211", "TW501", "TW502", "TW105", "TW206")},
     **{code: {*_SCALE, *_WEAK} for code in ("TW201", "TW202", "TW203", "TW204", "TW205", "TW207", "TW208", "TW209", "TW210")},
     **{code: {*_SCALE, *_WEAK} for code in ("TW108", "TW109", "TW504", "TW505")},
+    "TW013": {"TW004", *_SCALE, *_WEAK},
     "TW004": {"TW401", "TW110", "TW008", "TW010", "TW404", "TW309"},
     "TW005": {"TW401"},
     "TW006": {"TW401", "TW110", "TW004"},

@@ -89,7 +89,8 @@ class Chart:
 
     @cached_property
     def checks(self) -> list[Row]:
-        return self.part("check")
+        """Evaluations of fixed rows; where there are none, the loop's own lines in their words."""
+        return self.part("check") or loop_checks(self.rows)
 
     @cached_property
     def early(self) -> list[Row]:
@@ -119,8 +120,9 @@ class Chart:
 
     @property
     def score(self) -> float | None:
-        """The latest score on validation rows: accuracy or R²."""
-        return self.last_check("valid_score")
+        """The latest score, accuracy or R²: on validation rows, or on training rows where there are no others."""
+        valid = self.last_check("valid_score")
+        return self.last_check("train_score") if valid is None else valid
 
     def last_check(self, name: str) -> float | None:
         """The latest value of a column of the checks."""
@@ -140,6 +142,29 @@ class Chart:
         if reference is None or self.score is None or reference - chance < 0.02:
             return None
         return float((self.score - chance) / (reference - chance))
+
+
+#: Names of scores that are accuracy or R², as loops call them.
+SCORES = ("accuracy", "r2")
+
+
+def loop_checks(rows: Sequence[Row]) -> list[Row]:
+    """The `valid` lines of a training loop as checks, each with the training loss of the line before it.
+
+    Example:
+        >>> lines = [{"split": "train", "step": 9, "loss": 0.5}, {"split": "valid", "step": 10, "loss": 0.7, "accuracy": 0.8}]
+        >>> loop_checks(lines)
+        [{'split': 'check', 'step': 10, 'valid_loss': 0.7, 'train_loss': 0.5, 'valid_score': 0.8}]
+    """
+    found: list[Row] = []
+    train = None
+    for row in rows:
+        if row.get("split") == "train":
+            train = row.get("loss")
+        elif row.get("split") == "valid":
+            check = {"split": "check", "step": row.get("step", 0), "valid_loss": row.get("loss"), "train_loss": train}
+            found.append(check | {"valid_score": next((row[k] for k in SCORES if k in row), None)})
+    return found
 
 
 def middle(values: Sequence[float], default: float = 0.0) -> float:

@@ -33,7 +33,7 @@ class Dropout(nn.Dropout):
 def drop(x: Tensor, rate: float) -> Tensor:
     """`x` with a share of `rate` of its entries zeroed and the others scaled up, drawn from torch's own generator."""
     if has_torch_function_unary(x):
-        return handle_torch_function(drop, (x,), x, rate)  # type: ignore[no-any-return]  # torch's stub says Any
+        return handle_torch_function(drop, (x,), x, rate)
     if rate == 0.0:
         return x
     if x.device.type != "cpu":

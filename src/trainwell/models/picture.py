@@ -82,7 +82,7 @@ def within(x: Tensor, side: int) -> Tensor:
         tensor([[[[1.5000]]]])
     """
     size = size_within(tuple(x.shape[-2:]), side)
-    return x if size == x.shape[-2:] else F.adaptive_avg_pool2d(x, size)
+    return x if size == x.shape[-2:] else F.adaptive_avg_pool2d(x, (size[0], size[1]))
 
 
 class PictureFeatures(nn.Module):

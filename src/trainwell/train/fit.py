@@ -160,9 +160,10 @@ def _outcome(job: Job, member: Member, program: Program, batches: Batches, folde
     summary, error = summary_of(member, job.seconds), None
     if member.at.ending == "not finite":
         error = _not_finite(program, batches, member.at.step)
+        write_summary(folder, summary | {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}})
     elif member.at.ending != "interrupted":
-        job.engine.finish(member.number)
-        write_result(folder, program.network, summary)
+        write_weights(folder, job.engine.finish(member.number))
+        write_summary(folder, summary)
     return Run(
         folder=folder,
         recipe=program.recipe,
@@ -190,13 +191,17 @@ def summary_of(member: Member, seconds: float) -> dict[str, Any]:
     }
 
 
-def write_result(folder: Path | None, network: nn.Module, summary: dict[str, Any]) -> None:
-    """Keep the final weights and how the training ended; nothing without a folder."""
-    if folder is None:
-        return
-    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
-    write_atomic(folder / "weights.safetensors", save(tensors))
-    write_atomic(folder / "run.json", json.dumps(summary, indent=2) + "\n")
+def write_weights(folder: Path | None, network: nn.Module) -> None:
+    """Keep the final weights; nothing without a folder."""
+    if folder is not None:
+        tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+        write_atomic(folder / "weights.safetensors", save(tensors))
+
+
+def write_summary(folder: Path | None, summary: dict[str, Any]) -> None:
+    """Keep how a training ended, after everything else; nothing without a folder."""
+    if folder is not None:
+        write_atomic(folder / "run.json", json.dumps(summary, indent=2) + "\n")
 
 
 def _not_finite(program: Program, batches: Batches, step: int) -> NonFinite:

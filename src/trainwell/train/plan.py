@@ -48,10 +48,12 @@ class Way:
     Args:
         machine: how steps are executed.
         pace: seconds per step, of the whole stack for a stack.
+        workers: processes that share the work.
     """
 
     machine: Machine
     pace: float
+    workers: int = 1
 
 
 @dataclass(frozen=True)

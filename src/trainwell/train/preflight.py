@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainwell.train.signs.data_facts import all_data_facts, array_facts
+from trainwell.train.signs.data_facts import all_data_facts, array_facts, split_facts
 from trainwell.train.signs.output_facts import output_facts
 from trainwell.train.signs.start_facts import network_facts, optimizer_facts
 
@@ -74,6 +74,24 @@ def _data(batch: Arrays, train: Arrays | None, valid: Arrays | None) -> dict[str
     if valid is None:
         return all_data_facts(x, y)
     return all_data_facts(x, y, _numpy(valid[0][0]), _numpy(valid[1]))
+
+
+def gathered_facts(train: Arrays, valid: Arrays | None, judged: Tensor | None) -> dict[str, Any]:
+    """Facts about rows that were gathered while they passed through a loop; how many there are of a kind is not known.
+
+    Args:
+        train: training rows.
+        valid: evaluated rows with their targets; None where no loss was asked for.
+        judged: evaluated inputs, also those without a target.
+    """
+    facts = {k: v for k, v in _data(train, train, valid).items() if k not in ("rows_train", "rows_valid")}
+    if valid is None and judged is not None and len(train[0]) == 1:
+        facts |= split_facts(_numpy(train[0][0]), _numpy(judged))
+        facts |= {"judged_std": float(judged.std())} if judged.is_floating_point() else {}
+    if valid is None and "inside_score" in facts:
+        facts |= {"reference": facts["inside_score"], "chance": facts["majority"], "reference_name": "10 nearest neighbours"}
+    facts.pop("rows_valid", None)
+    return {"split": "facts", "step": 0, **facts}
 
 
 def _numpy(x: Tensor) -> np.ndarray:

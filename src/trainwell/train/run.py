@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as save_tensors
-from torch import nn
+from torch import Tensor, nn
 
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import CheckpointError, NonFinite
@@ -87,14 +87,17 @@ class Run:
         if not (folder / "plan.json").exists():
             remedy = "Give a folder that `trainwell fit --out` wrote; `trainwell runs` lists them."
             raise CheckpointError("there is no run here", where=str(folder), remedy=remedy)
-        summary = folder / "run.json"
+        path = folder / "run.json"
+        summary: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"status": "interrupted"}
+        error = summary.pop("error", None)
         return cls(
             folder=folder,
             recipe=read_recipe(folder / "recipe.yaml"),
             plan=read_plan(folder / "plan.json"),
             preparation=Preparation.load(folder / "preparation"),
             history=History(folder / "history.jsonl"),
-            summary=json.loads(summary.read_text()) if summary.exists() else {"status": "interrupted"},
+            summary=summary,
+            error=NonFinite(**error) if error else None,
         )
 
     @property
@@ -111,19 +114,36 @@ class Run:
         """The trained network in evaluation mode."""
         assert self.folder is not None
         network = self.build()
+        try:
+            network.load_state_dict(self.weights())
+        except RuntimeError as error:
+            own = "A module put together by hand cannot be built again from its class: name a class of your own in the recipe."
+            what = f"the weights cannot be used ({' '.join(str(error).split())})"
+            where = str(self.folder / "weights.safetensors")
+            raise CheckpointError(what, where=where, remedy=own if ":" in self.recipe.model.name else "") from None
+        return network.eval()
+
+    def weights(self) -> dict[str, Tensor]:
+        """The final weights as they lie in the folder, by name.
+
+        Raises:
+            CheckpointError: the training has not ended, or the file is damaged.
+            NonFinite: NaN or infinity ended the training.
+        """
+        assert self.folder is not None
         path = self.folder / "weights.safetensors"
+        if self.error is not None:
+            raise self.error
         if not path.exists():
             remedy = f"Continue it first: trainwell fit {self.folder}"
             raise CheckpointError(
                 "the training has not ended, there are no final weights", where=str(self.folder), remedy=remedy
             )
         try:
-            network.load_state_dict(load_file(path))
+            return load_file(path)
         except (SafetensorError, RuntimeError) as error:
-            own = "A module put together by hand cannot be built again from its class: name a class of your own in the recipe."
             what = f"the weights cannot be used ({' '.join(str(error).split())})"
-            raise CheckpointError(what, where=str(path), remedy=own if ":" in self.recipe.model.name else "") from None
-        return network.eval()
+            raise CheckpointError(what, where=str(path)) from None
 
     def build(self) -> nn.Module:
         """The recipe's network with fresh weights, for this run's inputs."""

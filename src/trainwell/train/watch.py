@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from trainwell.core.history import History
 from trainwell.doctor.examine import diagnose
 from trainwell.doctor.finding import Finding
-from trainwell.train.preflight import preflight
+from trainwell.train.preflight import gathered_facts, preflight
 from trainwell.train.probes import Probes
 from trainwell.train.signs.checks import Judge
+from trainwell.train.signs.gather import Gathered
 from trainwell.train.signs.loop_faults import LoopFaults
 from trainwell.train.signs.start_facts import gradient_facts
 
@@ -51,6 +52,7 @@ class Watch:
         self.history = History(path)
         self._train, self._valid, self._tell, self._share = _arrays(train), _arrays(valid), tell, budget
         self._faults = LoopFaults(model, optimizer)
+        self._rows = Gathered() if train is None else None
         self._probes: Probes | None = None
         self._told: set[str] = set()
         self._handles: list[Any] = []
@@ -75,6 +77,7 @@ class Watch:
         if self._probes is not None and error is None:
             self._probes.counters = self._faults.counters()
             with self._faults.silence():
+                self._learn_rows()
                 self._probes.close(self._step)
         status = "finished" if error is None else "failed"
         self.history.add(split="end", step=self._step, status=status)
@@ -95,7 +98,10 @@ class Watch:
 
     def _forward(self, _model: nn.Module, args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
         if not self._faults.quiet:
-            self._faults.forward(tuple(a for a in args if isinstance(a, Tensor)))
+            inputs = tuple(a for a in args if isinstance(a, Tensor))
+            self._faults.forward(inputs)
+            if self._rows is not None and not torch.is_grad_enabled():
+                self._rows.evaluated(inputs)
             if self._probes is not None and torch.is_grad_enabled() and self._faults.forwards == 1:
                 self._probes.start(self._step)
 
@@ -104,8 +110,12 @@ class Watch:
             self._faults.forwarded(output)
 
     def _loss_called(self, _module: Any, args: tuple[Any, ...], value: Any) -> None:
-        if not self._faults.quiet and torch.is_grad_enabled() and len(args) > 1 and isinstance(args[1], Tensor):
+        if self._faults.quiet or len(args) < 2 or not isinstance(args[1], Tensor):
+            return
+        if torch.is_grad_enabled():
             self._target, self._loss = args[1], value.detach() if isinstance(value, Tensor) else value
+        elif self._rows is not None:
+            self._rows.answered(args[1])
 
     def _backward(self, loss: Tensor) -> None:
         """Before the backward of this loop's loss."""
@@ -147,6 +157,10 @@ class Watch:
             probes.counters = self._faults.counters()
             loss = self._loss if self._loss is not None else float("nan")
             probes.after(self._step, loss, float(self.optimizer.param_groups[0]["lr"]))
+            if self._rows is not None and self._target is not None:
+                self._rows.train(self._faults.inputs, self._target)
+                if self._rows.full:
+                    self._learn_rows()
             self._faults.after_update(self._target)
             self._step += 1
             self._target = self._loss = None
@@ -171,6 +185,17 @@ class Watch:
         judge = Judge(self.model, self._loss_function, known, self._valid) if known is not None else None
         self._probes = Probes(self.model, self.optimizer, self._record, judge=judge, budget=self._share)
         self._probes.check(0)
+
+    def _learn_rows(self) -> None:
+        """What the rows that were gathered say, once there are enough of them or the run ends."""
+        rows, self._rows = self._rows, None
+        known = rows.arrays() if rows is not None else None
+        if rows is None or known is None or self._probes is None:
+            return
+        valid = self._valid if self._valid is not None else rows.judged()
+        self.history.add(**gathered_facts(known, valid, rows.judged_inputs()))
+        self._probes.judge = Judge(self.model, self._loss_function, known, valid)
+        self._probes.check(self._step)
 
     def _record(self, row: dict[str, Any]) -> None:
         self.history.add(**row)

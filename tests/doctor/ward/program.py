@@ -40,14 +40,15 @@ class Program:
     sign: float = 1.0
 
 
-def run(program: Program, seed: int, *, watched: bool = True) -> tuple[list[Finding], float]:
+def run(program: Program, seed: int, *, watched: bool = True, bare: bool = False) -> tuple[list[Finding], float]:
     """Train; returns the findings and the score on validation rows."""
     p = program
     x, y, x_valid, y_valid = p.data
     order = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     valid = (x_valid, y_valid) if p.show_valid else None
-    doctor = watch(p.model, p.optimizer, p.loss, train=(x, y), valid=valid, tell=None) if watched else None
+    given = {} if bare else {"train": (x, y), "valid": valid}
+    doctor = watch(p.model, p.optimizer, p.loss, tell=None, **given) if watched else None
     with doctor or nullcontext():
         done = 0
         for _ in range(p.epochs):
@@ -111,7 +112,7 @@ class Case:
     build: Callable[[], Program]
     expected: Sequence[str] = ()
 
-    def examine(self, seed: int) -> tuple[list[Finding], float]:
+    def examine(self, seed: int, *, bare: bool = False) -> tuple[list[Finding], float]:
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(False)
-        return run(self.build(), seed)
+        return run(self.build(), seed, bare=bare)

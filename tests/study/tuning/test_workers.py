@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from contextlib import suppress
 
+import numpy as np
 import pytest
 
 from study.tuning.small import TINY, table
@@ -83,7 +84,10 @@ def test_a_study_stopped_at_any_line_of_its_journal_goes_on_to_the_same(at, data
 def test_more_trials_later_are_the_same_as_all_at_once(data, undisturbed, tmp_path):
     for trials in (1, 3, 6):
         study = run(data, wishes(tmp_path, trials=trials))
-    assert found(study) == undisturbed
+    again = found(study)
+    assert [(number, params, state) for number, params, state, *_ in again] == [(n, p, s) for n, p, s, *_ in undisturbed]
+    # Batches of other sizes are other stacks, which add in another order.
+    np.testing.assert_allclose([score for *_, score, _ in again], [score for *_, score, _ in undisturbed], rtol=1e-6)
 
 
 def test_other_terms_are_refused_by_name(data, tmp_path):

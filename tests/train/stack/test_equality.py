@@ -7,10 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.train.small import numbers, pictures, recipe
-from tests.train.stack.alone import furthest, programs, train_alone, train_together
 from torch import nn
 
+from train.small import numbers, pictures, recipe
+from train.stack.alone import furthest, programs, train_alone, train_together
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load
 from trainwell.models.registry import models

@@ -54,7 +54,9 @@ def words_of(series: pl.Series) -> Words:
 def words_from(codes: np.ndarray, distinct: pl.Series) -> Words:
     """Words from what `dictionary` says; cells that differ only by outer whitespace become one."""
     texts = texts_of(distinct).str.strip_chars()
-    filled = ~(texts.is_null() | texts.str.to_lowercase().is_in(list(EMPTY)))
+    filled = ~texts.str.to_lowercase().is_in([*EMPTY, None], nulls_equal=True)
+    if filled.all() and texts.equals(distinct):
+        return Words(codes.astype(np.int32, copy=False), texts)
     kept = texts.filter(filled).unique(maintain_order=True)
     place = np.full(len(texts) + 1, -1, np.int32)  # the last entry serves code -1
     place[:-1][filled.to_numpy()] = _places(texts.filter(filled), kept)

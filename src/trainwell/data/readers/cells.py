@@ -73,7 +73,7 @@ def clean_cells(frame: pl.DataFrame, *, all_text: bool = False, decimal_comma: b
 
 
 def _is_marker(stripped: Cells) -> Cells:
-    return (stripped.str.len_bytes() == 0) | stripped.is_in(list(MISSING))
+    return stripped.is_in(["", *MISSING])
 
 
 def _markers_of(column: pl.Series) -> tuple[Counter[str], Words | None]:

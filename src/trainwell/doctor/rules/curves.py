@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from trainwell.doctor.chart import Chart
-from trainwell.doctor.finding import Finding
+from trainwell.doctor.finding import Finding, Severity
 from trainwell.doctor.registry import diagnoses
 
 
@@ -17,7 +17,7 @@ def curve(chart: Chart) -> list[Mapping[str, Any]]:
 
 
 @diagnoses.register
-def overfitting(chart: Chart, *, errors: float = 3.0, checks: int = 3, lost: float = 0.15) -> Finding | None:
+def overfitting(chart: Chart, *, errors: float = 3.0, checks: int = 3, lost: float = 0.5) -> Finding | None:
     """TW401: The validation loss rises while the training loss keeps falling.
 
     What it means: The network learns its training rows by heart. What it learns from here on holds for them alone.
@@ -33,7 +33,7 @@ def overfitting(chart: Chart, *, errors: float = 3.0, checks: int = 3, lost: flo
         lost: share above the smallest value.
 
     Example:
-        >>> losses = [(2.0, 2.0), (0.5, 1.0), (0.2, 1.2), (0.1, 1.6), (0.01, 2.0)]
+        >>> losses = [(2.0, 2.0), (0.5, 1.0), (0.2, 1.6), (0.1, 1.8), (0.01, 2.0)]
         >>> names = ("step", "train_loss", "valid_loss", "valid_se")
         >>> rows = [{"split": "check", **dict(zip(names, (9 * i, *x, 0.02)))} for i, x in enumerate(losses)]
         >>> overfitting(Chart.of([*rows, {"split": "end"}])).step
@@ -54,7 +54,9 @@ def overfitting(chart: Chart, *, errors: float = 3.0, checks: int = 3, lost: flo
     if not _costs(best, later[-1]):
         return None
     text = f"the validation loss has risen from {low:.3g} at update {best['step']} to {end:.3g}"
-    return Finding(text, step=int(above[0]["step"]), measurement={"best": low, "last": end, "best_step": best["step"]})
+    kept: Severity = "advice" if any("best" in r for r in chart.part("valid")) else "warning"  # the best weights are kept
+    measured = {"best": low, "last": end, "best_step": best["step"]}
+    return Finding(text, step=int(above[0]["step"]), severity=kept, measurement=measured)
 
 
 def _costs(best: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
@@ -69,7 +71,7 @@ def _stops_early(chart: Chart) -> bool:
 
 
 @diagnoses.register
-def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08) -> Finding | None:
+def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08, updates: int = 100) -> Finding | None:
     """TW110: The network does worse than a model without any depth, on training rows too.
 
     What it means: It is too small or too simple for the task, or was held back; the task itself is not the reason.
@@ -82,6 +84,7 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08) -> F
     Args:
         below: largest standing between guessing (0) and the reference (1) that counts.
         margin: smallest distance to the reference in score.
+        updates: shorter runs say nothing about what the network could learn.
 
     Example:
         >>> check = {"split": "check", "step": 900, "valid_score": 0.5, "train_score": 0.5}
@@ -92,7 +95,7 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08) -> F
     reference = chart.number("reference")
     if standing is None or train is None or not chart.finished or standing >= below:
         return None
-    if reference - max(train, chart.score or 0.0) < margin:
+    if reference - max(train, chart.score or 0.0) < margin or chart.checks[-1]["step"] < updates:
         return None
     text = (
         f"the network scores {chart.score:.2f} ({train:.2f} on training rows), {chart.fact('reference_name')} {reference:.2f}"
@@ -101,7 +104,7 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08) -> F
 
 
 @diagnoses.register
-def undertrained(chart: Chart, *, falling: float = 0.25, standing: float = 0.9) -> Finding | None:
+def undertrained(chart: Chart, *, falling: float = 0.25, standing: float = 0.9, updates: int = 60) -> Finding | None:
     """TW309: The run ended while the losses were still falling.
 
     What it means: More updates would have brought more; the network has not shown what it can do.
@@ -113,20 +116,23 @@ def undertrained(chart: Chart, *, falling: float = 0.25, standing: float = 0.9) 
     Args:
         falling: share of the progress that falls into the last third.
         standing: largest standing against the reference model that counts.
+        updates: shorter runs are trials, not trainings.
 
     Example:
-        >>> losses = [(i, 2 - 0.1 * i) for i in range(9)]
+        >>> losses = [(9 * i, 2 - 0.1 * i) for i in range(9)]
         >>> rows = [{"split": "check", "step": i, "train_loss": x, "valid_loss": x, "valid_score": 0.2} for i, x in losses]
         >>> undertrained(Chart.of([*rows, {"split": "end"}], reference=0.9, chance=0.1)).severity
         'warning'
     """
-    rows = curve(chart)
+    rows = [r for r in chart.checks if r.get("train_loss") is not None]
     where = chart.standing()
-    if len(rows) < 3 or not chart.finished or where is None or where >= standing:
+    if len(rows) < 3 or not chart.finished or where is None or where >= standing or rows[-1]["step"] < updates:
         return None
     end = int(rows[-1]["step"])
     before = [r for r in rows if r["step"] <= 0.67 * end] or rows[:1]
-    fell, valid = (_late_progress(rows, before[-1], k) for k in ("train_loss", "valid_loss"))
+    fell = valid = _late_progress(rows, before[-1], "train_loss")
+    if all(r.get("valid_loss") is not None for r in (rows[0], before[-1], rows[-1])):
+        valid = _late_progress(rows, before[-1], "valid_loss")
     if fell < falling or valid < falling / 2:
         return None
     text = f"{fell:.0%} of the progress fell into the last third, and the score is {where:.0%} of the way to the reference"
@@ -269,7 +275,7 @@ def one_answer(chart: Chart, *, entropy: float = 0.05) -> Finding | None:
 
     What it means: It has learnt the most frequent class at best. This is a consequence: look at what else is named.
     Evidence: Entropy of the answers over fixed rows at the end of the run, where the rows have several classes.
-    Remedy: Mend the cause named with it; where there is none, check the inputs: are they all the same?
+    Remedy: Mend the cause named with it; where there is none, look at the inputs, which may be all the same.
     Reference: AUTOTRAINER and DeepDiagnosis report this symptom as a diagnosis; it has a dozen causes.
 
     Args:

@@ -318,7 +318,8 @@ def wild_augmentation(chart: Chart, *, factor: float = 2.0) -> Finding | None:
     """TW013: Training batches look very different from the training rows they come from.
 
     What it means: Augmentation drowns the example. The network learns the noise's average, and is judged on clean rows.
-    Evidence: Spread of the batches over the spread of the raw training rows; flips, shifts and colours stay near 1.
+    Evidence: Spread of the batches over the spread of the raw training rows (or of the evaluated rows, where only the loop is
+        known); flips, shifts and colours stay near 1.
     Remedy: Lower the strength until a person still names the example at a glance, and compare with none: `augment=[]`.
     Reference: TheDeepChecker (ISSTA 2022) compares raw and augmented; Cubuk et al., "RandAugment", 2020, on strength.
 
@@ -329,9 +330,9 @@ def wild_augmentation(chart: Chart, *, factor: float = 2.0) -> Finding | None:
         >>> wild_augmentation(Chart.of([{"split": "probe", "step": 5, "batch_scale": 3.2}], input_std=1.0, rows_train=9)).step
         5
     """
-    raw = chart.fact("input_std")
+    raw = chart.fact("input_std" if chart.fact("rows_train") is not None else "judged_std")
     seen = [(int(r["step"]), float(r["batch_scale"])) for r in chart.probes if "batch_scale" in r]
-    if raw is None or chart.fact("rows_train") is None or not seen or raw <= 0:
+    if raw is None or not seen or raw <= 0:
         return None
     step, ratio = next(((s, v / raw) for s, v in seen if v > factor * raw), (0, 0.0))
     if not ratio:

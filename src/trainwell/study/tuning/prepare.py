@@ -74,7 +74,11 @@ class Wishes:
         for key, value, known in (("method", self.method, METHODS), ("prune", self.prune, PRUNING)):
             if value not in known:
                 raise UsageError(f"there is no {key} {value!r}", remedy=did_you_mean(value, known))
-        for key, number, least in (("seeds", self.seeds, 1), ("workers", self.workers, 1), ("trials", 1 if self.trials is None else self.trials, 1)):
+        for key, number, least in (
+            ("seeds", self.seeds, 1),
+            ("workers", self.workers, 1),
+            ("trials", 1 if self.trials is None else self.trials, 1),
+        ):
             if number < least:
                 raise UsageError(f"{key} must be at least {least}, however: {key}={number}")
         if self.folds < 0 or self.folds == 1:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,11 +18,14 @@ from trainwell.study.scores import score_runs
 from trainwell.study.tuning.brackets import Brackets, shortened
 from trainwell.study.tuning.sampling import Method, Trial, propose
 from trainwell.study.tuning.space import Space
-from trainwell.train.many import Order, fit_orders, order_name
+from trainwell.train.many import fit_orders
 from trainwell.train.run import Run
+from trainwell.train.units import Order, order_name
 
 Event = dict[str, Any]
 Observer = Callable[[Event], Any]
+#: Processes among which one batch may be shared: a worker that has others beside it takes one.
+Processes = int | Literal["auto"]
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def train_batch(
     *,
     folder: Path | None,
     observers: Sequence[Observer] = (),
+    processes: Processes = "auto",
 ) -> list[Trial]:
     """Train and score a batch, rung by rung.
 
@@ -133,6 +137,7 @@ def train_batch(
         data: loaded data.
         folder: where runs are kept, and found again after a crash; None keeps them in memory.
         observers: called with each measurement.
+        processes: most of them that share the batch.
 
     Returns:
         The members with their scores: `done` with the full budget, or `dropped`.
@@ -141,9 +146,8 @@ def train_batch(
     alive = list(found)
     for rung, n in search.brackets.ladder(batch, len(alive)):
         alive = sorted(alive, key=lambda i: (search.better(found[i].score or 0.0), i))[:n]
-        scores = score_candidates(
-            search, [found[i].params for i in sorted(alive)], data, rung=rung, folder=folder, observers=observers
-        )
+        chosen = [found[i].params for i in sorted(alive)]
+        scores = score_candidates(search, chosen, data, rung=rung, folder=folder, observers=observers, processes=processes)
         for i, (score, seconds) in zip(sorted(alive), scores, strict=True):
             rungs = {**found[i].rungs, rung + 1: score} if search.brackets.rungs > 1 else {}
             found[i] = replace(found[i], score=score, rungs=rungs, seconds=found[i].seconds + seconds)
@@ -158,11 +162,13 @@ def score_candidates(
     rung: int,
     folder: Path | None,
     observers: Sequence[Observer] = (),
+    processes: Processes = "auto",
 ) -> list[tuple[float, float]]:
     """The mean score of each candidate over its trainings, and the seconds they took; all are trained in one call."""
     wanted = [search.orders(params, rung=rung) for params in candidates]
     distinct = {order_name(order): order for orders in wanted for order in orders}
-    runs = dict(zip(distinct, run_orders(list(distinct.values()), data, folder=folder, observers=observers), strict=True))
+    trained = run_orders(list(distinct.values()), data, folder=folder, observers=observers, processes=processes)
+    runs = dict(zip(distinct, trained, strict=True))
     scores = dict(zip(runs, score_runs(list(runs.values()), data, metric=search.metric), strict=True))
     found = []
     for orders in wanted:
@@ -173,17 +179,18 @@ def score_candidates(
     return found
 
 
-def run_orders(orders: Sequence[Order], data: Data, *, folder: Path | None, observers: Sequence[Observer] = ()) -> list[Run]:
-    """`fit_orders`, left as any program leaves when Ctrl-C or SIGTERM came: what was trained is kept."""
+def run_orders(
+    orders: Sequence[Order],
+    data: Data,
+    *,
+    folder: Path | None,
+    observers: Sequence[Observer] = (),
+    processes: Processes = "auto",
+) -> list[Run]:
+    """`fit_orders`, whose observers also hear how many trainings there are."""
 
     def watch(row: Event) -> None:
         for observer in observers:
             observer({**row, "runs": len(orders)})
 
-    runs = fit_orders(orders, data, folder=folder, observers=[watch] if observers else [])
-    stopped = [run for run in runs if run.signal]
-    if stopped and stopped[0].signal == 2:
-        raise KeyboardInterrupt
-    if stopped:
-        raise SystemExit(128 + stopped[0].signal)
-    return runs
+    return fit_orders(orders, data, folder=folder, observers=[watch] if observers else [], workers=processes)

@@ -116,7 +116,7 @@ def _work(source: str, recipe: Recipe, wishes: Wishes, events: Path | None) -> S
     data = load(source, recipe=recipe)
     study = prepare(recipe, data, wishes)
     observers = [partial(_note, events)] if events else []
-    work(study.search, study.ledger, data, trials=study.trials, folder=study.runs, observers=observers)
+    work(study.search, study.ledger, data, trials=study.trials, folder=study.runs, observers=observers, processes=1)
     return study
 
 

@@ -23,7 +23,7 @@ def run_job(job: dict[str, Any]) -> None:
     data = load(origin["source"], recipe=Recipe(**job["data_recipe"]), test=origin["test"], valid=origin["valid"])
     wishes = Wishes(**job["wishes"])
     study = prepare(Recipe(**job["recipe"]), data, wishes)
-    work(study.search, study.ledger, data, trials=study.trials, folder=study.runs, deadline=study.deadline)
+    work(study.search, study.ledger, data, trials=study.trials, folder=study.runs, deadline=study.deadline, processes=1)
 
 
 def main() -> None:

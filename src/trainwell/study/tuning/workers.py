@@ -23,7 +23,7 @@ from trainwell.core.errors import TrainingError
 from trainwell.data.data import Data
 from trainwell.study.tuning.ledger import Ledger
 from trainwell.study.tuning.sampling import Trial
-from trainwell.study.tuning.search import Event, Observer, Search, train_batch
+from trainwell.study.tuning.search import Event, Observer, Processes, Search, train_batch
 
 #: Seconds between two looks at what the others do.
 POLL = 0.1
@@ -55,6 +55,7 @@ def work(
     folder: Path | None,
     deadline: Deadline | None = None,
     observers: Sequence[Observer] = (),
+    processes: Processes = "auto",
 ) -> bool:
     """Work until every candidate has its score; False when the time is up before.
 
@@ -66,6 +67,7 @@ def work(
         folder: of the runs.
         deadline: when to stop.
         observers: called with an event for each batch begun, measurement, and candidate scored.
+        processes: most of them that share one batch; 1 where other workers share the machine.
     """
     deadline = deadline or Deadline()
     while True:
@@ -80,7 +82,11 @@ def work(
             continue
         start = time.monotonic()
         try:
-            _work_on(search, ledger, data, batch, trials=trials, folder=folder, observers=observers)
+            members = _members(search, ledger, batch, trials)
+            if any(trial.state == "open" for trial in members):  # else another worker ended it while I was looking
+                tell(observers, {"split": "batch", "batch": batch, "candidates": len(members), "pid": os.getpid()})
+                found = train_batch(search, batch, members, data, folder=folder, observers=observers, processes=processes)
+                _write_down(ledger, batch, members, found, observers)
         finally:
             ledger.claims.release(f"{ledger.name}-{batch}")
         deadline.longest = max(deadline.longest, time.monotonic() - start)
@@ -116,10 +122,8 @@ def _ended(search: Search, batch: int, known: Sequence[Trial], trials: int) -> b
     return {t.number for t in known if t.state != "open"}.issuperset(_numbers(search, batch, trials))
 
 
-def _work_on(
-    search: Search, ledger: Ledger, data: Data, batch: int, *, trials: int, folder: Path | None, observers: Sequence[Observer]
-) -> None:
-    """Propose, train and score what is missing of a batch that is mine."""
+def _members(search: Search, ledger: Ledger, batch: int, trials: int) -> list[Trial]:
+    """The candidates of a batch that is mine; those that nobody has proposed yet are proposed."""
     known = {t.number: t for t in ledger.trials()}
     numbers = _numbers(search, batch, trials)
     missing = [number for number in numbers if number not in known]
@@ -129,11 +133,15 @@ def _work_on(
         known[number] = Trial(number, params)
     if missing:
         known = {t.number: t for t in ledger.trials()}
-    if all(known[number].state != "open" for number in numbers):
-        return  # another worker ended it while I was looking
-    tell(observers, {"split": "batch", "batch": batch, "candidates": len(numbers), "pid": os.getpid()})
-    for trial in train_batch(search, batch, [known[n] for n in numbers], data, folder=folder, observers=observers):
-        if known[trial.number].state == "open" and ledger.finish(trial):
+    return [known[number] for number in numbers]
+
+
+def _write_down(
+    ledger: Ledger, batch: int, before: Sequence[Trial], found: Sequence[Trial], observers: Sequence[Observer]
+) -> None:
+    """The scores of those that had none."""
+    for known, trial in zip(before, found, strict=True):
+        if known.state == "open" and ledger.finish(trial):
             tell(observers, scored(trial, batch))
 
 

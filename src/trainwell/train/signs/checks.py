@@ -58,7 +58,7 @@ class Judge:
         found: dict[str, Any] = {f"{name}_score": score_of(output, target)}
         if self.loss is not None:
             found[f"{name}_loss"] = float(self.loss(output, target))
-            parts = [float(self.loss(output[i::8], target[i::8])) for i in range(8)] if len(target) >= 64 else []
+            parts = [float(self.loss(output[i::8], target[i::8])) for i in range(8)] if len(target) >= 16 else []
             found[f"{name}_se"] = float(torch.tensor(parts).std()) / 8**0.5 if parts else None
         classes, truth = decided(output, target), true_classes(output, target)
         if name == "valid" and classes is not None and truth is not None:

@@ -83,6 +83,7 @@ def _leave_one_out(a: np.ndarray, y: np.ndarray, classes: bool) -> dict[str, Any
         "neighbour_mixture": _mixture(counts),
         "labels_score": _balanced(counts.argmax(axis=1), y[:JUDGED]),
         "labels_chance": 1 / max(1, len(np.unique(y))),
+        "inside_score": float((counts.argmax(axis=1) == y[:JUDGED]).mean()),
         "majority": chance,
     }
 

@@ -13,41 +13,75 @@ import torch
 
 from trainwell.train.compile import Program
 from trainwell.train.fit import build_batches, steps_of
-from trainwell.train.machine import MARGIN, choose_machine
-from trainwell.train.plan import Way
+from trainwell.train.machine import MARGIN, Trial, choose_machine, race
+from trainwell.train.plan import Machine, Way
 from trainwell.train.stack.batches import StackBatches
 from trainwell.train.stack.engine import StackEngine
 from trainwell.train.stack.trace import NotStackable
+from trainwell.train.workers import run_tasks
 
 #: A step of a single network that takes longer than this on a CPU is arithmetic, which stacking does not make less.
 LONG_STEP = 0.02
+#: Seconds of work below which starting processes and measuring them is not worth while.
+LONG_RUN = 4.0
 #: Bytes a stack may take: parameters, gradients, moments, averages and best weights of all members.
 MOST_BYTES = 2 << 30
 
 
-def choose_way(programs: Sequence[Program], name: str) -> Way:
-    """How to train a group: as a stack called `name`, or one by one where that is as fast.
+def choose_way(programs: Sequence[Program], *, workers: int) -> Way:
+    """How to train a group: one by one or stacked, here or shared among processes; the name of a stack is left to the caller.
 
     Args:
         programs: of one group, at least two; they are left untouched.
-        name: of the stack.
+        workers: most processes.
     """
-    first, k = programs[0], len(programs)
-    batches, steps = build_batches(first), steps_of(first)
-    machine, pace = choose_machine(first, batches[0], steps=steps)
-    alone = Way(machine, pace)
-    if _bytes(first) * k > MOST_BYTES or (first.device.type == "cpu" and pace > LONG_STEP):
-        return alone
+    first, k, steps = programs[0], len(programs), steps_of(programs[0])
+    machine, pace = choose_machine(first, build_batches(first)[0], steps=steps)
+    ways = {"one by one": Way(machine, pace * k)}
+    stackable = _bytes(first) * k <= MOST_BYTES and (first.device.type != "cpu" or pace <= LONG_STEP)
+    if stackable:
+        ways |= _stacked(programs, machine, budget=0.04 * steps * pace * k)
+    best = min(ways.values(), key=lambda way: way.pace)
+    if workers > 1 and first.device.type == "cpu" and steps * best.pace > LONG_RUN:
+        ways |= _shared(programs, machine, workers=min(workers, k), stackable=len(ways) > 1)
+    name = min(ways, key=lambda n: ways[n].pace / (1.0 if n == "one by one" else MARGIN))
+    shown = ", ".join(f"{n} {1000 * way.pace:.2f} ms" for n, way in ways.items())
+    way = ways[name]
+    alone = not way.machine.stack
+    return replace(
+        way,
+        machine=replace(way.machine, why=f"{name} chosen for {k} networks of: {shown} a step of all"),
+        pace=way.pace / k * way.workers if alone else way.pace,
+    )
+
+
+def _stacked(programs: Sequence[Program], machine: Machine, budget: float) -> dict[str, Way]:
     try:
-        together = _together(programs, budget=0.04 * steps * pace * k)
-    except NotStackable as error:
-        return Way(replace(machine, why=f"{machine.why}; not stacked: {error.what}"), pace)
+        together = measure(programs, budget=budget)
+    except NotStackable:
+        return {}
     threads, seconds = min(together.items(), key=lambda item: item[1])
-    shown = f"{1000 * seconds:.2f} ms a step together, {1000 * pace * k:.2f} ms one by one"
-    if seconds > MARGIN * pace * k:
-        return Way(replace(machine, why=f"{machine.why}; {k} alike: {shown}"), pace)
-    why = f"a stack of {k} on {threads} thread{'s' if threads > 1 else ''}: {shown}"
-    return Way(replace(machine, threads=threads, channels_last=False, compiled=False, why=why, stack=name), seconds)
+    stack = replace(machine, threads=threads, channels_last=False, compiled=False, stack="stack")
+    return {f"one stack on {threads} thread{'s' if threads > 1 else ''}": Way(stack, seconds)}
+
+
+def _shared(programs: Sequence[Program], machine: Machine, *, workers: int, stackable: bool) -> dict[str, Way]:
+    """What the same costs when so many processes do it at the same time, each on one core, measured by doing it."""
+    shares = [programs[place::workers] for place in range(workers)]
+    one = replace(machine, threads=1, compiled=False)
+
+    def alone(program: Program) -> float:
+        trial = Trial(program, one, build_batches(program)[0])
+        return race([trial], budget=0.3)[0]
+
+    tasks = [lambda _tell, share=share: alone(share[0]) * len(share) for share in shares]
+    found = {f"{workers} processes": Way(one, max(run_tasks(tasks, lambda _: None, workers=workers)), workers)}
+    if stackable and len(programs) >= 2 * workers:
+        tasks = [lambda _tell, share=share: min(measure(share, budget=0.3).values()) for share in shares]
+        stack = replace(one, channels_last=False, stack="stack")
+        seconds = max(run_tasks(tasks, lambda _: None, workers=workers))
+        found[f"{workers} stacks in processes"] = Way(stack, seconds, workers)
+    return found
 
 
 def _bytes(program: Program) -> int:
@@ -55,7 +89,7 @@ def _bytes(program: Program) -> int:
     return 7 * sum(p.numel() * p.element_size() for p in program.network.parameters())
 
 
-def _together(programs: Sequence[Program], budget: float) -> dict[int, float]:
+def measure(programs: Sequence[Program], budget: float) -> dict[int, float]:
     """Seconds per step of the stack by number of threads, measured on copies."""
     copies = [replace(p, network=deepcopy(p.network)) for p in programs]
     batches = StackBatches([build_batches(p) for p in copies])

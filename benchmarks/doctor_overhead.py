@@ -1,0 +1,80 @@
+"""What the doctor costs: the same hand-written loop with and without `tw.watch`, in one run.
+
+    python benchmarks/doctor_overhead.py [--rounds 5] [--seconds 6]
+
+Rounds alternate the two; the ratio is taken within a round, so that drift of the machine cancels. Steps after the first twenty
+count, for those are always measured; the credit of a quarter of a second that short runs get is part of the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
+from torch import nn
+
+from trainwell.train.watch import watch
+
+
+def dense(width: int, n_in: int = 54) -> nn.Module:
+    return nn.Sequential(nn.Linear(n_in, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 7))
+
+
+def cnn() -> nn.Module:
+    layers = [nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1)]
+    return nn.Sequential(*layers, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32 * 49, 7))
+
+
+#: name → network, shape of a row, rows of a batch; the names say about how long a step takes on one thread.
+CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
+    "dense 1 ms": (lambda: dense(128), (54,), 128),
+    "dense 5 ms": (lambda: dense(512), (54,), 256),
+    "CNN": (cnn, (1, 28, 28), 64),
+}
+
+
+def seconds(name: str, steps: int, watched: bool) -> float:
+    """Seconds of `steps` updates after the first twenty."""
+    build, shape, batch = CASES[name]
+    torch.manual_seed(0)
+    network, loss = build(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-3, fused=True)
+    x, y = torch.randn(4096, *shape), torch.randint(0, 7, (4096,))
+    with watch(network, optimizer, loss, tell=None) if watched else nullcontext():
+        began = 0.0
+        for step in range(steps + 20):
+            if step == 20:
+                began = time.perf_counter()
+            rows = torch.randint(0, 4096, (batch,))
+            optimizer.zero_grad()
+            loss(network(x[rows]), y[rows]).backward()
+            optimizer.step()
+        return time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    for name in CASES:
+        pace = seconds(name, 200, watched=False) / 200
+        steps = max(200, int(options.seconds / pace))
+        ratios = []
+        for _ in range(options.rounds):
+            without, with_doctor = seconds(name, steps, watched=False), seconds(name, steps, watched=True)
+            ratios.append(with_doctor / without - 1)
+        spread = " ".join(f"{r:+.1%}" for r in sorted(ratios))
+        print(
+            f"{name}: {1000 * pace:.2f} ms a step, {steps} steps: median {statistics.median(ratios):+.1%} ({spread})",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Every rule has a page in two languages, a place in the order, and is silent where nothing was measured."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainwell.core.recipe import Recipe
+from trainwell.doctor.causes import EXPLAINS, ORDER, in_order
+from trainwell.doctor.chart import Chart
+from trainwell.doctor.examine import diagnose
+from trainwell.doctor.finding import Finding
+from trainwell.doctor.pages import CHINESE, HEADINGS, chinese_pages, explain, pages
+from trainwell.doctor.registry import diagnoses
+from trainwell.doctor.remedies import REMEDIES, remedies_for
+
+
+def test_every_rule_has_a_code_of_its_own_and_a_place_in_the_order():
+    assert len(pages()) == len(diagnoses.names())
+    assert sorted(ORDER) == sorted(pages())
+    assert {code for codes in EXPLAINS.values() for code in codes} | set(EXPLAINS) <= set(ORDER)
+
+
+@pytest.mark.parametrize("code", sorted(pages()))
+def test_a_page_has_all_headings_in_both_languages(code):
+    assert tuple(pages()[code].sections) == HEADINGS
+    assert tuple(chinese_pages()[code].sections) == CHINESE
+    assert all(pages()[code].sections.values())
+    assert pages()[code].remedy.endswith(".")
+    assert any("\u4e00" <= letter <= "\u9fff" for letter in chinese_pages()[code].title)
+
+
+def test_a_page_is_found_by_code_and_by_name():
+    assert explain("TW104") == explain("dead_relu") == explain("tw104")
+
+
+def test_nothing_measured_nothing_found():
+    assert diagnose([]) == []
+    assert diagnose([{"split": "end", "step": 9, "status": "finished"}]) == []
+
+
+#: A digits network that learns as it should: what the rules see of a healthy run.
+FACTS = {
+    "layers": ["0", "2", "4"],
+    "loss_start": 2.31,
+    "loss_expected": 2.30,
+    "loss_kind": "cross_entropy",
+    "optimizer": "adam",
+}
+FACTS |= {"reference": 0.97, "chance": 0.1, "silent": [0.05, 0.03], "activations": ["1", "3"], "batch_size": 32}
+PROBE = {"gradient": [0.5, 0.6, 0.9], "gradient_norm": 1.2, "update": [0.02] * 3, "weight": [2.0] * 3, "floor": [2.0] * 3}
+PROBE |= {"before": 1.0, "after": 0.9, "learning_rate": 1e-3}
+CHECK = {"valid_se": 0.05, "train_score": 0.98, "entropy": 2.2, "recall_least": 0.9}
+HEALTHY = [
+    {"split": "facts", "step": 0, **FACTS},
+    *({"split": "probe", "step": s, "loss": 2.3 * 0.97**s, **PROBE} for s in range(20)),
+    *(
+        {"split": "check", "step": 20 * i, "train_loss": 2.3 * 0.8**i, "valid_loss": 2.3 * 0.82**i + 0.05, **CHECK}
+        | {"valid_score": min(0.97, 0.2 + 0.1 * i)}
+        for i in range(20)
+    ),
+    {"split": "end", "step": 400, "status": "finished"},
+]
+
+
+def test_a_healthy_history_is_left_in_peace_at_every_moment():
+    assert all(diagnose(HEALTHY[:n]) == [] for n in range(len(HEALTHY) + 1))
+
+
+@given(st.integers(0, len(HEALTHY) - 1), st.sampled_from([math.nan, math.inf, None, 0.0]), st.data())
+@settings(max_examples=60, deadline=None)
+def test_no_value_makes_a_rule_fail(row, value, data):
+    """Rules read what was measured; whatever stands there, they answer."""
+    names = [k for k, v in HEALTHY[row].items() if isinstance(v, float)] or ["loss"]
+    name = data.draw(st.sampled_from(names))
+    changed = [*HEALTHY[:row], {**HEALTHY[row], name: value}, *HEALTHY[row + 1 :]]
+    assert all(isinstance(f, Finding) for f in diagnose(changed))
+
+
+def test_a_symptom_names_its_cause_and_comes_after_it():
+    found = in_order([Finding("", code=c) for c in ("TW404", "TW104", "TW301", "TW110")], Chart([]))
+    assert found[0].code == "TW104"  # dead from the start: not the rate's doing
+    late = in_order([Finding("", code="TW104", step=40), Finding("", code="TW301")], Chart([]))
+    assert [(f.code, f.because_of) for f in late] == [("TW301", ""), ("TW104", "TW301")]
+
+
+def test_findings_survive_the_way_to_json():
+    for finding in diagnose([{"split": "facts", "step": 0, "bad_cells": 1, "bad_row": 3, "bad_column": 0}]):
+        assert Finding.from_dict(finding.to_dict()) == finding
+
+
+@pytest.mark.parametrize("code", sorted(REMEDIES))
+def test_a_remedy_changes_the_recipe_or_is_already_in_it(code):
+    recipe = Recipe(
+        model={"name": "mlp", "width": 2, "dropout": 0.9, "activation": "tanh"},
+        optimizer="sgd",
+        lr=1.0,
+        weight_decay=0.3,
+        epochs=2,
+        batch_size=2,
+        clip_norm=1e-4,
+        augment=["flip"],
+        schedule="one_cycle",
+        loss="mean_squared_error",
+        initializer="normal",
+        prepare={"scale": "none", "scale_target": False},
+    )
+    for remedy in REMEDIES[code]:
+        assert code == "TW012" or remedy.change(recipe) != recipe, remedy.sentence
+        assert remedy.sentence.endswith(".")
+
+
+def test_a_leaking_column_is_left_out_by_name():
+    finding = Finding("", code="TW006", measurement={"column": "closed_at"})
+    assert remedies_for(finding)[0].change(Recipe()).columns["closed_at"].kind == "ignore"
