@@ -23,7 +23,7 @@ import trainwell
 from trainwell.cli.main import app
 from trainwell.core import errors
 from trainwell.core.part import Part
-from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Split
+from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Series, Split
 from trainwell.core.registry import Option, Registry
 
 HEADINGS = {"Args", "Returns", "Raises", "Example", "Examples", "Source", "Shape", "Yields"}
@@ -78,7 +78,7 @@ def recipe_page() -> str:
         "Write them as `key=value` on the command line, as YAML in a file, or as arguments of `tw.Recipe`.",
         field_table(Recipe),
     ]
-    for title, model in {"split": Split, "prepare": Prepare, "columns.NAME": Column, "A part": Part}.items():
+    for title, model in {"split": Split, "prepare": Prepare, "series": Series, "columns.NAME": Column, "A part": Part}.items():
         lines += [f"## {title}", inspect.getdoc(model) or "", field_table(model)]
     words = [f"| `{word}` | `{key}` |" for word, key in sorted(ALIASES.items())]
     lines += ["## Other words for the same keys", "\n".join(["| word | key |", "| --- | --- |", *words])]
@@ -89,7 +89,11 @@ def field_table(model: type[BaseModel]) -> str:
     rows = []
     for name, field in model.model_fields.items():
         shown = field.get_default(call_default_factory=True)
-        value = "see below" if isinstance(shown, Split | Prepare) else default(shown.name if isinstance(shown, Part) else shown)
+        value = (
+            "see below"
+            if isinstance(shown, Split | Prepare | Series)
+            else default(shown.name if isinstance(shown, Part) else shown)
+        )
         rows.append(f"| `{name}` | {cell(type_name(field.annotation))} | {value} | {cell(field.description or '')} |")
     return "\n".join(["| key | type | default | |", "| --- | --- | --- | --- |", *rows])
 

@@ -61,6 +61,8 @@ class Split(Plain):
     """Column of groups, times, or part names (`train`, `valid`, `test`)."""
     gap: float = Field(0.0, ge=0, lt=1)
     """`time` only: share of rows left out between one part and the next."""
+    at: list[str] | None = None
+    """`time` only, instead of shares: the moments at which validation and test begin; a third one ends the test."""
     seed: int = 0
     """Seed of the split, apart from the seed of training, so that runs with several seeds share one split."""
     fold: int | None = None
@@ -82,7 +84,7 @@ class Split(Plain):
 class Column(Plain):
     """How one column is treated; what is not said is taken from `prepare`."""
 
-    kind: Literal["auto", "number", "category", "boolean", "datetime", "picture", "ignore"] = "auto"
+    kind: Literal["auto", "number", "category", "boolean", "datetime", "picture", "series", "ignore"] = "auto"
     """What the column holds; `ignore` leaves it out."""
     missing: Literal["inherit", "mean", "median", "mode", "constant", "category"] = "inherit"
     """How empty cells are filled."""
@@ -137,6 +139,27 @@ class Prepare(Plain):
     """1 for grey, 3 for colour; `auto` is 1 if every picture is grey."""
 
 
+class Series(Plain):
+    """What is forecast from the past: a table with a column of times, of one series or of several under each other."""
+
+    horizon: Count = 0
+    """Steps that are forecast; 0 forecasts nothing, and every row is an example of its own."""
+    lookback: Auto | AtLeastOne = "auto"
+    """Past steps that the network sees; `auto` is 3.5 horizons, at least two seasons, at most a quarter of the training steps."""
+    time: str | None = None
+    """Column of times; None takes the only column of dates."""
+    id: str | None = None
+    """Column that says which series a row belongs to; None is one series."""
+    every: str = "auto"
+    """Time from one step to the next: `15m`, `1h`, `1d`, `1w`, `1mo`; `auto` is the most frequent one in the data."""
+    known: list[str] = Field(default_factory=list)
+    """Columns that are known ahead, such as holidays and prices: the network sees their future too."""
+    calendar: bool = False
+    """Add hour, weekday and day of the year, which are known ahead, where they turn."""
+    season: Auto | Count = "auto"
+    """Steps of one season; `auto` finds it by autocorrelation in the training steps, 0 and 1 are none."""
+
+
 class HasFacts(Protocol):
     """Anything loaded that knows the facts of its data."""
 
@@ -165,6 +188,8 @@ class Recipe(Plain):
     """Which rows train, choose and judge."""
     prepare: Prepare = Prepare()
     """How raw columns become numbers."""
+    series: Series = Series()
+    """What is forecast, from how much of the past."""
     preset: Literal["quick", "good", "best"] = "good"
     """How much time the suggestion may spend: a first look, a good model, the best known here."""
 
@@ -340,5 +365,5 @@ def recipe_error(error: ValidationError) -> RecipeError:
 
 
 def _keys_beside(path: list[str]) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {"split": Split, "prepare": Prepare, "columns": Column}
+    sections: dict[str, type[BaseModel]] = {"split": Split, "prepare": Prepare, "columns": Column, "series": Series}
     return list(sections.get(path[0], Recipe).model_fields)

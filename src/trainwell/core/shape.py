@@ -7,7 +7,7 @@ from math import prod
 from typing import Literal
 
 Task = Literal["classification", "regression"]
-InputKind = Literal["number", "category", "picture", "tensor"]
+InputKind = Literal["number", "category", "picture", "series", "tensor"]
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,11 @@ class Input:
     Args:
         name: the array's name in the data ("number", "category", "picture", or a user's name).
         kind: what the values are; decides which encoder a registered network uses.
-        shape: per example: `(F,)` numbers, `(C,)` category codes, `(C, H, W)` pictures.
+        shape: per example: `(F,)` numbers, `(C,)` category codes, `(C, H, W)` pictures, `(C, L)` channels of a series over time.
         cardinalities: number of codes of each category column; codes run from 0 (unseen or rare) to `cardinality - 1`.
         columns: the source columns, in the order of the last axis of numbers and categories.
         dtype: of a `tensor` input, which arrives as it is; whole numbers may be tokens.
+        horizon: of a series whose future is forecast: steps ahead. The outputs are its channels, step after step.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Input:
     cardinalities: tuple[int, ...] = ()
     columns: tuple[str, ...] = ()
     dtype: str = "float32"
+    horizon: int = 0
 
     @property
     def size(self) -> int:
@@ -48,6 +50,11 @@ class Shape:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(i.name for i in self.inputs)
+
+    @property
+    def horizon(self) -> int:
+        """Steps that are forecast; 0 where nothing is."""
+        return max((i.horizon for i in self.inputs), default=0)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def fingerprint_of(source: Source, recipe: Recipe) -> str:
 
 def about_data(recipe: Recipe) -> str:
     """The recipe's words about data, as JSON."""
-    return recipe.model_dump_json(include={"target", "task", "columns", "split", "prepare"})
+    return recipe.model_dump_json(include={"target", "task", "columns", "split", "prepare", "series"})
 
 
 def _column(series: pl.Series) -> bytes:

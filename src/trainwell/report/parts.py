@@ -15,7 +15,7 @@ from rich.text import Text
 
 from trainwell.core.errors import UnknownName, did_you_mean
 from trainwell.core.part import Part
-from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Split
+from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Series, Split
 from trainwell.core.registry import Option, Registry, options_of
 
 #: Where each registry lives; imported only when it is asked for, for most of them load torch.
@@ -35,7 +35,13 @@ REGISTRIES = {
     "warp": ("trainwell.data.augment.registry", "warps"),
 }
 
-SECTIONS: dict[str, type[BaseModel]] = {"": Recipe, "split.": Split, "prepare.": Prepare, "columns.NAME.": Column}
+SECTIONS: dict[str, type[BaseModel]] = {
+    "": Recipe,
+    "split.": Split,
+    "prepare.": Prepare,
+    "series.": Series,
+    "columns.NAME.": Column,
+}
 SECTION_NAMES = [prefix.split(".")[0] for prefix in SECTIONS if prefix]
 
 

@@ -34,7 +34,7 @@ from trainwell.train.run import Run
 from trainwell.train.steps import as_floats
 
 #: Recipe keys that decide what the data are.
-ABOUT_DATA = {"target", "task", "columns", "split", "prepare"}
+ABOUT_DATA = {"target", "task", "columns", "split", "prepare", "series"}
 #: Seconds between lines of the history.
 LOG_SECONDS = 0.25
 #: Whole data sets up to this size are moved to a GPU; larger ones are gathered ahead by a thread.
