@@ -3,6 +3,7 @@
 python benchmarks/ward.py                       every fault, twin and healthy program with 3 seeds
 python benchmarks/ward.py --seeds 1 A B1        cases whose name begins so
 python benchmarks/ward.py --show                every finding of every case
+python benchmarks/ward.py --unseen              the cases that no threshold was chosen on
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from doctor.ward.faults import sick_cases, twin_cases
-from doctor.ward.healthy import healthy_cases
+from doctor.ward import faults, healthy, unseen
 from doctor.ward.program import Case
 from trainwell.core.stats import wilson_interval
 
@@ -30,11 +30,14 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--bare", action="store_true", help="give the doctor no arrays, only the loop")
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--unseen", action="store_true", help="other data, networks and forms of the faults")
     parser.add_argument("--only", choices=["sick", "twin", "healthy"])
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    groups = {"sick": sick_cases, "twin": twin_cases, "healthy": healthy_cases}
+    groups = {"sick": faults.sick_cases, "twin": faults.twin_cases, "healthy": healthy.healthy_cases}
+    if options.unseen:
+        groups = {"sick": unseen.sick_cases, "twin": unseen.twin_cases, "healthy": unseen.healthy_cases}
     for group, cases in groups.items():
         if options.only in (None, group):
             chosen = [c for c in cases() if not options.names or c.name.startswith(tuple(options.names))]

@@ -14,9 +14,9 @@ ORDER = [
     *("TW001", "TW210", "TW205", "TW206", "TW201", "TW202", "TW203", "TW204", "TW207", "TW209", "TW208"),
     *("TW505", "TW504", "TW501", "TW502", "TW503", "TW108", "TW109"),
     *("TW013", "TW004", "TW005", "TW006", "TW003", "TW002", "TW012"),
-    *("TW105", "TW107", "TW211", "TW106", "TW104", "TW103", "TW101", "TW102"),
+    *("TW105", "TW107", "TW403", "TW211", "TW106", "TW104", "TW103", "TW101", "TW102"),
     *("TW303", "TW306", "TW301", "TW305", "TW302", "TW304"),
-    *("TW010", "TW009", "TW506", "TW402", "TW403", "TW311", "TW507", "TW310"),
+    *("TW010", "TW009", "TW506", "TW402", "TW311", "TW507", "TW310"),
     *("TW008", "TW309", "TW110", "TW401", "TW307", "TW404", "TW508"),
 ]
 
@@ -29,9 +29,9 @@ EXPLAINS: dict[str, set[str]] = {
     **{code: {*_SCALE, *_WEAK} for code in ("TW201", "TW202", "TW203", "TW204", "TW205", "TW207", "TW208", "TW209", "TW210")},
     **{code: {*_SCALE, *_WEAK} for code in ("TW108", "TW109", "TW504", "TW505")},
     "TW013": {"TW004", *_SCALE, *_WEAK},
-    "TW004": {"TW401", "TW110", "TW008", "TW010", "TW404", "TW309"},
+    "TW004": {"TW401", "TW110", "TW008", "TW009", "TW010", "TW404", "TW309"},
     "TW005": {"TW401"},
-    "TW006": {"TW401", "TW110", "TW004"},
+    "TW006": {"TW401", "TW110", "TW004", "TW009"},
     "TW106": {*_SCALE, *_WEAK} - {"TW106"},
     "TW104": {"TW101", "TW302", "TW301", *_WEAK},
     "TW103": {"TW101", "TW102", "TW302", "TW301", "TW307", *_WEAK},
@@ -46,7 +46,8 @@ EXPLAINS: dict[str, set[str]] = {
     "TW304": {"TW302", *_WEAK},
     "TW310": {"TW309", "TW110", "TW404", "TW302", "TW008"},
     "TW402": {"TW110", "TW309", "TW404", "TW101", "TW104", "TW401", "TW307"},
-    "TW403": {"TW110", "TW309", "TW404", "TW401"},
+    "TW403": {"TW102", "TW301", "TW311", "TW307", "TW402", "TW110", "TW309", "TW404", "TW401"},
+    "TW008": {"TW110", "TW309", "TW401", "TW404"},
     "TW009": {"TW401", "TW110"},
     "TW010": {"TW401", "TW110", "TW404", "TW009", "TW309"},
     "TW309": {"TW110", "TW404", "TW008"},
@@ -71,7 +72,8 @@ def in_order(findings: Sequence[Finding], chart: Chart) -> list[Finding]:
         [('TW301', ''), ('TW404', 'TW301')]
     """
     del chart
-    placed = sorted(findings, key=_place)
+    wild = min((f.step for f in findings if f.code == "TW301"), default=None)
+    placed = sorted(findings, key=lambda f: _place(f, wild))
     named: list[Finding] = []
     for finding in placed:
         cause = next((f.code for f in named if not f.because_of and finding.code in EXPLAINS.get(f.code, ())), "")
@@ -80,8 +82,11 @@ def in_order(findings: Sequence[Finding], chart: Chart) -> list[Finding]:
     return sorted(named, key=lambda f: bool(f.because_of))
 
 
-def _place(finding: Finding) -> tuple[float, int]:
-    place = ORDER.index(finding.code)
+def _place(finding: Finding, wild: int | None) -> tuple[float, int]:
+    """Where a finding stands in the order; `wild` is the first update that threw the weights about."""
+    place = float(ORDER.index(finding.code))
     if finding.code in _LATER and finding.step > 0:
-        return ORDER.index("TW403") + 0.5, finding.step
-    return float(place), finding.step
+        place = ORDER.index("TW402") + 0.5
+    if finding.code == "TW102" and wild is not None and wild < finding.step:
+        place = ORDER.index("TW301") + 0.5  # gradients were of usual size until the weights were thrown about
+    return place, finding.step

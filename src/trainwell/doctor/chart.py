@@ -136,12 +136,24 @@ class Chart:
         share = 1 - losses[-1] / losses[0]
         return share if share == share else -1.0
 
+    def best(self, name: str) -> float | None:
+        """The largest value of a column of the checks."""
+        return max((v for v in self.values(name, self.checks) if v == v), default=None)
+
     def standing(self) -> float | None:
-        """Where the score stands between guessing (0) and the reference model (1); None without either."""
+        """Where the latest score stands between guessing (0) and the reference model (1); None without either."""
+        return self._stands(self.score)
+
+    def reached(self) -> float | None:
+        """Where the best score of the run stands: what the network is able to, whatever the last update did to it."""
+        valid = self.best("valid_score")
+        return self._stands(self.best("train_score") if valid is None else valid)
+
+    def _stands(self, score: float | None) -> float | None:
         reference, chance = self.fact("reference"), self.fact("chance")
-        if reference is None or self.score is None or reference - chance < 0.02:
+        if reference is None or score is None or reference - chance < 0.02:
             return None
-        return float((self.score - chance) / (reference - chance))
+        return float((score - chance) / (reference - chance))
 
 
 #: Names of scores that are accuracy or R², as loops call them.

@@ -75,8 +75,9 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08, upda
     """TW110: The network does worse than a model without any depth, on training rows too.
 
     What it means: It is too small or too simple for the task, or was held back; the task itself is not the reason.
-    Evidence: Score on training and on validation rows against nearest neighbours and a ridge line on the same split. Both must
-        be far below: a network that fits its training rows is not too small.
+    Evidence: The best score of the run on training and on validation rows against nearest neighbours and a ridge line on the
+        same split. Both must be far below: a network that fits its training rows, at the end or before a last bad update, is
+        not too small.
     Remedy: Make it wider or deeper (`model.width=256`), train longer, and take regularisation back.
     Reference: Zinkevich, "Rules of machine learning", rule 4: keep the first model simple; a reference model tells what is
         possible.
@@ -91,15 +92,14 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08, upda
         >>> underfitting(Chart.of([check, {"split": "end"}], reference=0.98, chance=0.5)).measurement["standing"]
         0.0
     """
-    standing, train = chart.standing(), chart.last_check("train_score")
+    standing, train, score = chart.reached(), chart.best("train_score"), chart.best("valid_score")
     reference = chart.number("reference")
     if standing is None or train is None or not chart.finished or standing >= below:
         return None
-    if reference - max(train, chart.score or 0.0) < margin or chart.checks[-1]["step"] < updates:
+    score = train if score is None else score
+    if reference - max(train, score) < margin or chart.checks[-1]["step"] < updates:
         return None
-    text = (
-        f"the network scores {chart.score:.2f} ({train:.2f} on training rows), {chart.fact('reference_name')} {reference:.2f}"
-    )
+    text = f"the network reaches {score:.2f} ({train:.2f} on training rows), {chart.fact('reference_name')} {reference:.2f}"
     return Finding(text, measurement={"standing": standing, "train": train, "reference": reference})
 
 
@@ -125,7 +125,7 @@ def undertrained(chart: Chart, *, falling: float = 0.25, standing: float = 0.9, 
         'warning'
     """
     rows = [r for r in chart.checks if r.get("train_loss") is not None]
-    where = chart.standing()
+    where = chart.reached()
     if len(rows) < 3 or not chart.finished or where is None or where >= standing or rows[-1]["step"] < updates:
         return None
     end = int(rows[-1]["step"])
@@ -168,7 +168,7 @@ def few_updates(chart: Chart, *, updates: int = 60, rows: float = 0.5, standing:
     """
     share = chart.number("batch_size") / max(1.0, chart.number("rows_train", 1e9))
     made = max((int(r.get("step", 0)) for r in chart.part("end")), default=0)
-    where = chart.standing()
+    where = chart.reached()
     if not 0 < made <= updates or share < rows or where is None or where >= standing:
         return None
     text = f"{made} updates in all, each with {share:.0%} of the training rows"
@@ -225,7 +225,7 @@ def heavy_dropout(chart: Chart, *, dropout: float = 0.75, standing: float = 0.9)
         >>> heavy_dropout(Chart.of([check, {"split": "end"}], dropout=0.9, reference=0.97, chance=0.1)).measurement["dropout"]
         0.9
     """
-    found, where = chart.number("dropout"), chart.standing()
+    found, where = chart.number("dropout"), chart.reached()
     if found < dropout or where is None or where >= standing or not chart.finished:
         return None
     return Finding(

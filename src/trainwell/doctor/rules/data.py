@@ -207,38 +207,62 @@ def imbalance(chart: Chart, *, ratio: float = 10.0, recall: float = 0.5) -> Find
 
 @diagnoses.register
 def label_noise(
-    chart: Chart, *, floor: float = 0.1, spread: float = 2.0, cleaner: float = 0.12, mixture: float = 0.93
+    chart: Chart, *, floor: float = 0.1, spread: float = 2.0, cleaner: float = 0.12, mixture: float = 0.93, alike: float = 0.35
 ) -> Finding | None:
-    """TW009: Labels disagree with their neighbourhood everywhere, also where the task is easy.
+    """TW009: Labels are wrong also where the task is easy.
 
     What it means: A share of the labels is wrong at random. The network first learns the truth, then the mistakes.
-    Evidence: Among the ten nearest training rows, the share that does not hold the most frequent label, at the best quarter of
-        the rows. Overlapping classes have pure neighbourhoods somewhere; random mistakes leave none. How much the shares differ
-        from row to row, against coin tosses, is the second sign: mistakes at random give coin tosses. The third is either that
-        the neighbours' vote is right on validation rows far more often than they agree, or that the other labels of a
-        neighbourhood spread evenly over all classes; classes that overlap mix with their neighbours.
-    Remedy: Look at the rows whose label the network refuses, mend them, and stop early: `early_stopping=5`,
-        `label_smoothing=0.1`.
+    Evidence: The network's own, on validation rows: among the quarter of them whose class it is surest of, the share that is
+        labelled otherwise, against the same share of all. A task may be as hard as it likes: where the network is surest, it
+        is right, unless labels are wrong. Before there is a network that knows anything, neighbours tell: among the ten
+        nearest training rows, the share that does not hold the most frequent label, at the best quarter of the rows; how much
+        it differs from row to row, against coin tosses; and whether the neighbours' vote is right far more often than they
+        agree, or the other labels spread evenly over all classes.
+    Remedy: Look at the rows that are named, mend their labels, and stop early: `early_stopping=5`, `label_smoothing=0.1`.
     Reference: Northcutt et al., "Confident learning", JAIR 2021; Zhang et al., "Understanding deep learning…", 2017.
 
     Args:
-        floor: largest healthy share of other labels at the best quarter.
+        floor: largest healthy share of other labels in the best quarter.
         spread: how many times more varied than coin tosses honest difficulty is, at least.
         cleaner: how far the vote's score on validation rows lies above the neighbours' agreement.
         mixture: how evenly the other labels spread over the classes; 1 is evenly.
+        alike: smallest share of wrong labels in the surest quarter, as a part of that of all rows, that counts as random.
 
     Example:
         >>> facts = {"neighbour_floor": 0.3, "neighbour_spread": 1.1, "labels_score": 0.9, "labels_chance": 0.1}
         >>> label_noise(Chart.of(**facts, neighbour_share=0.6, reference=0.9)).measurement["floor"]
         0.3
     """
-    chance = chart.number("labels_chance", 1.0)
+    return _contradicted(chart, floor, alike) or _unlike_neighbours(chart, floor, spread, cleaner, mixture)
+
+
+def _contradicted(chart: Chart, floor: float, alike: float) -> Finding | None:
+    """What the network says against the labels of validation rows where it is surest, in three evaluations running."""
+    rows = [r for r in chart.checks if r.get("sure_wrong") is not None and r.get("valid_score") is not None][-3:]
+    if len(rows) < 3 or chart.fact("classes", 2) < 2:
+        return None
+    last, least = rows[-1], min(float(r["sure_wrong"]) for r in rows)
+    wrong, chance = 1 - float(last["valid_score"]), chart.number("chance", 1 / max(2.0, chart.number("classes", 2.0)))
+    noise = (least * (1 - least) / float(last["sure_seen"])) ** 0.5
+    informed = (float(last["valid_score"]) - chance) / max(1e-9, 1 - chance) > 0.25
+    if not informed or least - 2 * noise < floor / 2 or least < floor or least < alike * wrong:
+        return None
+    named = tuple(int(i) for i in last.get("sure_rows", ()))
+    text = f"of the validation rows whose class the network is surest of, {least:.0%} are labelled otherwise"
+    measured = {"floor": least, "wrong": wrong, "seen": last["sure_seen"]}
+    return Finding(text, step=int(rows[0]["step"]), rows=named, measurement=measured)
+
+
+def _unlike_neighbours(chart: Chart, floor: float, spread: float, cleaner: float, mixture: float) -> Finding | None:
+    chance, share = chart.number("labels_chance", 1.0), chart.number("neighbour_share", 1.0)
+    reference, best = chart.number("reference"), chart.best("valid_score")
     informed = (chart.number("labels_score") - chance) / max(1e-9, 1 - chance) > 0.25
     low, varied = chart.number("neighbour_floor"), chart.number("neighbour_spread", 99)
     if low < floor or varied > spread or not informed:
         return None
-    share = chart.number("neighbour_share", 1.0)
-    if chart.number("reference") - share < cleaner and chart.number("neighbour_mixture") < mixture:
+    if best is not None and best > reference + 0.05:
+        return None  # the network knows better than neighbours do: nearness in raw inputs says nothing about labels here
+    if reference - share < cleaner and chart.number("neighbour_mixture") < mixture:
         return None
     text = f"even in the purest quarter of neighbourhoods {low:.0%} of the labels disagree, evenly over all rows"
     return Finding(text, measurement={"floor": low, "spread": varied, "agree": chart.number("neighbour_share")})
@@ -264,7 +288,7 @@ def unrelated_labels(chart: Chart, *, margin: float = 0.15) -> Finding | None:
         'error'
     """
     reference, chance, score = chart.fact("reference"), chart.number("chance"), chart.score
-    if reference is None or score is None or not chart.finished or chance > 0.8:
+    if reference is None or score is None or not chart.finished or max(chance, chart.number("majority")) > 0.8:
         return None  # where one class is nearly all, guessing is nearly right and tells nothing
     limit = chance + margin * (1 - chance)
     inside = chart.number("labels_score") - chart.number("labels_chance")

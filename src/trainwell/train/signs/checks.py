@@ -14,6 +14,8 @@ Arrays = tuple[tuple[Tensor, ...], Tensor]
 
 #: Rows that are judged at most: enough for a standard error of 2% of accuracy, and about the cost of a step.
 CHECK_ROWS = 512
+#: Contradicting rows that are named.
+NAMED = 20
 
 
 class Judge:
@@ -24,14 +26,22 @@ class Judge:
         loss: `(output, target) -> ()`; may be None, then there are scores only.
         train: inputs and target of training rows; the first of them serve as the probe set.
         valid: inputs and target of rows that are not trained on.
-        score: `(output, target)` to accuracy or R²; by default read off the shapes.
+        rows: most rows of either that are judged.
     """
 
     def __init__(
-        self, network: nn.Module, loss: Callable[..., Tensor] | None, train: Arrays, valid: Arrays | None = None
+        self,
+        network: nn.Module,
+        loss: Callable[..., Tensor] | None,
+        train: Arrays,
+        valid: Arrays | None = None,
+        *,
+        rows: int = CHECK_ROWS,
     ) -> None:
         self.network, self.loss = network, loss
-        self.train, self.valid = sample(train), sample(valid) if valid is not None else None
+        self.train = _taken(train, sample(len(train[1]), rows))
+        self._places = sample(len(valid[1]), rows) if valid is not None else torch.empty(0, dtype=torch.long)
+        self.valid = _taken(valid, self._places) if valid is not None else None
 
     def some(self, rows: int) -> tuple[Tensor, ...]:
         """Inputs of the first rows of the probe set."""
@@ -64,18 +74,27 @@ class Judge:
         if name == "valid" and classes is not None and truth is not None:
             found["recall_least"] = least_recall(classes, truth)
             found["entropy"] = entropy_of(classes)
+            found |= contradicted(output, classes, truth)
+            if "sure_rows" in found:
+                found["sure_rows"] = self._places[torch.tensor(found["sure_rows"], dtype=torch.long)].tolist()
         return found
 
 
-def sample(arrays: Arrays) -> Arrays:
-    """At most `CHECK_ROWS` evenly spaced rows, in an order that mixes sorted data."""
-    inputs, target = arrays
-    n = len(target)
-    places = torch.linspace(0, n - 1, CHECK_ROWS).long() if n > CHECK_ROWS else torch.arange(n)
+def sample(n: int, most: int = CHECK_ROWS) -> Tensor:
+    """At most `most` evenly spaced places of `n`, in an order that mixes sorted data.
+
+    Example:
+        >>> sorted(sample(5).tolist())
+        [0, 1, 2, 3, 4]
+    """
+    places = torch.linspace(0, n - 1, most).long() if n > most else torch.arange(n)
     # A fixed shuffle by a stride: a probe set's first rows must not be all of one class.
-    order = places[(torch.arange(len(places)) * 197) % len(places)] if len(places) % 197 else places
-    order = order.to(target.device)
-    return tuple(x[order.to(x.device)] for x in inputs), target[order]
+    return places[(torch.arange(len(places)) * 197) % len(places)] if len(places) % 197 else places
+
+
+def _taken(arrays: Arrays, places: Tensor) -> Arrays:
+    inputs, target = arrays
+    return tuple(x[places.to(x.device)] for x in inputs), target[places.to(target.device)]
 
 
 def decided(output: Tensor, target: Tensor) -> Tensor | None:
@@ -132,6 +151,38 @@ def least_recall(classes: Tensor, truth: Tensor) -> float | None:
     """The smallest share of a class's rows that were taken for it, over classes with at least three rows."""
     shares = [float((classes[truth == k] == k).float().mean()) for k in truth.unique() if int((truth == k).sum()) >= 3]
     return min(shares) if shares else None
+
+
+def contradicted(output: Tensor, classes: Tensor, truth: Tensor) -> dict[str, Any]:
+    """Of the quarter of the rows whose class the network is surest of, the share that is labelled otherwise, and which.
+
+    A task may be as hard as it likes: where the network is surest it is right, unless the labels are wrong.
+
+    Args:
+        output: logits or probabilities `(N, K)`.
+        classes: the class each row is taken for `(N,)`.
+        truth: the labels `(N,)`.
+    """
+    if len(output) < 80:
+        return {}
+    surest = sureness(output).argsort(descending=True)[: len(output) // 4]
+    wrong = surest[(classes != truth)[surest]]
+    return {"sure_wrong": len(wrong) / len(surest), "sure_seen": len(surest), "sure_rows": wrong[:NAMED].tolist()}
+
+
+def sureness(output: Tensor) -> Tensor:
+    """How far the best answer is ahead of the next, `(N,)`: the same order for logits, log-probabilities and probabilities.
+
+    Example:
+        >>> sureness(torch.tensor([[2.0, 0.0], [0.0, 3.0]])).tolist()
+        [2.0, 3.0]
+    """
+    output = (output.mean(1) if output.ndim == 3 else output).float()
+    if output.ndim == 2 and output.shape[1] > 1:
+        best = output.topk(2, dim=1).values
+        return best[:, 0] - best[:, 1]
+    flat = output.flatten()
+    return (flat - 0.5).abs() if float(flat.min()) >= 0 and float(flat.max()) <= 1 else flat.abs()
 
 
 def entropy_of(classes: Tensor) -> float:

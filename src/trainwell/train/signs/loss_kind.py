@@ -87,8 +87,18 @@ def _candidates(output: Tensor, target: Tensor) -> list[tuple[str, Callable[...,
         return [*squared, *yes_no, *classes]
     if target.is_floating_point():
         return squared if output.numel() == target.numel() else []
+    if output.numel() == target.numel():  # one answer per row, held against the code itself
+        return [("mse", _mse_of_codes, 0), ("l1", _l1_of_codes, 0)]
     one_hot: list[tuple[str, Callable[..., Tensor], int]] = [("mse", _mse_one_hot, 0), ("mse", _mse_one_hot_of_softmax, 0)]
     return [("cross_entropy", F.cross_entropy, 0), ("nll", F.nll_loss, 0), *(one_hot if output.ndim == 2 else [])]
+
+
+def _mse_of_codes(output: Tensor, target: Tensor) -> Tensor:
+    return F.mse_loss(output.flatten(), target.flatten().to(output.dtype))
+
+
+def _l1_of_codes(output: Tensor, target: Tensor) -> Tensor:
+    return F.l1_loss(output.flatten(), target.flatten().to(output.dtype))
 
 
 def _mse_one_hot(output: Tensor, target: Tensor) -> Tensor:
