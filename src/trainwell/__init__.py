@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from trainwell.study.folds import cross_validate
     from trainwell.study.guide import guide
     from trainwell.study.honesty import honesty
+    from trainwell.study.improve import improve
     from trainwell.study.leaderboard import leaderboard
     from trainwell.study.learning_curve import learning_curve
+    from trainwell.study.treat import treat
     from trainwell.study.tune import tune
     from trainwell.study.tuning.result import Tuned
     from trainwell.train.again import resume
@@ -72,11 +74,13 @@ _HOME = {
     "fit": "trainwell.train.fit",
     "honesty": "trainwell.study.honesty",
     "guide": "trainwell.study.guide",
+    "improve": "trainwell.study.improve",
     "leaderboard": "trainwell.study.leaderboard",
     "learning_curve": "trainwell.study.learning_curve",
     "load": "trainwell.data.load",
     "report": "trainwell.report.run",
     "resume": "trainwell.train.again",
+    "treat": "trainwell.study.treat",
     "tune": "trainwell.study.tune",
     "watch": "trainwell.train.watch",
     "wrap": "trainwell.data.load",
@@ -105,11 +109,13 @@ __all__ = [
     "fit",
     "honesty",
     "guide",
+    "improve",
     "leaderboard",
     "learning_curve",
     "load",
     "report",
     "resume",
+    "treat",
     "tune",
     "watch",
     "wrap",

@@ -22,6 +22,7 @@ from trainwell.cli.honesty_verbs import add_to as add_honesty_verbs
 from trainwell.cli.info_verbs import add_to as add_info_verbs
 from trainwell.cli.output import complain
 from trainwell.cli.train_verbs import add_to as add_train_verbs
+from trainwell.cli.treat_verbs import add_to as add_treat_verbs
 from trainwell.cli.tune_verbs import add_to as add_tune_verbs
 from trainwell.cli.use_verbs import add_to as add_use_verbs
 from trainwell.core.errors import TrainwellError
@@ -59,6 +60,7 @@ for add_verbs in (
     add_guide_verbs,
     add_use_verbs,
     add_doctor_verbs,
+    add_treat_verbs,
     add_info_verbs,
 ):
     add_verbs(app)

@@ -65,7 +65,9 @@ class Verdict:
 
     @property
     def evidence(self) -> str:
-        """Difference, interval, n and p."""
+        """Difference, interval, n and p; without the first three where no pair has both its runs."""
+        if not self.difference.n:
+            return f"no pair in which both ended (n={self.pairs}, p={self.p:.2g})"
         return f"{self.difference.text(sign=True)[:-1]}, p={self.p:.2g})"
 
     @property

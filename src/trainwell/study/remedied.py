@@ -1,0 +1,103 @@
+"""Which changes of a recipe are worth a trial: those that findings prescribe, in the order of evidence, and random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainwell.core.errors import RecipeError
+from trainwell.core.recipe import Recipe
+from trainwell.core.seeds import draw_seed
+from trainwell.doctor.finding import Finding
+from trainwell.doctor.remedies import REMEDIES, Remedy, remedies_for
+from trainwell.train.units import order_name
+
+#: What these findings remove made the score look better than it is, so that a fall is no reason to leave it in.
+INFLATE = frozenset({"TW004", "TW005", "TW006"})
+#: Scores that see what a finding is about, where the recipe's own may not.
+SEEN_BY = {"TW008": "balanced_accuracy"}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A remedy applied to a recipe.
+
+    Args:
+        code: of the finding that prescribes it; empty for a random one.
+        sentence: what is changed, as an imperative.
+        recipe: with the change.
+    """
+
+    code: str
+    sentence: str
+    recipe: Recipe
+
+
+def candidates(recipe: Recipe, findings: Sequence[Finding]) -> list[Candidate]:
+    """What the findings prescribe for a recipe: causes before what they explain, the likeliest remedy of each first.
+
+    Args:
+        recipe: the sick one, without any `auto`.
+        findings: in the doctor's order.
+
+    Returns:
+        Only those that change the recipe, each change once; after all of them, twice the dose of those that have one (a rate
+        divided by ten, and by ten again).
+
+    Example:
+        >>> found = candidates(Recipe(lr=1.0, clip_norm=0), [Finding("…", code="TW301")])
+        >>> [one.recipe.learning_rate for one in found]
+        [0.1, 0.01, 1.0, 0.0001]
+    """
+    ordered = sorted(findings, key=lambda f: bool(f.because_of))
+    named = [(finding.code, remedy) for finding in ordered for remedy in remedies_for(finding)]
+    return _different(recipe, [*named, *((code, _twice(remedy)) for code, remedy in named)])
+
+
+def _twice(remedy: Remedy) -> Remedy:
+    return Remedy(f"{remedy.sentence[:-1]}, twice.", lambda recipe: remedy.change(remedy.change(recipe)))
+
+
+def random_candidates(recipe: Recipe, n: int, *, seed: int = 0) -> list[Candidate]:
+    """Remedies drawn blindly from all there are: what a treatment must beat to have earned its diagnosis.
+
+    Args:
+        recipe: the sick one.
+        n: how many.
+        seed: of the draw.
+
+    Source: published repairers did not beat random remedies in a controlled study (ICST 2023).
+
+    Example:
+        >>> len(random_candidates(Recipe(model="mlp", lr=1.0), 3))
+        3
+    """
+    every = [("", remedy) for remedies in REMEDIES.values() for remedy in remedies]
+    order = np.random.default_rng(draw_seed(seed, "random remedies")).permutation(len(every))
+    return _different(recipe, [every[i] for i in order])[:n]
+
+
+def _different(recipe: Recipe, named: Sequence[tuple[str, Remedy]]) -> list[Candidate]:
+    found: dict[str, Candidate] = {}
+    unchanged = order_name((recipe, 0))
+    for code, remedy in named:
+        changed = _changed(recipe, remedy)
+        name = order_name((changed, 0)) if changed is not None else unchanged
+        if changed is not None and name != unchanged:
+            found.setdefault(name, Candidate(code, remedy.sentence, changed))
+    return list(found.values())
+
+
+def _changed(recipe: Recipe, remedy: Remedy) -> Recipe | None:
+    """The recipe with the remedy; None where it makes no sense, as momentum for a rule that has none."""
+    from trainwell.optim.registry import optimizers
+
+    try:
+        changed = remedy.change(recipe)
+        if not changed.optimizer.is_auto:
+            optimizers.checked(changed.optimizer.name, changed.optimizer.options)
+    except RecipeError:
+        return None
+    return changed
