@@ -145,7 +145,7 @@ class Series(Plain):
     horizon: Count = 0
     """Steps that are forecast; 0 forecasts nothing, and every row is an example of its own."""
     lookback: Auto | AtLeastOne = "auto"
-    """Past steps that the network sees; `auto` is 3.5 horizons, at least two seasons, at most a quarter of the training steps."""
+    """Past steps that the network sees; `auto` is 3.5 horizons or two seasons, and at most a quarter of the training steps."""
     time: str | None = None
     """Column of times; None takes the only column of dates."""
     id: str | None = None

@@ -17,7 +17,7 @@ class Input:
     Args:
         name: the array's name in the data ("number", "category", "picture", or a user's name).
         kind: what the values are; decides which encoder a registered network uses.
-        shape: per example: `(F,)` numbers, `(C,)` category codes, `(C, H, W)` pictures, `(C, L)` channels of a series over time.
+        shape: per example: `(F,)` numbers, `(C,)` category codes, `(C, H, W)` pictures, `(C, L)` a series.
         cardinalities: number of codes of each category column; codes run from 0 (unseen or rare) to `cardinality - 1`.
         columns: the source columns, in the order of the last axis of numbers and categories.
         dtype: of a `tensor` input, which arrives as it is; whole numbers may be tokens.

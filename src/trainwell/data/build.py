@@ -17,6 +17,7 @@ from trainwell.data import clean
 from trainwell.data.columns import Around, Prepared, prepare_column
 from trainwell.data.data import Data
 from trainwell.data.draft import Draft, not_features, raw_of, start
+from trainwell.data.forecast.build import build_forecast
 from trainwell.data.inputs import gather_inputs, shape_of
 from trainwell.data.kinds import number
 from trainwell.data.parting import split_rows
@@ -41,6 +42,8 @@ def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
     if not len(source):
         raise DataError("there are no rows", where=source.origin, remedy="Give a source with at least a few rows.")
     check_recipe(recipe, [*source.frame.columns, *source.arrays])
+    if recipe.series.horizon:
+        return build_forecast(source, recipe, build)
     draft = start(source, recipe, as_is)
     return _finish(draft, split_rows(draft))
 

@@ -20,6 +20,8 @@ from safetensors.numpy import save as save_tensors
 from trainwell.core.errors import DataError, did_you_mean
 from trainwell.core.shape import Input, Shape
 from trainwell.data import preparation_file
+from trainwell.data.forecast.ends import ends_of
+from trainwell.data.forecast.state import Forecast
 from trainwell.data.inputs import Fitted, gather_inputs, picture_names
 from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.words import as_cells, cell_text
@@ -47,12 +49,14 @@ class Preparation:
         shape: the network's inputs: numbers, categories, pictures, tensors.
         target: classes, or centre and spread of the target columns.
         base: the folder that picture paths are relative to while training.
+        forecast: what windows of series need to know, where a forecast is made; there are no `columns` then.
     """
 
     columns: tuple[Fitted, ...]
     shape: Shape
     target: Target
     base: str = ""
+    forecast: Forecast | None = None
 
     def encode(self, frame: pl.DataFrame | Source) -> Encoded:
         """Raw rows as network inputs, finite whatever the cells hold.
@@ -64,6 +68,9 @@ class Preparation:
             DataError: not one of the trained columns is there, or a tensor or picture input is missing.
         """
         source = frame if isinstance(frame, Source) else Source(frame, "")
+        if self.forecast is not None:
+            ends = ends_of(source, self.forecast)
+            return Encoded(ends.arrays, ends.problems)
         n, problems = len(source), list[Problem]()
         if self.columns and not any(c.name in source.frame.columns or c.name in source.arrays for c in self.columns):
             known = ", ".join(c.name for c in self.columns[:10])
@@ -171,12 +178,15 @@ class Preparation:
 
     def digest(self) -> str:
         """Hex digest of everything fitted; equal digests encode alike."""
-        header, tensors = preparation_file.to_plain(self.columns, self.shape, self.target, self.base)
+        header, tensors = self._plain()
         return sha256(json.dumps(header, sort_keys=True).encode() + save_tensors(tensors)).hexdigest()
 
     def save(self, folder: str | Path) -> None:
         """Write `preparation.json` and `preparation.safetensors` into `folder`, which is made if needed."""
-        preparation_file.write(Path(folder), *preparation_file.to_plain(self.columns, self.shape, self.target, self.base))
+        preparation_file.write(Path(folder), *self._plain())
+
+    def _plain(self) -> preparation_file.Plain:
+        return preparation_file.to_plain(self.columns, self.shape, self.target, self.base, self.forecast)
 
     @classmethod
     def load(cls, folder: str | Path) -> Preparation:

@@ -17,6 +17,7 @@ from safetensors.numpy import save as save_tensors
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import CheckpointError
 from trainwell.core.shape import Input, Shape
+from trainwell.data.forecast.state import Forecast
 from trainwell.data.inputs import Fitted
 from trainwell.data.kinds.known import KINDS
 from trainwell.data.target import Target
@@ -25,8 +26,8 @@ VERSION = 1
 Plain = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
-def to_plain(columns: tuple[Fitted, ...], shape: Shape, target: Target, base: str) -> Plain:
-    """A JSON header, and the arrays of the states as `place.field`."""
+def to_plain(columns: tuple[Fitted, ...], shape: Shape, target: Target, base: str, forecast: Forecast | None = None) -> Plain:
+    """A JSON header, and the arrays of the states as `place.field`, those of a forecast as `forecast.field`."""
     header = {
         "version": VERSION,
         "columns": [_header(column) for column in columns],
@@ -36,6 +37,9 @@ def to_plain(columns: tuple[Fitted, ...], shape: Shape, target: Target, base: st
     }
     states = [_state(column) for column in columns]
     arrays = {f"{i}.{k}": np.ascontiguousarray(v) for i, state in enumerate(states) for k, v in state.items() if _is_array(v)}
+    if forecast is not None:
+        header["forecast"], found = forecast.to_plain()
+        arrays |= {f"forecast.{k}": np.ascontiguousarray(v) for k, v in found.items()}
     return header, arrays
 
 
@@ -59,8 +63,8 @@ def write(folder: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -
     write_atomic(folder / "preparation.json", json.dumps(header, ensure_ascii=False, indent=1))
 
 
-def read(folder: Path) -> tuple[tuple[Fitted, ...], Shape, Target, str]:
-    """Columns, shape, target and base folder as `write` got them."""
+def read(folder: Path) -> tuple[tuple[Fitted, ...], Shape, Target, str, Forecast | None]:
+    """Columns, shape, target, base folder and forecast as `write` got them."""
     try:
         header = json.loads((folder / "preparation.json").read_text(encoding="utf-8"))
         arrays = load_tensors((folder / "preparation.safetensors").read_bytes())
@@ -68,7 +72,7 @@ def read(folder: Path) -> tuple[tuple[Fitted, ...], Shape, Target, str]:
             raise CheckpointError(f"preparation version {header['version']} is not {VERSION}", where=str(folder))
         columns = _columns(header["columns"], arrays)
         shape = Shape(tuple(_input(i) for i in header["shape"]))
-        return columns, shape, _target(header["target"]), header["base"]
+        return columns, shape, _target(header["target"]), header["base"], _forecast(header, arrays)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(f"the preparation cannot be read: {error}", where=str(folder)) from None
 
@@ -77,7 +81,8 @@ def _columns(headers: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) ->
     by_place: dict[int, dict[str, np.ndarray]] = defaultdict(dict)
     for name, array in arrays.items():
         place, _, key = name.partition(".")
-        by_place[int(place)][key] = array
+        if place != "forecast":
+            by_place[int(place)][key] = array
     return tuple(
         Fitted(h["name"], h["kind"], h["form"], KINDS[h["kind"]].State(**h["state"], **by_place[place]))
         for place, h in enumerate(headers)
@@ -86,7 +91,12 @@ def _columns(headers: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) ->
 
 def _input(plain: dict[str, Any]) -> Input:
     names, sizes = tuple(plain["columns"]), tuple(plain["cardinalities"])
-    return Input(plain["name"], plain["kind"], tuple(plain["shape"]), sizes, names, plain["dtype"])
+    return Input(plain["name"], plain["kind"], tuple(plain["shape"]), sizes, names, plain["dtype"], plain.get("horizon", 0))
+
+
+def _forecast(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Forecast | None:
+    own = {name.removeprefix("forecast."): array for name, array in arrays.items() if name.startswith("forecast.")}
+    return Forecast.from_plain(header["forecast"], own) if "forecast" in header else None
 
 
 def _target(plain: dict[str, Any]) -> Target:

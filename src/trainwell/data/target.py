@@ -37,6 +37,7 @@ class Target:
         spelt: other spellings of a label and the class they stand for.
         forms: how each number column is read.
         centre, spread: own unit = scaled * spread + centre, per target column.
+        horizon: steps of each column that are forecast; 1 where nothing is.
     """
 
     names: tuple[str, ...]
@@ -46,10 +47,11 @@ class Target:
     forms: tuple[Mapping[str, Any], ...] = ()
     centre: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
+    horizon: int = 1
 
     @property
     def n_out(self) -> int:
-        return len(self.classes) if self.classes else len(self.names)
+        return len(self.classes) if self.classes else len(self.names) * self.horizon
 
     def fitted(self, values: np.ndarray, rows: np.ndarray, *, scale: bool) -> Target:
         """With centre and spread of the train rows; 0 and 1 for classes and when `scale` is off."""
