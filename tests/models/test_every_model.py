@@ -26,9 +26,21 @@ SHAPES = {
     "colour": Shape((Input("picture", "picture", (3, 20, 13)),)),
     "mixed": Shape((NUMBERS, CATEGORIES, Input("picture", "picture", (3, 16, 16)))),
     "tensor": Shape((Input("signal", "tensor", (3, 7)),)),
+    "series": Shape((Input("series", "series", (2, 20)),)),
+    "windows": Shape((Input("series", "series", (3, 20), horizon=1),)),
+    "covariates": Shape(
+        (
+            Input("series", "series", (3, 20), horizon=1),
+            Input("past", "series", (2, 20), horizon=1),
+            Input("ahead", "series", (2, 21), horizon=1),
+        )
+    ),
 }
 PICTURES = ("grey", "colour")
-TAKES = dict.fromkeys(("cnn", "resnet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg"), PICTURES)
+OF_PICTURES = dict.fromkeys(("cnn", "resnet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg"), PICTURES)
+OF_SERIES = dict.fromkeys(("fcn", "resnet1d", "inception_time"), ("series",))
+FORECASTS = dict.fromkeys(("nlinear", "dlinear", "patchtst", "tsmixer"), ("windows", "covariates"))
+TAKES = OF_PICTURES | OF_SERIES | FORECASTS | {"gru": ("series", "windows", "covariates")}
 BLOCKS = [{"name": "linear", "width": 8}, "relu"]
 
 #: Options that keep the tests quick, and those without a default.
@@ -41,6 +53,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "resnet": {"width": 8},
     "sequential": {"blocks": BLOCKS},
     "parallel": {"branches": [BLOCKS, [{"name": "linear", "width": 4}]]},
+    "fcn": {"width": 8},
+    "resnet1d": {"width": 4},
+    "inception_time": {"width": 4},
+    "gru": {"width": 8},
+    "patchtst": {"width": 8, "hidden": 16, "patch": 4, "stride": 2, "dropout": 0.0},
+    "tsmixer": {"width": 8, "dropout": 0.0},
+    "nlinear": {},
+    "dlinear": {},
 } | {f"resnet{depth}": {"width": 4} for depth in (18, 34, 50, 101, 152)}
 
 #: The deepest members of a family are built and compared with torchvision elsewhere; here one of each kind is run.
@@ -149,10 +169,22 @@ def test_learns_sixteen_rows(name: str, kind: str) -> None:
     raise AssertionError(f"loss fell only from {losses[0]:.3f} to {losses[-1]:.3f}")
 
 
-@pytest.mark.parametrize(("name", "kind"), [(n, k) for n in TAKES for k in SHAPES if k not in PICTURES])
+@pytest.mark.parametrize(("name", "kind"), [(n, k) for n in OF_PICTURES for k in SHAPES if k not in PICTURES])
 def test_picture_networks_refuse_other_inputs_by_name(name: str, kind: str) -> None:
     with pytest.raises(CompileError, match=r"takes one picture input.*Use mlp"):
         build(name, SHAPES[kind], 3, OPTIONS[name])
+
+
+@pytest.mark.parametrize("name", sorted(FORECASTS))
+def test_forecasters_refuse_what_has_no_future(name: str) -> None:
+    with pytest.raises(CompileError, match=r"forecasts, however the data have.*series.horizon"):
+        build(name, SHAPES["series"], 3, OPTIONS[name])
+
+
+@pytest.mark.parametrize("name", sorted(OF_SERIES))
+def test_networks_of_series_refuse_other_inputs_by_name(name: str) -> None:
+    with pytest.raises(CompileError, match=r"takes one series input.*Use mlp"):
+        build(name, SHAPES["table"], 3, OPTIONS[name])
 
 
 @pytest.mark.parametrize("name", [n for n in models.names() if "width" in models.options(n)])

@@ -1,0 +1,113 @@
+"""Linear forecasts: one matrix from the past of a channel to its future, shared by all channels."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainwell.core.shape import Shape
+from trainwell.models.check import at_least, share
+from trainwell.models.dropout import Dropout
+from trainwell.models.forecast import Forecaster, Normalize, Windows
+from trainwell.models.registry import models
+
+
+class PerChannel(nn.Module):
+    """A linear layer over time of its own for each channel.
+
+    **Shape:** `(B, C, L)` → `(B, C, H)`.
+    """
+
+    def __init__(self, channels: int, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(n_in, n_out) for _ in range(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([layer(x[:, c]) for c, layer in enumerate(self.layers)], 1)
+
+
+class Decomposed(nn.Module):
+    """Trend and rest of a window, each continued by a layer of its own.
+
+    **Shape:** `(B, C, L)` → `(B, C, H)`.
+    """
+
+    def __init__(self, trend: nn.Module, rest: nn.Module, window: int) -> None:
+        super().__init__()
+        self.trend, self.rest, self.window = trend, rest, window
+
+    def forward(self, x: Tensor) -> Tensor:
+        before = (self.window - 1) // 2
+        edged = F.pad(x, (before, self.window - 1 - before), mode="replicate")
+        trend = F.avg_pool1d(edged, self.window, stride=1)
+        out: Tensor = self.trend(trend) + self.rest(x - trend)
+        return out
+
+
+def over_time(sizes: Windows, own: bool) -> nn.Module:
+    """A linear layer from past to future, shared by the channels or not."""
+    if own:
+        return PerChannel(sizes.channels, sizes.lookback, sizes.horizon)
+    return nn.Linear(sizes.lookback, sizes.horizon)
+
+
+@models.register
+def nlinear(
+    shape: Shape, n_out: int, *, normalize: Normalize = "last", individual: bool = False, dropout: float = 0.0
+) -> Forecaster:
+    """Forecasts by one linear layer on windows from which their last value was subtracted; hard to beat, and done in seconds.
+
+    **Shape:** `(B, C, L)` → `(B, H * C)`.
+
+    Args:
+        normalize: what is taken away from each window first: its `last` value, its `mean`, or mean and deviation (`revin`).
+        individual: a matrix of its own for each channel, which needs more data.
+        dropout: share of the past steps dropped.
+
+    Source: Zeng et al., "Are transformers effective for time series forecasting?", AAAI 2023.
+
+    Example:
+        >>> import torch
+        >>> from trainwell.core.shape import Input
+        >>> nlinear(Shape((Input("series", "series", (7, 48), horizon=12),)), 84)(torch.randn(2, 7, 48)).shape
+        torch.Size([2, 84])
+    """
+    share("dropout", dropout)
+    sizes = Windows.of(shape, n_out, model="nlinear")
+    return Forecaster(sizes, nn.Sequential(Dropout(dropout), over_time(sizes, individual)), normalize)
+
+
+@models.register
+def dlinear(
+    shape: Shape,
+    n_out: int,
+    *,
+    window: int = 25,
+    normalize: Normalize = "mean",
+    individual: bool = False,
+    dropout: float = 0.0,
+) -> Forecaster:
+    """Forecasts by two linear layers: one for the moving average of the window, one for the rest.
+
+    **Shape:** `(B, C, L)` → `(B, H * C)`.
+
+    Args:
+        window: steps of the moving average.
+        normalize: what is taken away from each window first; the paper takes `none`.
+        individual: matrices of their own for each channel, which need more data.
+        dropout: share of the past steps dropped.
+
+    Source: Zeng et al., "Are transformers effective for time series forecasting?", AAAI 2023.
+
+    Example:
+        >>> import torch
+        >>> from trainwell.core.shape import Input
+        >>> dlinear(Shape((Input("series", "series", (7, 48), horizon=12),)), 84)(torch.randn(2, 7, 48)).shape
+        torch.Size([2, 84])
+    """
+    at_least("window", window, 1)
+    share("dropout", dropout)
+    sizes = Windows.of(shape, n_out, model="dlinear")
+    parts = Decomposed(over_time(sizes, individual), over_time(sizes, individual), min(window, sizes.lookback))
+    return Forecaster(sizes, nn.Sequential(Dropout(dropout), parts), normalize)
