@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
 from trainwell.core.part import Part, Plain
@@ -23,6 +23,8 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
+#: Ways of cutting texts.
+Tokens = Literal["words", "characters", "bpe", "unigram"]
 
 #: What users of Keras, Lightning, fastai, Hugging Face and Ludwig type, and what it is called here.
 ALIASES = {
@@ -46,6 +48,11 @@ ALIASES = {
     "output": "target",
     "augmentation": "augment",
 }
+
+
+def _listed(value: Any) -> Any:
+    """`tokens=bpe` means a list of one."""
+    return [value] if isinstance(value, str) and value != "auto" else value
 
 
 class Split(Plain):
@@ -137,6 +144,14 @@ class Prepare(Plain):
     """Side in pixels to which pictures are resized and padded; `auto` takes the common size, at most 128."""
     picture_channels: Auto | Literal[1, 3] = "auto"
     """1 for grey, 3 for colour; `auto` is 1 if every picture is grey."""
+    tokens: Auto | Annotated[list[Tokens], BeforeValidator(_listed), Field(min_length=1)] = "auto"
+    """How texts are cut, in one way or several; `auto` is words and characters, or characters alone in scripts without spaces."""
+    vocabulary: int = Field(20_000, ge=10)
+    """Most different tokens of each way, the most frequent first; the others share one code."""
+    text_length: Auto | AtLeastOne = "auto"
+    """Tokens kept of a text; `auto` keeps 99 texts in 100 whole, and at most 512 words or 2,048 characters."""
+    lowercase: bool = True
+    """Texts without regard to case."""
 
 
 class Series(Plain):
@@ -252,7 +267,7 @@ class Recipe(Plain):
     init_from: str | None = None
     """Run folder whose weights training starts from, in a network of the same shapes; None draws fresh ones."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Arithmetic of forward and backward; `auto` is bfloat16 on GPUs that have it, float32 elsewhere."""
+    """Arithmetic of forward and backward; `auto` is bfloat16 on GPUs that have it, and on CPUs where a long run gains by it."""
     compile: Literal["auto", "on", "off"] = "auto"
     """`torch.compile`; `auto` measures whether it pays over this run."""
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
@@ -261,6 +276,8 @@ class Recipe(Plain):
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`."""
     threads: Auto | AtLeastOne = "auto"
     """CPU threads; `auto` measures."""
+    doctor: Literal["watch", "off"] = "watch"
+    """`watch` measures while `fit` trains and tells what goes wrong as it shows; the weights are the same bits either way."""
 
     @model_validator(mode="before")
     @classmethod

@@ -23,6 +23,9 @@ from trainwell.train.steps import Inputs, supervised
 MARGIN = 0.98
 #: A cold compilation costs about this many seconds; shorter runs do not earn it back.
 COMPILE_COST = 25.0
+#: Seconds of training on a CPU from which a convolutional network may be computed in bfloat16. Shorter runs, and runs that are
+#: compared by the dozen, keep the arithmetic that is the same on every processor.
+LONG = 60.0
 
 
 def build_engine(program: Program, machine: Machine) -> SingleEngine:
@@ -64,12 +67,11 @@ def choose_machine(program: Program, batch: tuple[Inputs, torch.Tensor], *, step
     seconds = race(trials, budget=0.04 * steps * trials[0].once() if needed else 0.0)
     best = min(range(len(ways)), key=lambda i: seconds[i] * (1.0 if i == 0 else 1 / MARGIN))
     chosen, pace = ways[best], seconds[best]
-    if _may_compile(program, pace * steps):
-        compiled = Trial(program, replace(chosen, compiled=True), batch)
-        again = race([trials[best], compiled], budget=4.0)
+    for other in _for_long_runs(program, chosen, pace * steps):
+        again = race([trials[best], Trial(program, other, batch)], budget=4.0)
         if again[1] < 0.9 * again[0]:
-            chosen, pace = compiled.machine, again[1]
-    return replace(chosen, why=_why(ways, seconds, chosen)), pace
+            chosen, pace = other, again[1]
+    return replace(chosen, why=_why(ways, seconds, chosen, pace)), pace
 
 
 def _ways(program: Program) -> list[Machine]:
@@ -98,6 +100,19 @@ def _precision(program: Program) -> str:
     if wanted != "auto":
         return wanted
     return "bfloat16" if program.device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
+def _for_long_runs(program: Program, machine: Machine, run_seconds: float) -> list[Machine]:
+    """A way that is dear to try or rounds otherwise: measured only where the run is long enough."""
+    if _may_compile(program, run_seconds):
+        return [replace(machine, compiled=True)]
+    return [replace(machine, precision="bfloat16")] if _may_halve(program, run_seconds) else []
+
+
+def _may_halve(program: Program, run_seconds: float) -> bool:
+    """Convolutions gain where the processor multiplies bfloat16 itself; where it does not, the race says so."""
+    on_cpu = program.device.type == "cpu" and program.recipe.precision == "auto"
+    return on_cpu and run_seconds > LONG and any(isinstance(m, nn.Conv2d) for m in program.network.modules())
 
 
 def _may_compile(program: Program, run_seconds: float) -> bool:
@@ -144,14 +159,17 @@ def race(trials: list[Trial], *, budget: float) -> list[float]:
     return [statistics.median(lap) for lap in laps]
 
 
-def _why(ways: list[Machine], seconds: list[float], chosen: Machine) -> str:
+def _why(ways: list[Machine], seconds: list[float], chosen: Machine, pace: float) -> str:
     shown = [f"{describe(w)} {1000 * s:.2f} ms" for w, s in zip(ways, seconds, strict=True)]
+    if chosen not in ways:
+        shown.append(f"{describe(chosen)} {1000 * pace:.2f} ms")
     return f"{describe(chosen)} chosen of: {', '.join(shown)} a step"
 
 
 def describe(machine: Machine) -> str:
-    """The way in words: `2 threads, channels last`."""
+    """The way in words: `2 threads, channels last`; of precisions only the one that is unusual for the device."""
     words = [f"{machine.threads} thread{'s' if machine.threads > 1 else ''}"]
     words += ["channels last"] if machine.channels_last else []
     words += ["compiled"] if machine.compiled else []
+    words += ["bfloat16"] if machine.precision == "bfloat16" and machine.device == "cpu" else []
     return ", ".join(words)

@@ -61,7 +61,7 @@ def _stacked(programs: Sequence[Program], machine: Machine, budget: float) -> di
     except NotStackable:
         return {}
     threads, seconds = min(together.items(), key=lambda item: item[1])
-    stack = replace(machine, threads=threads, channels_last=False, compiled=False, stack="stack")
+    stack = replace(machine, threads=threads, channels_last=False, compiled=False, precision="float32", stack="stack")
     return {f"one stack on {threads} thread{'s' if threads > 1 else ''}": Way(stack, seconds)}
 
 
@@ -78,7 +78,7 @@ def _shared(programs: Sequence[Program], machine: Machine, *, workers: int, stac
     found = {f"{workers} processes": Way(one, max(run_tasks(tasks, lambda _: None, workers=workers)), workers)}
     if stackable and len(programs) >= 2 * workers:
         tasks = [lambda _tell, share=share: min(measure(share, budget=0.3).values()) for share in shares]
-        stack = replace(one, channels_last=False, stack="stack")
+        stack = replace(one, channels_last=False, precision="float32", stack="stack")
         seconds = max(run_tasks(tasks, lambda _: None, workers=workers))
         found[f"{workers} stacks in processes"] = Way(stack, seconds, workers)
     return found
