@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from trainwell.train.fit import fit
     from trainwell.train.five_steps import compile
     from trainwell.train.rate_range import find_rate
+    from trainwell.train.replay import replay
     from trainwell.train.run import Run
     from trainwell.train.watch import watch
 
@@ -78,6 +79,7 @@ _HOME = {
     "leaderboard": "trainwell.study.leaderboard",
     "learning_curve": "trainwell.study.learning_curve",
     "load": "trainwell.data.load",
+    "replay": "trainwell.train.replay",
     "report": "trainwell.report.run",
     "resume": "trainwell.train.again",
     "treat": "trainwell.study.treat",
@@ -113,6 +115,7 @@ __all__ = [
     "leaderboard",
     "learning_curve",
     "load",
+    "replay",
     "report",
     "resume",
     "treat",

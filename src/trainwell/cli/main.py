@@ -21,6 +21,7 @@ from trainwell.cli.guide_verbs import add_to as add_guide_verbs
 from trainwell.cli.honesty_verbs import add_to as add_honesty_verbs
 from trainwell.cli.info_verbs import add_to as add_info_verbs
 from trainwell.cli.output import complain
+from trainwell.cli.replay_verbs import add_to as add_replay_verbs
 from trainwell.cli.train_verbs import add_to as add_train_verbs
 from trainwell.cli.treat_verbs import add_to as add_treat_verbs
 from trainwell.cli.tune_verbs import add_to as add_tune_verbs
@@ -61,6 +62,7 @@ for add_verbs in (
     add_use_verbs,
     add_doctor_verbs,
     add_treat_verbs,
+    add_replay_verbs,
     add_info_verbs,
 ):
     add_verbs(app)
