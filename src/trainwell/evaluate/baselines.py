@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ import numpy as np
 from trainwell.core.seeds import draw_seed
 from trainwell.evaluate.baseline_cache import read_cached, write_cached
 from trainwell.evaluate.features import linear_columns, pixels_of, table_of, tree_categories
+from trainwell.evaluate.fitted import Fitted
+from trainwell.evaluate.forecast_baselines import forecast_baselines
 from trainwell.score.predictions import Array, Predictions
 
 if TYPE_CHECKING:
@@ -29,23 +31,6 @@ TREE_ROWS, LINEAR_ROWS, PIXEL_ROWS = 200_000, 50_000, 10_000
 ROUNDS, FEWEST_ROUNDS, TREES = 300, 20, 600
 #: Strength of the linear baseline on pixels times rows: neighbouring pixels say the same, so it is held back more.
 PIXEL_STRENGTH = 100.0
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """The answers of one baseline.
-
-    Args:
-        name: as the report shows it.
-        output: `(N, K)` probabilities, or `(N, T)` values in the target's own unit.
-        seconds: to fit and predict.
-        note: what was left out to keep it cheap.
-    """
-
-    name: str
-    output: Array
-    seconds: float
-    note: str = ""
 
 
 def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None = None) -> list[Fitted]:
@@ -67,6 +52,11 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
         return [Fitted(**entry) for entry in known]
     from threadpoolctl import threadpool_limits
 
+    if data.preparation.forecast is not None:
+        with threadpool_limits(limits=threads):
+            found = forecast_baselines(data, part)
+        write_cached(cache, data.fingerprint, part, [vars(f) for f in found])
+        return found
     pictures = data.shape.of_kind("picture") is not None
     ways: list[Callable[[Data, str], Fitted]] = [_constant, *([_pixels] if pictures else [_linear, _trees])]
     if pictures and len(data.shape.inputs) > 1:
@@ -80,7 +70,8 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
 
 def as_predictions(fitted: Fitted, like: Predictions) -> Predictions:
     """A baseline's answers beside the same targets as `like`."""
-    return Predictions(like.task, fitted.output, like.target, like.classes)
+    ahead = like.ahead and replace(like.ahead, **{end: np.asarray(given) for end, given in fitted.limits.items()})
+    return Predictions(like.task, fitted.output, like.target, like.classes, ahead)
 
 
 def _constant(data: Data, part: str) -> Fitted:

@@ -187,6 +187,46 @@ class Slice:
         return self.p < 0.05
 
 
+@dataclass(frozen=True)
+class Continued:
+    """One forecast beside what came, in the column's own unit.
+
+    Args:
+        name: series and column.
+        time: the moment from which on it is forecast.
+        past: the steps before it.
+        truth: what came.
+        forecast: what was said.
+        low: lower limit of its interval; empty where there is none.
+        high: upper limit.
+    """
+
+    name: str
+    time: str
+    past: list[float]
+    truth: list[float]
+    forecast: list[float]
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Future:
+    """How a forecast fares with time.
+
+    Args:
+        by_step: name of the network or baseline → mean squared error of each step ahead, scaled.
+        by_channel: column → mean squared error, scaled.
+        examples: forecasts to look at: spread over the part, the last of them at its end.
+        covered: share of the true values in the interval for each step ahead; empty where there is none.
+    """
+
+    by_step: dict[str, list[float]]
+    by_channel: dict[str, float]
+    examples: list[Continued]
+    covered: list[float] = field(default_factory=list)
+
+
 @dataclass
 class Evaluation:
     """Scores with intervals, and everything that helps to understand them.
@@ -215,6 +255,7 @@ class Evaluation:
         slices_seen: how many groups were looked at.
         notes: what could not be done, and why.
         seconds: how long the evaluation took.
+        future: what only forecasts have; None for anything else.
         looks: how many networks were scored on these test rows on this machine, this one included; 0 for other parts.
     """
 
@@ -242,6 +283,7 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     looks: int = 0
+    future: Future | None = None
 
     @property
     def looked(self) -> str:
@@ -306,6 +348,12 @@ LABELS = {
     "r2": "R²",
     "mape": "MAPE",
     "smape": "SMAPE",
+    "mase": "MASE",
+    "raw_mse": "MSE, own unit",
+    "raw_mae": "MAE, own unit",
+    "raw_smape": "SMAPE, own unit",
+    "pinball": "quantile loss",
+    "coverage": "coverage (80% aimed at)",
     "top_k_accuracy": "top-5 accuracy",
     "matthews": "Matthews correlation",
     "cohen_kappa": "Cohen's kappa",

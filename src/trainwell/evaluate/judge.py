@@ -22,10 +22,11 @@ from trainwell.evaluate.curves import (
     value_bins,
 )
 from trainwell.evaluate.evaluation import Baseline, Evaluation
+from trainwell.evaluate.future import errors_by_step, future_of
 from trainwell.evaluate.slices import find_slices
 from trainwell.evaluate.verdicts import gap_to, judge_fit
 from trainwell.evaluate.worst import worst_examples
-from trainwell.score.defaults import report_metrics
+from trainwell.score.defaults import forecast_metrics, report_metrics
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.score.scores import score_intervals
@@ -60,7 +61,10 @@ def evaluate_predictions(
     """
     started = time.perf_counter()
     _check(predictions, data, part)
-    names = report_metrics(predictions.task, predictions.n_out)
+    ahead = predictions.ahead
+    names = (
+        report_metrics(predictions.task, predictions.n_out) if ahead is None else forecast_metrics(limits=ahead.low is not None)
+    )
     found = Evaluation(
         task=predictions.task,
         part=part,
@@ -70,6 +74,8 @@ def evaluate_predictions(
         scores=score_intervals(predictions, names),
         higher_is_better={name: metrics[name].higher_is_better for name in names},
     )
+    if ahead is not None:
+        found.future = future_of(predictions, data, data.rows[part])
     if baselines:
         _add_baselines(found, predictions, data, cache=cache, threads=threads)
     if train is not None and len(train) and part != "train":
@@ -107,6 +113,8 @@ def _add_baselines(found: Evaluation, predictions: Predictions, data: Data, *, c
         found.notes.append("no baselines: there are no training rows to fit them on")
         return
     answers = {f.name: as_predictions(f, predictions) for f in fitted}
+    if found.future is not None:
+        found.future.by_step.update({name: errors_by_step(p) for name, p in answers.items()})
     entries = [Baseline(f.name, score_intervals(answers[f.name], names), f.seconds, f.note) for f in fitted]
     metric = metrics[found.primary]
     entries.sort(key=lambda b: b.scores[found.primary].value, reverse=metric.higher_is_better)
@@ -120,6 +128,8 @@ def _add_fit(found: Evaluation, predictions: Predictions, train: Predictions) ->
 
 
 def _add_curves(found: Evaluation, p: Predictions) -> None:
+    if found.future is not None:
+        return
     if p.task == "regression":
         found.residuals, found.calibration = residuals(p, found.names), value_bins(p)
         return

@@ -9,14 +9,17 @@ from typing import Protocol
 import numpy as np
 
 from trainwell.core.errors import DataError
+from trainwell.core.recipe import Series
 from trainwell.data.cache import cache_home
 from trainwell.data.data import Data
+from trainwell.data.forecast.grid import regular
 from trainwell.data.preparation import Preparation
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.evaluate.judge import evaluate_predictions
 from trainwell.evaluate.looks import note_look
 from trainwell.score.predictions import Predictions
 from trainwell.train.plan import Plan
+from trainwell.train.predicting import ahead_of
 
 #: Training rows scored for the overfit verdict; enough for a narrow interval.
 TRAIN_SAMPLE = 5_000
@@ -67,6 +70,8 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
     train = data.rows["train"]
     train = train[:: max(1, len(train) // TRAIN_SAMPLE)] if part != "train" else np.empty(0, np.int64)
     predictions = run.predictions(data, rows)
+    if predictions.ahead is None and data.preparation.forecast is not None:
+        predictions = replace(predictions, ahead=ahead_of(data, rows))
     found = evaluate_predictions(
         predictions,
         data,
@@ -103,6 +108,8 @@ def seen_by(run: Trained, data: Data) -> Data:
     """
     if data.preparation.digest() == run.preparation.digest():
         return data
+    if run.preparation.forecast is not None:
+        return _windows_of(run, data)
     names, frame = list(run.preparation.target.names), data.source.frame
     missing = [name for name in names if name not in frame.columns]
     if missing:
@@ -115,3 +122,14 @@ def seen_by(run: Trained, data: Data) -> Data:
         rows={part: rows[known[rows]] for part, rows in data.rows.items()},
         preparation=run.preparation,
     )
+
+
+def _windows_of(run: Trained, data: Data) -> Data:
+    """The same for windows: the grid of other data, scaled and cut as the run's network was trained to see it."""
+    state = run.preparation.forecast
+    if state is None or data.preparation.forecast is None:
+        raise DataError("these data have no forecast", remedy="Load them with the run's recipe.")
+    grid = regular(data.source, state.names, Series(), clock=state.ticking)
+    if len(grid) != len(data):
+        raise DataError("the steps of these data are not those of the training", remedy="Load them with the run's recipe.")
+    return replace(data, arrays=state.arrays(grid), preparation=run.preparation)

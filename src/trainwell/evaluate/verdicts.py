@@ -7,7 +7,7 @@ import math
 from trainwell.core.stats import Interval, percentile_interval
 from trainwell.evaluate.evaluation import Baseline, Fit, Gap, Judgement, label
 from trainwell.score.metric import Statistic, resampled
-from trainwell.score.predictions import Predictions
+from trainwell.score.predictions import Array, Predictions
 from trainwell.score.registry import metrics
 from trainwell.score.scores import statistics_of
 
@@ -28,16 +28,20 @@ def gap_to(network: Predictions, rival: Predictions, baseline: Baseline, names: 
         primary: the metric that decides.
     """
     mine, theirs = statistics_of(network, names), statistics_of(rival, names)
-    differences = paired_differences(mine, theirs)
+    differences = paired_differences(mine, theirs, network.groups)
     difference = differences.pop(primary)
     judgement: Judgement = "better" if difference.low > 0 else "worse" if difference.high < 0 else "unclear"
     sentence = _against(judgement, baseline, primary, difference)
     return Gap(baseline.name, primary, difference, judgement, sentence, differences)
 
 
-def paired_differences(mine: dict[str, Statistic], theirs: dict[str, Statistic]) -> dict[str, Interval]:
+def paired_differences(
+    mine: dict[str, Statistic], theirs: dict[str, Statistic], groups: Array | None = None
+) -> dict[str, Interval]:
     """How much better the first is in every metric, positive for better: both see the same resamples of the rows."""
-    draws = resampled({f"{side} {k}": s for side, given in (("a", mine), ("b", theirs)) for k, s in given.items()})
+    draws = resampled(
+        {f"{side} {k}": s for side, given in (("a", mine), ("b", theirs)) for k, s in given.items()}, groups=groups
+    )
     found = {}
     for name, statistic in mine.items():
         sign = 1.0 if metrics[name].higher_is_better else -1.0

@@ -38,6 +38,9 @@ def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:
     if p.task == "classification":
         said, sure = p.names[p.label[i]], float(p.output[i].max())
         return Example(row, p.names[p.target[i]], said, float(p.loss[i]), sure, cells)
+    if p.ahead is not None:
+        truth, said = (f"{values[i].mean():.4g} on average, scaled" for values in (p.target, p.output))
+        return Example(row, truth, said, float(p.loss[i]), math.nan, cells)
     truth, said = (", ".join(f"{v:,.6g}" for v in values[i]) for values in (p.target, p.output))
     return Example(row, truth, said, float(p.loss[i]), math.nan, cells)
 

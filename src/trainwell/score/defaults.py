@@ -5,6 +5,16 @@ from __future__ import annotations
 from trainwell.core.shape import Task
 
 
+def forecast_metrics(*, limits: bool) -> list[str]:
+    """Everything that is scored of a forecast, with `limits` also its intervals.
+
+    Example:
+        >>> forecast_metrics(limits=False)
+        ['mse', 'mae', 'mase', 'raw_smape', 'raw_mae', 'raw_mse']
+    """
+    return ["mse", "mae", "mase", "raw_smape", "raw_mae", "raw_mse", *(["pinball", "coverage"] if limits else [])]
+
+
 def report_metrics(task: Task, n_out: int) -> list[str]:
     """Everything an evaluation scores, the most telling first.
 

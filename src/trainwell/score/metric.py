@@ -20,7 +20,7 @@ from trainwell.core.stats import (
     resample_counts,
     wilson_interval,
 )
-from trainwell.score.predictions import Predictions
+from trainwell.score.predictions import Array, Predictions
 
 Bounds = tuple[float, float]
 Weighted = Callable[[Floats], Floats]
@@ -132,7 +132,8 @@ class Metric:
 
     def interval(self, prediction: Predictions, **options: Any) -> Interval:
         """The score with its 95% interval."""
-        return intervals({self.__name__: self.statistic(prediction, **options)})[self.__name__].within(*self.bounds)
+        found = intervals({self.__name__: self.statistic(prediction, **options)}, groups=prediction.groups)
+        return found[self.__name__].within(*self.bounds)
 
 
 def of_classes(*, higher_is_better: bool = True, bounds: Bounds = (0.0, 1.0)) -> Callable[[Callable[..., Statistic]], Metric]:
@@ -152,28 +153,50 @@ def resamples_for(n: int, wanted: int = 1000) -> int:
     return max(min(wanted, FEWEST_RESAMPLES), min(wanted, MOST_COUNTS // max(n, 1)))
 
 
-def resampled(statistics: Mapping[str, Statistic], *, resamples: int = 1000, seed: int = 0) -> dict[str, Floats]:
-    """Every statistic under the same resamples of their common rows: `{name: (R,)}`, so that differences are paired."""
+def resampled(
+    statistics: Mapping[str, Statistic], *, resamples: int = 1000, seed: int = 0, groups: Array | None = None
+) -> dict[str, Floats]:
+    """Every statistic under the same resamples of their common rows: `{name: (R,)}`, so that differences are paired.
+
+    With `groups` (N,) whole groups are drawn: windows that share their steps are no independent witnesses.
+    Source: Künsch, "The jackknife and the bootstrap for general stationary observations", Annals of Statistics 1989.
+    """
     if not statistics:
         return {}
     n = next(iter(statistics.values())).n
-    blocks = [{k: s.weighted(w) for k, s in statistics.items()} for w in _counts(n, resamples_for(n, resamples), seed)]
+    blocks = [{k: s.weighted(w) for k, s in statistics.items()} for w in _counts(n, resamples_for(n, resamples), seed, groups)]
     return {k: np.concatenate([b[k] for b in blocks]) for k in statistics}
 
 
-def _counts(n: int, resamples: int, seed: int) -> Iterator[Floats]:
-    for size, block_seed in count_blocks(n, resamples, seed=seed):
-        yield resample_counts(n, size, np.random.default_rng(block_seed))
+def _counts(n: int, resamples: int, seed: int, groups: Array | None) -> Iterator[Floats]:
+    if groups is None:
+        for size, block_seed in count_blocks(n, resamples, seed=seed):
+            yield resample_counts(n, size, np.random.default_rng(block_seed))
+        return
+    _, place = np.unique(groups, return_inverse=True)
+    for size, block_seed in count_blocks(n, resamples, seed=seed):  # blocks are as large as their rows make them
+        drawn = resample_counts(int(place.max()) + 1, size, np.random.default_rng(block_seed))[:, place]
+        yield drawn * (n / drawn.sum(axis=1, keepdims=True))
 
 
 def intervals(
-    statistics: Mapping[str, Statistic], *, level: float = 0.95, resamples: int = 1000, seed: int = 0
+    statistics: Mapping[str, Statistic],
+    *,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+    groups: Array | None = None,
 ) -> dict[str, Interval]:
     """A 95% interval for every score, from one set of resamples.
 
     Shares of rows (accuracy) get Wilson's limits, which stay honest when every row is a hit; all others get bootstrap limits:
     BCa below 200 rows where the score is a mean, percentile otherwise.
+    With `groups` (N,) whole groups are resampled; n is their number.
     """
+    if groups is not None and len(groups):
+        n = len(np.unique(groups))
+        draws = resampled(statistics, resamples=resamples, seed=seed, groups=groups)
+        return {k: percentile_interval(s.value, draws[k], n, level=level, centre=s.centre) for k, s in statistics.items()}
     open_ones = {k: s for k, s in statistics.items() if not s.share and s.n > 1}
     draws = resampled(open_ones, resamples=resamples, seed=seed)
     return {name: _interval(s, draws.get(name), level, seed) for name, s in statistics.items()}

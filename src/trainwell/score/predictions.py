@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,32 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
+class Ahead:
+    """What the rows of a forecast have besides: units, a yardstick, and how wide its interval is.
+
+    Args:
+        centre: (N, C) own unit = scaled * spread + centre, for the C channels of each row.
+        spread: (N, C).
+        naive: (N, C) mean size of the change from one season to the next in the training steps, scaled.
+        groups: (N,) int64; windows of one group share steps and are resampled together. None: each row stands alone.
+        low: (H * C,) what is added to a forecast for the lower limit of its interval, or None.
+        high: (H * C,) likewise for the upper limit.
+    """
+
+    centre: Array
+    spread: Array
+    naive: Array
+    groups: Array | None = None
+    low: Array | None = None
+    high: Array | None = None
+
+    def take(self, rows: Array) -> Ahead:
+        """Of some rows."""
+        groups = None if self.groups is None else self.groups[rows]
+        return replace(self, centre=self.centre[rows], spread=self.spread[rows], naive=self.naive[rows], groups=groups)
+
+
+@dataclass(frozen=True, eq=False)
 class Predictions:
     """Outputs and targets of the same examples, in the same order.
 
@@ -24,6 +50,7 @@ class Predictions:
         output: `(N, K)` class probabilities, or `(N, T)` values in the target's own unit.
         target: `(N,)` class codes 0 … K-1, or `(N, T)` values (`(N,)` for one target).
         classes: the names of the K classes, or of the T targets; None names them by number.
+        ahead: units and limits of forecasts, which are `(N, H * C)` scaled values; None for anything else.
 
     Raises:
         DataError: when output and target do not belong together.
@@ -38,6 +65,7 @@ class Predictions:
     output: Array
     target: Array
     classes: tuple[str, ...] | None = None
+    ahead: Ahead | None = None
 
     def __post_init__(self) -> None:
         output, target = np.asarray(self.output), np.asarray(self.target)
@@ -60,7 +88,13 @@ class Predictions:
 
     def take(self, rows: Array) -> Predictions:
         """The predictions of some rows: positions or a boolean mask."""
-        return Predictions(self.task, self.output[rows], self.target[rows], self.classes)
+        ahead = None if self.ahead is None else self.ahead.take(rows)
+        return Predictions(self.task, self.output[rows], self.target[rows], self.classes, ahead)
+
+    @property
+    def groups(self) -> Array | None:
+        """Rows that are no independent witnesses and are resampled together, (N,); None where each stands alone."""
+        return None if self.ahead is None else self.ahead.groups
 
     @property
     def n_out(self) -> int:

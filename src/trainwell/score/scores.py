@@ -64,7 +64,8 @@ def score_intervals(
         0.80 (95% CI 0.71 to 0.87, n=100)
     """
     known = metrics_for(prediction, names)
-    found = intervals({n: m.statistic(prediction) for n, m in known.items()}, resamples=resamples, seed=seed)
+    statistics = {n: m.statistic(prediction) for n, m in known.items()}
+    found = intervals(statistics, resamples=resamples, seed=seed, groups=prediction.groups)
     return {n: _not_certain(found[n], m, prediction).within(*m.bounds) for n, m in known.items()}
 
 

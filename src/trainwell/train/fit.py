@@ -29,7 +29,7 @@ from trainwell.train.loop import Job, Member, Observer, train
 from trainwell.train.machine import build_engine, choose_machine
 from trainwell.train.nonfinite import explain
 from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
-from trainwell.train.predicting import validator
+from trainwell.train.predicting import limits_of, validator
 from trainwell.train.run import Run
 from trainwell.train.steps import as_floats
 
@@ -163,6 +163,7 @@ def _outcome(job: Job, member: Member, program: Program, batches: Batches, folde
         write_summary(folder, summary | {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}})
     elif member.at.ending != "interrupted":
         write_weights(folder, job.engine.finish(member.number))
+        summary |= limits_of(program.network, program.data)
         write_summary(folder, summary)
     return Run(
         folder=folder,

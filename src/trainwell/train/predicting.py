@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import polars as pl
 import torch
 from torch import Tensor, nn
 
 from trainwell.core.shape import Task
 from trainwell.data.data import Data
-from trainwell.score.predictions import Predictions
+from trainwell.data.forecast.grid import ROW, steps_since_first
+from trainwell.score.predictions import Ahead, Predictions
 from trainwell.score.registry import metrics
-from trainwell.train.compile import Program
+from trainwell.train.compile import Program, spread
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Validate
 from trainwell.train.steps import infer, member_loss
@@ -20,6 +22,8 @@ from trainwell.train.steps import infer, member_loss
 #: Rows judged at once: bounded by memory for pictures, and short enough that an interruption is noticed in time.
 EVALUATION_BYTES = 2 << 20
 MOST_ROWS = 4096
+#: Validation windows from which intervals of forecasts are taken: fewest, and most of them times their outputs.
+FEWEST_WINDOWS, MOST_ERRORS = 20, 20_000_000
 
 
 def forward_rows(
@@ -66,10 +70,40 @@ def as_predictions(output: Tensor, data: Data, rows: np.ndarray) -> Predictions:
     target = data.arrays["target"][rows]
     found = finish(output, data.task)
     if data.task == "regression":
-        return Predictions(
-            "regression", data.preparation.decode_values(found), data.preparation.decode_values(target), data.classes
-        )
+        decode = data.preparation.decode_values
+        return Predictions("regression", decode(found), decode(target), data.classes, ahead_of(data, rows))
     return Predictions("classification", found, target, data.classes)
+
+
+def ahead_of(data: Data, rows: np.ndarray) -> Ahead | None:
+    """Units, yardstick and groups of the windows `rows`; None where nothing is forecast.
+
+    Windows of one stretch of time as long as the horizon and the half of it before are a group, whatever series they are from.
+    """
+    state = data.preparation.forecast
+    if state is None:
+        return None
+    frame = data.source.frame
+    names = frame[state.id].gather(rows).cast(pl.String).to_list() if state.id is not None else [""] * len(rows)
+    place, c = state.places(names), len(state.channels)
+    steps = steps_since_first(frame[state.time or ROW], state.ticking, rows)
+    return Ahead(state.centre[place, :c], state.spread[place, :c], state.naive[place], steps // max(1, state.horizon))
+
+
+def limits_of(network: nn.Module, data: Data) -> dict[str, dict[str, list[float]]]:
+    """What is added to a forecast for the limits of its 80% interval, by step and channel: `limits` with `low` and `high`.
+
+    These are the quantiles of its errors on validation windows; empty without a forecast, or without 20 windows. Source:
+    split conformal prediction, Papadopoulos et al., ECML 2002.
+    """
+    rows = data.rows["valid"]
+    if data.preparation.forecast is None or len(rows) < FEWEST_WINDOWS:
+        return {}
+    found = predict_rows(network, data, spread(rows, MOST_ERRORS // data.n_out + FEWEST_WINDOWS))
+    short = found.target - found.output
+    level = min(1.0, np.ceil((len(short) + 1) * 0.9) / len(short))
+    low, high = np.quantile(short, [1 - level, level], axis=0)
+    return {"limits": {"low": low.round(6).tolist(), "high": high.round(6).tolist()}}
 
 
 def validator(program: Program) -> Validate:

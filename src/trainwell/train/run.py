@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, write_recipe
 from trainwell.data.data import Data
+from trainwell.data.forecast.ends import ends_of
 from trainwell.data.preparation import Preparation
 from trainwell.data.readers.pictures import PICTURE_SUFFIXES
 from trainwell.data.readers.read import read
@@ -168,14 +170,28 @@ class Run:
         Returns:
             A frame with one row per input row: `prediction`, for classes `confidence` and one probability column per class;
             `problem` names what was wrong with the row and is null when nothing was. Pictures from files have their path first.
+            A forecast has a row per series and future step: series, time, the columns and the limits of their 80% intervals.
         """
+        if self.preparation.forecast is not None:
+            return self._forecast(rows)
         source = as_source(rows, self.preparation)
         encoded = self.preparation.encode(source)
         return answers(self.predict_arrays(self._in_order(encoded.arrays)), self.preparation, source, encoded.problems)
 
+    def _forecast(self, rows: Any) -> pl.DataFrame:
+        """The steps after the end of each series, with the limits of their interval."""
+        state = self.preparation.forecast
+        assert state is not None
+        ends = ends_of(read(as_table(rows)), state)
+        said = self._outputs([ends.arrays[name] for name in self.preparation.shape.names])
+        limits = {end: said + np.asarray(offset) for end, offset in self.summary.get("limits", {}).items()}
+        return ends.table(state, said, limits)
+
     def predictions(self, data: Data, rows: np.ndarray) -> Predictions:
         """Answers for rows of `data`, which is encoded as the network was trained to see it, beside what is true."""
-        return predict_rows(self.network, data, rows)
+        found = predict_rows(self.network, data, rows)
+        limits = {end: np.asarray(offset) for end, offset in self.summary.get("limits", {}).items()}
+        return replace(found, ahead=replace(found.ahead, **limits)) if found.ahead is not None else found
 
     def _in_order(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         return [arrays[name] for name in self.preparation.shape.names]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -36,14 +36,16 @@ class Ends:
     spread: np.ndarray = field(default_factory=lambda: np.ones((0, 0)))
     problems: list[tuple[int, str, str]] = field(default_factory=list)
 
-    def table(self, state: Forecast, values: np.ndarray) -> pl.DataFrame:
-        """Forecasts `(S, horizon * C)`, scaled, as rows of series, time and columns in their own unit."""
-        steps = values.reshape(len(self.ids), state.horizon, -1) * self.spread[:, None] + self.centre[:, None]
+    def table(self, state: Forecast, values: np.ndarray, limits: Mapping[str, np.ndarray]) -> pl.DataFrame:
+        """Forecasts `(S, horizon * C)`, scaled, as rows of series, time, columns in their own unit, and limits."""
         columns = (
             [] if state.id is None else [pl.Series(state.id, np.repeat(self.ids, state.horizon).tolist(), dtype=pl.String)]
         )
         columns.append(pl.Series(state.time or ROW, np.concatenate(self.times) if self.times else []))
-        columns += [pl.Series(name, steps[:, :, place].ravel()) for place, name in enumerate(state.channels)]
+        for end, given in {"": values, **limits}.items():
+            steps = given.reshape(len(self.ids), state.horizon, -1) * self.spread[:, None] + self.centre[:, None]
+            names = [f"{name}_{end}" if end else name for name in state.channels]
+            columns += [pl.Series(name, steps[:, :, place].ravel()) for place, name in enumerate(names)]
         said = [self._said(place) for place in range(len(self.ids)) for _ in range(state.horizon)]
         return pl.DataFrame([*columns, pl.Series("problem", said, dtype=pl.String)])
 

@@ -327,6 +327,18 @@ def _carried(parts: np.ndarray, place: np.ndarray, total: int) -> np.ndarray:
     return np.asarray(parts[np.maximum.accumulate(at)])
 
 
+def steps_since_first(times: pl.Series, clock: Clock, rows: np.ndarray) -> np.ndarray:
+    """How many steps of the clock lie between the first time of a grid's column and that of each row, int64."""
+    plain = times.dtype.is_numeric()
+    micros = (
+        np.round(times.to_numpy() * SECOND).astype(np.int64)
+        if plain
+        else times.cast(pl.Datetime("us")).to_physical().to_numpy()
+    )
+    steps = clock.steps(micros, nearest=bool(clock.step))
+    return np.asarray(steps[rows] - steps.min())
+
+
 def carried_forward(values: np.ndarray, series: np.ndarray) -> np.ndarray:
     """Empty cells filled with the last value before them in their series, or 0 before the first; (R, D).
 

@@ -12,7 +12,7 @@ from trainwell.core.shape import Input, Shape
 from trainwell.data.forecast.clock import Clock
 from trainwell.data.forecast.grid import Grid, Names, carried_forward
 from trainwell.data.forecast.wheels import calendar
-from trainwell.data.forecast.windows import looking_ahead, looking_back, padded
+from trainwell.data.forecast.windows import by_channel, looking_ahead, looking_back, padded
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,14 @@ class Forecast:
         """Windows of scaled values `(R, D)` and of what the calendar says `(R, W)`."""
         rows, c, p = len(values), len(self.channels), len(self.channels) + len(self.past)
         array = padded(values[:, :c], self.lookback, self.horizon)
-        found = {"series": looking_back(array, rows, self.lookback)}
+        found = {"series": looking_back(by_channel(array), rows, self.lookback)}
         found["target"] = looking_ahead(array, rows, self.lookback, self.horizon)
         if self.past:
-            found["past"] = looking_back(padded(values[:, c:p], self.lookback, self.horizon), rows, self.lookback)
+            past = padded(values[:, c:p], self.lookback, self.horizon)
+            found["past"] = looking_back(by_channel(past), rows, self.lookback)
         if self.known or self.wheels:
             both = padded(np.concatenate([values[:, p:], wheels], axis=1), self.lookback, self.horizon)
-            found["ahead"] = looking_back(both, rows, self.lookback + self.horizon)
+            found["ahead"] = looking_back(by_channel(both), rows, self.lookback + self.horizon)
         return found
 
     def to_plain(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

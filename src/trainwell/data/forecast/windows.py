@@ -16,6 +16,11 @@ def padded(values: np.ndarray, lookback: int, horizon: int) -> np.ndarray:
     return out
 
 
+def by_channel(array: np.ndarray) -> np.ndarray:
+    """The same numbers laid out channel after channel: the steps of a window lie side by side, which gathers faster."""
+    return np.ascontiguousarray(array.T).T
+
+
 def looking_back(array: np.ndarray, rows: int, length: int) -> np.ndarray:
     """The `length` steps from each of the first `rows` rows on, channels first: `(rows, D, length)`, a view.
 
