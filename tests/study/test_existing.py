@@ -52,7 +52,7 @@ def test_runs_of_different_splits_are_no_pair() -> None:
     with pytest.raises(UsageError, match="no run of the first"):
         compare_runs(a, b, data=data)
     wider = fit(TINY.but(split__valid=0.3), data)
-    with pytest.raises(UsageError, match="different valid rows"):
+    with pytest.raises(UsageError, match="different validation rows"):
         compare_runs(a, wider, data=data)
 
 

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import AsJson, Assignments, Config, Preset, Target, Test, Valid, recipe_from
+from trainwell.cli.arguments import (
+    AsJson,
+    Assignments,
+    Config,
+    Preset,
+    StudyOut,
+    Target,
+    Test,
+    Valid,
+    recipe_from,
+    study_folder,
+)
 from trainwell.cli.output import emit_json, note
 
 ABLATE_EXAMPLES = r"""
@@ -34,7 +45,7 @@ def ablate(
     valid: Valid = None,
     config: Config = None,
     preset: Preset = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the study and its runs.")] = Path("runs/ablation"),
+    out: StudyOut = None,
     trick: Annotated[list[str] | None, typer.Option(help="Only this trick; can be given more than once.")] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Pairs per comparison; as many as it takes if not given.")] = None,
     alone: Annotated[bool, typer.Option(help="Also ask what each trick does alone.")] = True,
@@ -50,9 +61,9 @@ def ablate(
     from trainwell.study.ablate import size_of
 
     recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data = load(source, recipe=recipe, test=test, valid=valid)
+    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "ablation")
     runs = size_of(recipe, data, tricks=trick or (), repeats=repeats, alone=alone)
-    with StudyProgress(f"ablation on {source}", runs) as progress:
+    with StudyProgress(f"ablation on {Path(source).name}", runs) as progress:
         found = study(
             recipe,
             data,
@@ -61,8 +72,8 @@ def ablate(
             alone=alone,
             metric=metric,
             part=part,  # type: ignore[arg-type]  # a wrong word is refused there
-            folder=out,
+            folder=folder,
             observers=[progress],
         )
     emit_json(found.to_dict()) if as_json else show_ablation(found)
-    note(f"page: {write_ablation(found, out)}")
+    note(f"page: {write_ablation(found, folder)}")

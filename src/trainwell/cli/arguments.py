@@ -25,6 +25,11 @@ Preset = Annotated[str | None, typer.Option(help="How much time may be spent: qu
 TimeLimit = Annotated[str | None, typer.Option(help="Longest time for training: 90, 90s, 10m, 1h.", rich_help_panel="Recipe")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
+#: Where a study is kept, and what `study_folder` makes of it where nothing is given.
+StudyOut = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder of the study and its runs; runs/NAME-VERB if not given.")
+]
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -38,6 +43,16 @@ def recipe_from(
     recipe = read_recipe(config) if config else Recipe()
     changes: dict[str, Any] = {k: v for k, v in {"target": target, **flags}.items() if v is not None}
     return recipe.with_keys({**changes, **parse_assignments(assignments or [])})
+
+
+def study_folder(out: Path | None, source: str, what: str) -> Path:
+    """Where the runs of a study are kept: the same command finds them again.
+
+    Example:
+        >>> study_folder(None, "data/people.csv", "compared").as_posix()
+        'runs/people-compared'
+    """
+    return out or Path("runs") / f"{Path(source).stem or 'data'}-{what}"
 
 
 def parse_assignments(texts: list[str]) -> dict[str, Any]:

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainwell.cli.arguments import AsJson, Assignments, Config, Preset, Target, Test, Valid, parse_assignments, recipe_from
+from trainwell.cli.arguments import (
+    AsJson,
+    Assignments,
+    Config,
+    Preset,
+    StudyOut,
+    Target,
+    Test,
+    Valid,
+    parse_assignments,
+    recipe_from,
+    study_folder,
+)
 from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UsageError
 
@@ -42,7 +54,6 @@ Source = Annotated[str, typer.Argument(help="File, folder, or named set (digits,
 SourceOrRuns = Annotated[str, typer.Argument(help="File, folder or named set (digits, …); or a folder of runs.")]
 Metric = Annotated[str | None, typer.Option(help="What is scored; the recipe's monitor or first metric if not given.")]
 Repeats = Annotated[int, typer.Option("--repeats", "-n", min=1, help="Trainings of each recipe, each with its own split.")]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the study; runs/<name>-<verb> if not given.")]
 NoAA = Annotated[bool, typer.Option("--no-aa", help="Skip training a recipe against itself.")]
 ScoredPart = Annotated[str, typer.Option(help="Rows that are scored: valid while choosing, test for the final word.")]
 
@@ -74,7 +85,7 @@ def compare(
     metric: Metric = None,
     part: ScoredPart = "valid",
     no_aa: NoAA = False,
-    out: Out = None,
+    out: StudyOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Say whether a change helps, hurts or cannot be told: pairs of trainings with the same seeds and splits, and p."""
@@ -90,12 +101,14 @@ def compare(
     else:
         from trainwell.cli.study_progress import StudyProgress
         from trainwell.data.load import load
+        from trainwell.report.study_pages import write_comparison
         from trainwell.study.compare import compare as judge
 
+        folder = study_folder(out, source, "compared")
         base = recipe_from(assignments, config=config, target=target, preset=preset)
         changed = base.with_keys(parse_assignments(change.split()))
         data = load(source, recipe=base, test=test, valid=valid)
-        with StudyProgress(f"comparing on {source}", repeats * (2 if no_aa else 3)) as progress:
+        with StudyProgress(f"comparing on {Path(source).name}", repeats * (2 if no_aa else 3)) as progress:
             found = judge(
                 changed,
                 base,
@@ -104,10 +117,11 @@ def compare(
                 metric=metric,
                 part=part,  # type: ignore[arg-type]  # checked above
                 aa=not no_aa,
-                folder=_folder(out, source, "compared"),
-                names=(change, "without"),
+                folder=folder,
+                names=(change, "the recipe"),
                 observers=[progress],
             )
+        note(f"page: {write_comparison(found, folder)}")
     emit_json(found.to_dict()) if as_json else show_comparison(found)
 
 
@@ -123,21 +137,22 @@ def cross_validate(
     config: Config = None,
     preset: Preset = None,
     metric: Metric = None,
-    out: Out = None,
+    out: StudyOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a recipe on every row by k-fold cross-validation; split.how says how: stratified, group, time."""
     from trainwell.cli.study_progress import StudyProgress
     from trainwell.data.load import load
     from trainwell.report.studies import show_cross_validation
+    from trainwell.report.study_pages import write_cross_validation
     from trainwell.study.folds import cross_validate as validate
 
     recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data, folder = load(source, recipe=recipe, test=test, valid=valid), _folder(out, source, "folds")
-    with StudyProgress(f"cross-validating on {source}", folds * repeats) as progress:
+    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "folds")
+    with StudyProgress(f"cross-validating on {Path(source).name}", folds * repeats) as progress:
         found = validate(recipe, data, folds=folds, repeats=repeats, metric=metric, folder=folder, observers=[progress])
     emit_json(found.to_dict()) if as_json else show_cross_validation(found)
-    note(f"out-of-fold predictions: {folder / 'out-of-fold.parquet'}")
+    note(f"page: {write_cross_validation(found, folder)}\nout-of-fold predictions: {folder / 'out-of-fold.parquet'}")
 
 
 def leaderboard(
@@ -158,7 +173,7 @@ def leaderboard(
     repeats: Repeats = 8,
     metric: Metric = None,
     no_aa: NoAA = False,
-    out: Out = None,
+    out: StudyOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Rank recipes with intervals and ties: which cannot be told from the best, what they cost, and how good the best is."""
@@ -176,13 +191,15 @@ def leaderboard(
     else:
         from trainwell.cli.study_progress import StudyProgress
         from trainwell.data.load import load
+        from trainwell.report.study_pages import write_leaderboard
         from trainwell.study.leaderboard import leaderboard as rank
 
+        folder = study_folder(out, source, "leaderboard")
         recipes = _candidates(tries or [], configs or [], assignments, target=target, preset=preset)
         data = load(source, recipe=next(iter(recipes.values())), test=test, valid=valid)
-        with StudyProgress(f"ranking on {source}", repeats * (len(recipes) + (0 if no_aa else 1))) as progress:
-            folder = _folder(out, source, "leaderboard")
+        with StudyProgress(f"ranking on {Path(source).name}", repeats * (len(recipes) + (0 if no_aa else 1))) as progress:
             found = rank(recipes, data, repeats=repeats, metric=metric, aa=not no_aa, folder=folder, observers=[progress])
+        note(f"page: {write_leaderboard(found, folder)}")
     emit_json(found.to_dict()) if as_json else show_leaderboard(found)
 
 
@@ -199,20 +216,21 @@ def learning_curve(
     metric: Metric = None,
     part: ScoredPart = "valid",
     no_aa: NoAA = False,
-    out: Out = None,
+    out: StudyOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Say whether more data would help: nested samples of the training rows, a fitted curve, and a wider network beside it."""
     from trainwell.cli.study_progress import StudyProgress
     from trainwell.data.load import load
-    from trainwell.report.studies import show_learning_curve, write_learning_curve
+    from trainwell.report.studies import show_learning_curve
+    from trainwell.report.study_pages import write_learning_curve
     from trainwell.study.learning_curve import SHARES
     from trainwell.study.learning_curve import learning_curve as measure
 
     _known(part)
     recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data, folder = load(source, recipe=recipe, test=test, valid=valid), _folder(out, source, "curve")
-    with StudyProgress(f"learning curve on {source}", repeats * (len(SHARES) + (1 if no_aa else 2))) as progress:
+    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "curve")
+    with StudyProgress(f"learning curve on {Path(source).name}", repeats * (len(SHARES) + (1 if no_aa else 2))) as progress:
         found = measure(
             recipe,
             data,
@@ -223,9 +241,8 @@ def learning_curve(
             folder=folder,
             observers=[progress],
         )
-    page = write_learning_curve(found, folder)
     emit_json(found.to_dict()) if as_json else show_learning_curve(found)
-    note(f"plot: {page}")
+    note(f"page: {write_learning_curve(found, folder)}")
 
 
 def _known(part: str) -> None:
@@ -235,11 +252,6 @@ def _known(part: str) -> None:
 
 def _holds_runs(place: str) -> bool:
     return Path(place).is_dir() and next(Path(place).rglob("plan.json"), None) is not None
-
-
-def _folder(out: Path | None, source: str, what: str) -> Path:
-    """Where the runs of a study are kept: the same command finds them again."""
-    return out or Path("runs") / f"{Path(source).stem or 'data'}-{what}"
 
 
 def _candidates(

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import AsJson, Assignments, Config, Preset, Seed, Target, Test, Valid, recipe_from
+from trainwell.cli.arguments import (
+    AsJson,
+    Assignments,
+    Config,
+    Preset,
+    Seed,
+    StudyOut,
+    Target,
+    Test,
+    Valid,
+    recipe_from,
+    study_folder,
+)
 from trainwell.cli.output import emit_json, note
 
 ENSEMBLE_EXAMPLES = r"""
@@ -40,7 +52,7 @@ def ensemble(
     valid: Valid = None,
     config: Configs = None,
     preset: Preset = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the ensemble and its members.")] = Path("runs/team"),
+    out: StudyOut = None,
     members: Annotated[int, typer.Option("--members", "-n", min=1, help="Networks of each recipe.")] = 16,
     how: Annotated[str, typer.Option(help="seeds, bagging, folds, snapshot or boosting.")] = "seeds",
     blend: Annotated[str, typer.Option(help="average, greedy or stacked.")] = "average",
@@ -51,12 +63,13 @@ def ensemble(
     """Train several networks that answer together; the same command again continues."""
     from trainwell.cli.study_progress import StudyProgress
     from trainwell.data.load import load
+    from trainwell.report.studies import show_lines
     from trainwell.study.ensemble.make import ensemble as make
 
     starts: list[Path | None] = [*config] if config else [None]
     recipes = [recipe_from(assignments, config=one, target=target, preset=preset) for one in starts]
-    data = load(source, recipe=recipes[0], test=test, valid=valid)
-    with StudyProgress(f"{how} on {source}", members * len(recipes)) as progress:
+    data, folder = load(source, recipe=recipes[0], test=test, valid=valid), study_folder(out, source, "team")
+    with StudyProgress(f"{how} on {Path(source).name}", members * len(recipes)) as progress:
         team = make(
             recipes,
             data,
@@ -65,11 +78,11 @@ def ensemble(
             blend=blend,  # type: ignore[arg-type]
             rate=rate,
             seed=seed,
-            folder=out,
+            folder=folder,
             observers=[progress],
         )
-    emit_json(team.to_dict()) if as_json else typer.echo(repr(team))
-    note(f"ensemble folder: {out}")
+    emit_json(team.to_dict()) if as_json else show_lines(repr(team))
+    note(f"ensemble folder: {folder}")
 
 
 def distil(
@@ -87,15 +100,16 @@ def distil(
     from trainwell.cli.arguments import parse_assignments
     from trainwell.cli.study_progress import StudyProgress
     from trainwell.core.recipe_file import read_recipe
+    from trainwell.report.studies import show_lines
     from trainwell.study.ensemble.distil import distil as teach
     from trainwell.study.ensemble.team import Ensemble
     from trainwell.train.again import load_again
 
     opened = Ensemble.open(team)
     recipe = (read_recipe(config) if config else opened.recipe).with_keys(parse_assignments(assignments or []))
-    with StudyProgress(f"distilling {team}", 1) as progress:
+    with StudyProgress(f"distilling {team.name}", 1) as progress:
         found = teach(
             opened, load_again(team), recipe=recipe, hard=hard, part=part, seed=seed, folder=out, observers=[progress]
         )
-    emit_json(found.to_dict()) if as_json else typer.echo(str(found))
+    emit_json(found.to_dict()) if as_json else show_lines(str(found))
     note(f"run folder: {out}")

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import AsJson, Assignments, Config, Preset, Target, Test, Valid, recipe_from
+from trainwell.cli.arguments import (
+    AsJson,
+    Assignments,
+    Config,
+    Preset,
+    StudyOut,
+    Target,
+    Test,
+    Valid,
+    recipe_from,
+    study_folder,
+)
 from trainwell.cli.output import emit_json, note
 
 GUIDE_EXAMPLES = r"""
@@ -36,7 +47,7 @@ def guide(
     valid: Valid = None,
     config: Config = None,
     preset: Preset = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the study and its runs.")] = Path("runs/guide"),
+    out: StudyOut = None,
     values: Annotated[str | None, typer.Option(help="What to try, as a list; a usual sweep if not given.")] = None,
     repeats: Annotated[int, typer.Option(min=2, help="Networks per value.")] = 6,
     metric: Annotated[str | None, typer.Option(help="What to score; the recipe's first metric if not given.")] = None,
@@ -51,12 +62,12 @@ def guide(
     from trainwell.study.guide import sweep_of
 
     recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data = load(source, recipe=recipe, test=test, valid=valid)
+    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "guide")
     given = parse_value(values) if values else []
     tried = given if isinstance(given, list) else [given]
     whole, _ = recipe.resolved(data.facts)
     runs = repeats * len(sweep_of(topic, whole, data.facts, tried).values)
-    with StudyProgress(f"{topic} on {source}", runs) as progress:
+    with StudyProgress(f"{topic} on {Path(source).name}", runs) as progress:
         found = study(
             topic,  # type: ignore[arg-type]  # a wrong word was refused above
             recipe,
@@ -64,8 +75,8 @@ def guide(
             values=tried,
             repeats=repeats,
             metric=metric,
-            folder=out,
+            folder=folder,
             observers=[progress],
         )
     emit_json(found.to_dict()) if as_json else show_guidance(found)
-    note(f"page: {write_guidance(found, out)}")
+    note(f"page: {write_guidance(found, folder)}")

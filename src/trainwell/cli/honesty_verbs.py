@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import AsJson, Assignments, Config, Preset, Target, Test, Valid, recipe_from
-from trainwell.cli.compare_verbs import Metric, Out, Repeats, Source
+from trainwell.cli.arguments import (
+    AsJson,
+    Assignments,
+    Config,
+    Preset,
+    StudyOut,
+    Target,
+    Test,
+    Valid,
+    recipe_from,
+    study_folder,
+)
+from trainwell.cli.compare_verbs import Metric, Repeats, Source
 from trainwell.cli.output import emit_json
 
 HONESTY_EXAMPLES = r"""
@@ -34,7 +46,7 @@ def honesty(
     repeats: Repeats = 6,
     shuffles: Annotated[int, typer.Option(min=1, help="Trainings on shuffled targets.")] = 3,
     metric: Metric = None,
-    out: Out = None,
+    out: StudyOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Check that scores can be believed: shuffled targets, rows that must not matter, a recipe against itself, looks."""
@@ -44,8 +56,8 @@ def honesty(
     from trainwell.study.honesty import honesty as check
 
     recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data = load(source, recipe=recipe, test=test, valid=valid)
-    with StudyProgress(f"checking {source}", 2 * repeats + shuffles) as progress:
-        found = check(recipe, data, repeats=repeats, shuffles=shuffles, metric=metric, folder=out, observers=[progress])
+    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "honesty")
+    with StudyProgress(f"checking {Path(source).name}", 2 * repeats + shuffles) as progress:
+        found = check(recipe, data, repeats=repeats, shuffles=shuffles, metric=metric, folder=folder, observers=[progress])
     emit_json(found.to_dict()) if as_json else show_honesty(found)
     raise typer.Exit(0 if found.passed else 1)

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainwell.cli.arguments import AsJson, Config, Preset, Seed, Target, Test, TimeLimit, Valid, recipe_from, seconds
+from trainwell.cli.arguments import (
+    AsJson,
+    Config,
+    Preset,
+    Seed,
+    StudyOut,
+    Target,
+    Test,
+    TimeLimit,
+    Valid,
+    recipe_from,
+    seconds,
+    study_folder,
+)
 from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UsageError
 
@@ -49,9 +62,7 @@ def tune(
     valid: Valid = None,
     config: Config = None,
     preset: Preset = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder of the study; runs/<name>-tuned if not given.")
-    ] = None,
+    out: StudyOut = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Candidates; 64, or the whole grid.")] = None,
     method: Annotated[str, typer.Option(help="tpe, gp, random or grid.")] = "tpe",
     prune: Annotated[
@@ -78,7 +89,7 @@ def tune(
 
     recipe = recipe_from(fixed, config=config, target=target, preset=preset)
     data = load(source, recipe=recipe, test=test, valid=valid)
-    folder = out or Path("runs") / f"{Path(source).stem or 'data'}-tuned"
+    folder = study_folder(out, source, "tuned")
     with _board(source, metric, recipe, data) as board:
         found = search(
             recipe,
@@ -135,4 +146,4 @@ def _board(source: str, metric: str | None, recipe: Recipe, data: Data) -> Tunin
     from trainwell.study.scores import higher_is_better, metric_of
 
     known = metric or metric_of(recipe.resolved(data.under(recipe).facts)[0])
-    return TuningBoard(f"tuning on {source}", metric=known, higher_is_better=lambda: higher_is_better(known))
+    return TuningBoard(f"tuning on {Path(source).name}", metric=known, higher_is_better=lambda: higher_is_better(known))

@@ -299,7 +299,7 @@ class Evaluation:
     @property
     def verdict(self) -> str:
         """The one sentence to remember."""
-        score = f"{label(self.primary)} {self.scores[self.primary]} on {self.part} rows"
+        score = f"{label(self.primary)} {self.scores[self.primary]} on {rows_named(self.part)}"
         return f"{score}; {self.gap.sentence}" if self.gap else score
 
     def to_dict(self) -> dict[str, Any]:
@@ -368,6 +368,16 @@ def label(metric: str) -> str:
         ('AUROC', 'balanced accuracy')
     """
     return LABELS.get(metric, metric.replace("_", " "))
+
+
+def rows_named(part: str) -> str:
+    """The rows of a part as one writes them.
+
+    Example:
+        >>> rows_named("valid"), rows_named("test")
+        ('validation rows', 'test rows')
+    """
+    return {"train": "training", "valid": "validation"}.get(part, part) + " rows"
 
 
 def _to_json(value: Any) -> Any:

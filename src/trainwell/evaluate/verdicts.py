@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from trainwell.core.stats import Interval, percentile_interval
-from trainwell.evaluate.evaluation import Baseline, Fit, Gap, Judgement, label
+from trainwell.evaluate.evaluation import Baseline, Fit, Gap, Judgement, label, rows_named
 from trainwell.score.metric import Statistic, resampled
 from trainwell.score.predictions import Array, Predictions
 from trainwell.score.registry import metrics
@@ -82,7 +82,7 @@ def judge_fit(train: Predictions, test: Predictions, primary: str, *, part: str,
     perfect = metric.bounds[1] if metric.higher_is_better else metric.bounds[0]
     least = max(HEART * abs(perfect - unseen.value), 0.0 if metric.in_unit else WORTH_SAYING)
     d = unseen.decimals
-    what = f"{label(primary)} {seen.value:,.{d}f} on training rows and {unseen.value:,.{d}f} on {part} rows"
+    what = f"{label(primary)} {seen.value:,.{d}f} on training rows and {unseen.value:,.{d}f} on {rows_named(part)}"
     if difference.low > 0 and difference.value >= least:
         apart = difference.limits(sign=True)
         sentence = f"overfit: {what} ({apart} between them); more regularisation, data or augmentation may help"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
 from trainwell.core.stats import Interval
-from trainwell.evaluate.evaluation import label
+from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.report.figures import figure
+from trainwell.report.forest import Mark, intervals
 from trainwell.report.html import document
 from trainwell.report.markup import Markup, el, join
 from trainwell.report.sections import section
@@ -27,50 +28,46 @@ from trainwell.study.verdict import Verdict
 VERDICT_STYLES = {"helps": "bold green", "hurts": "bold red", "cannot tell": "yellow"}
 #: Colours of the plot by verdict.
 COLOURS = {"helps": "c3", "hurts": "c6", "cannot tell": "c1"}
-#: Characters of an interval drawn in a table; room of names and height of a row in the plot.
-WHISKER, NAMES, ROW = 23, 128, 22
+#: Characters of an interval drawn in a table.
+WHISKER = 23
 
 
 def show_ablation(found: Ablation, *, console: Console | None = None) -> None:
     """Print what each trick does inside the recipe and alone, and the recipe against itself."""
     out = console or Console()
-    what = f"{label(found.metric)} on {found.part} rows, {found.repeats} repeats, {found.runs} networks"
-    out.print(Text.assemble((f"{what}: ", "dim"), (found.score.text(), "bold")))
-    out.print(_table(found, wide=out.width >= WIDE))
-    for effect in found.effects:
-        if effect.inside is None:
-            out.print(Text(effect.sentence, "dim"))
+    what = f"{label(found.metric)} on {rows_named(found.part)}, {found.repeats} repeats, {found.runs} networks"
+    out.print(Text.assemble((f"{what}: ", "dim"), (found.score.text(), "bold")), "")
+    judged = [e for e in found.effects if e.inside]
+    out.print(_table("inside the recipe", [(e, e.inside) for e in judged if e.inside], wide=out.width >= WIDE), "")
     if found.bare:
+        out.print(_table("alone", [(e, e.alone) for e in judged if e.alone], wide=out.width >= WIDE), "")
         out.print(Text(f"without any of them: {found.bare.text()}", "dim"))
-    out.print(Text(str(found.false_alarms), "dim"))
+    for line in [*(e.sentence for e in found.effects if e.inside is None), *found.warnings, str(found.false_alarms)]:
+        out.print(Text(line, "dim"))
 
 
-def _table(found: Ablation, *, wide: bool) -> Table:
+def _table(question: str, judged: Sequence[tuple[Effect, Verdict]], *, wide: bool) -> Table:
     drawn = Table(box=None, pad_edge=False, header_style="dim")
-    drawn.add_column("trick", no_wrap=True)
-    for heading in ("inside the recipe", *(["alone"] if found.bare else [])):
-        drawn.add_column(heading, no_wrap=True)
-        drawn.add_column("difference", justify="right", no_wrap=True)
-        drawn.add_column("p", justify="right")
+    for heading in (question, "", "difference", "95% CI", "p"):
+        drawn.add_column(heading, justify="right" if heading in ("difference", "p") else "left", no_wrap=True)
     if wide:
         drawn.add_column("worse ← with it → better", no_wrap=True)
         drawn.add_column("with against without", overflow="fold")
-    far = _far([e.inside for e in found.effects if e.inside])
-    for effect in found.effects:
-        if effect.inside is None:
-            continue
-        verdicts = [effect.inside, *([effect.alone] if effect.alone else [])]
-        cells = [cell for verdict in verdicts for cell in _verdict_cells(verdict)]
-        more = [whisker(good(effect.inside), -far, far, WHISKER), f"{effect.on} against {effect.off}"] if wide else []
-        drawn.add_row(Text(effect.name, "" if effect.present else "italic"), *cells, *(Text(m, "dim") for m in more))
+    far = _far([verdict for _, verdict in judged])
+    for effect, verdict in judged:
+        more = [whisker(good(verdict), -far, far, WHISKER), f"{effect.on} against {effect.off}"] if wide else []
+        name = Text(effect.name, "" if effect.present else "italic")
+        drawn.add_row(name, *_verdict_cells(verdict), *(Text(m, "dim") for m in more))
     return drawn
 
 
 def _verdict_cells(verdict: Verdict) -> list[Text]:
     d = verdict.difference
+    known = math.isfinite(d.value)
     return [
         Text(verdict.word, VERDICT_STYLES[verdict.word]),
-        Text(f"{d.value:+,.{d.decimals}f}" if math.isfinite(d.value) else "–"),
+        Text(f"{d.value:+,.{d.decimals}f}" if known else "–"),
+        Text(d.limits(sign=True).removeprefix("95% CI ") if known else ""),
         Text(f"{verdict.p:.2g}", "dim"),
     ]
 
@@ -100,8 +97,9 @@ def write_ablation(found: Ablation, path: str | Path) -> Path:
 
 
 def _subtitle(found: Ablation) -> Markup:
-    what = f"{label(found.metric)} on {found.part} rows: {found.score.text()}, {found.repeats} repeats, {found.runs} networks."
-    return el("p", f"{what} {found.false_alarms}.", class_="soft")
+    what = f"{label(found.metric)} on {rows_named(found.part)}: {found.score.text()}"
+    how = f"{found.repeats} repeats, {found.runs} networks"
+    return el("p", ". ".join([f"{what}, {how}", *found.warnings, f"{found.false_alarms}."]), class_="soft")
 
 
 def _forest(found: Ablation) -> Markup:
@@ -135,31 +133,8 @@ def forest(rows: Sequence[Row], what: str, *, width: float = 460) -> Markup:
     """
     far = _far([row.verdict for row in rows])
     axis = Axis(-far, far, f"worse ← difference in {what} → better")
-    left, right, height = NAMES, 12.0, ROW * len(rows) + 8.0
-
-    def place(value: float) -> float:
-        return round(left + axis.place(min(max(value, axis.low), axis.high)) * (width - left - right), 1)
-
-    marks = [el("line", x1=place(0), x2=place(0), y1=0, y2=height, class_="rule")]
-    for i, row in enumerate(rows):
-        marks += _forest_row(row, place, ROW * i + ROW / 2 + 4)
-    for value, text in axis.ticks(4):
-        marks.append(el("line", x1=place(value), x2=place(value), y1=height, y2=height + 4, class_="axis"))
-        marks.append(el("text", text, x=place(value), y=height + 17, class_="tick mid"))
-    marks.append(el("line", x1=left, x2=width - right, y1=height, y2=height, class_="axis"))
-    marks.append(el("text", axis.label, x=(left + width - right) / 2, y=height + 34, class_="label mid"))
-    return el("svg", *marks, viewBox=f"0 0 {width:g} {height + 40:g}", role="img", aria_label=f"differences in {what}")
-
-
-def _forest_row(row: Row, place: Callable[[float], float], y: float) -> list[Markup]:
-    found = good(row.verdict)
-    marks = [el("text", row.name, x=NAMES - 10, y=y + 4, class_="tick end")]
-    if math.isfinite(found.low) and math.isfinite(found.high):
-        marks.append(el("line", x1=place(found.low), x2=place(found.high), y1=y, y2=y, class_=f"whisker {row.style}"))
-    if math.isfinite(found.value):
-        tip = f"{row.name}: {row.verdict.word}, {row.verdict.evidence}"
-        marks.append(el("circle", cx=place(found.value), cy=y, r=4, class_=f"dot {row.style}", data_tip=tip))
-    return marks
+    marks = [Mark(r.name, good(r.verdict), r.style, f"{r.name}: {r.verdict.word}, {r.verdict.evidence}") for r in rows]
+    return intervals(marks, axis, width=width, zero=True)
 
 
 def _page_table(found: Ablation) -> Markup:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
-from trainwell.evaluate.evaluation import label
+from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.report.figures import figure, grid
 from trainwell.report.html import document
 from trainwell.report.markup import Markup, el, join
@@ -39,7 +39,7 @@ def show_guidance(found: Guidance, *, console: Console | None = None) -> None:
         style = "bold" if point.value == found.chosen else "" if point.group == 0 else "dim"
         cells = _cells(found, point)
         drawn.add_row(*(cells[i] for i in shown), style=style)
-    out.print(Text(f"{found.key}: {label(found.metric)} on {found.part} rows, {found.repeats} repeats", "dim"))
+    out.print(Text(f"{found.key}: {label(found.metric)} on {rows_named(found.part)}, {found.repeats} repeats", "dim"))
     out.print(drawn)
     out.print(Text(found.sentence, "bold green"))
 
@@ -79,7 +79,7 @@ def write_guidance(found: Guidance, path: str | Path) -> Path:
     """Write the page of a sweep; a folder gets `guide-TOPIC.html`."""
     path = Path(path)
     path = path / f"guide-{found.topic}.html" if path.is_dir() else path
-    about = f"{found.key}, {label(found.metric)} on {found.part} rows, {found.repeats} networks per value"
+    about = f"{found.key}, {label(found.metric)} on {rows_named(found.part)}, {found.repeats} networks per value"
     head = el(
         "header", el("div", el("b", "trainwell"), class_="brand"), el("h1", found.sentence), el("p", about, class_="soft")
     )

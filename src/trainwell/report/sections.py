@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from trainwell.evaluate.evaluation import Evaluation, Example, Gap, label
+from trainwell.evaluate.evaluation import Evaluation, Example, Gap, label, rows_named
 from trainwell.report import figures
 from trainwell.report.markup import Markup, el, join, say
 from trainwell.report.numbers import short
@@ -85,7 +85,7 @@ def _facts(story: Story) -> list[Markup]:
 
 def _score_facts(e: Evaluation) -> list[Markup]:
     i = e.scores[e.primary]
-    found = [_fact(number(i.value, i.decimals), label(e.primary), f"{interval_text(i)}, {e.n:,} {e.part} rows")]
+    found = [_fact(number(i.value, i.decimals), label(e.primary), f"{interval_text(i)}, {e.n:,} {rows_named(e.part)}")]
     if e.gap:
         best, gap = e.baselines[0].scores[e.primary], e.gap.difference
         found.append(_fact(number(best.value, best.decimals), "best free baseline", e.baselines[0].name))

@@ -1,21 +1,15 @@
-"""Comparisons, folds, leaderboards and learning curves: tables for the terminal, and the plot of a curve."""
+"""Comparisons, folds, leaderboards, learning curves and checks of honesty: tables for the terminal."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainwell.core.atomic import write_atomic
 from trainwell.core.stats import Interval
-from trainwell.evaluate.evaluation import label
-from trainwell.report.figures import figure
-from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
-from trainwell.report.svg import Panel, axis_of
+from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.report.terminal import VERDICT_STYLES as CHECK_STYLES
 from trainwell.report.terminal import WIDE, number, whisker
 from trainwell.study.compare import Comparison
@@ -28,8 +22,6 @@ from trainwell.study.verdict import Verdict
 VERDICT_STYLES = {"helps": "bold green", "hurts": "bold red", "cannot tell": "bold yellow"}
 #: Characters of an interval drawn in a table.
 WHISKER = 24
-#: Points through which a fitted curve is drawn.
-DRAWN = 60
 
 
 def _table(*headings: str) -> Table:
@@ -51,6 +43,15 @@ def _coloured(verdict: Verdict) -> Text:
     return text
 
 
+def show_lines(text: str, *, console: Console | None = None) -> None:
+    """Print lines, the first one bold, broken between words where the terminal ends."""
+    out = console or Console()
+    first, *rest = text.splitlines()
+    out.print(Text(first, "bold"))
+    for line in rest:
+        out.print(Text(line))
+
+
 def show_comparison(found: Comparison, *, console: Console | None = None) -> None:
     """Print the scores of every pair, the verdict, and the recipe against itself."""
     out = console or Console()
@@ -59,7 +60,7 @@ def show_comparison(found: Comparison, *, console: Console | None = None) -> Non
         for seed, a, b in zip(found.seeds, *found.scores, strict=True):
             rows.add_row(str(seed), number(a), number(b), f"{a - b:+.4f}" if math.isfinite(a - b) else "–")
         out.print(rows, "")
-    what = f"{found.names[0]} against {found.names[1]}, {label(found.metric)} on {found.part} rows"
+    what = f"{found.names[0]} against {found.names[1]}, {label(found.metric)} on {rows_named(found.part)}"
     out.print(Text.assemble((what, "bold")))
     out.print(_coloured(found.verdict))
     if found.verdict.unit == "row":
@@ -138,35 +139,3 @@ def show_honesty(found: Honesty, *, console: Console | None = None) -> None:
     for check in found.checks:
         rows.add_row(Text(check.verdict, CHECK_STYLES[check.verdict]), check.text)
     out.print(rows)
-
-
-def learning_curve_figure(found: LearningCurve) -> Markup:
-    """Scores over training rows with their intervals, and the fitted curve on to twice the rows."""
-    sizes = [float(point.rows) for point in found.points]
-    lows, highs = ([getattr(p.score, side) for p in found.points] for side in ("low", "high"))
-    top = 2 * sizes[-1]
-    xs = [sizes[0] * (top / sizes[0]) ** (i / (DRAWN - 1)) for i in range(DRAWN)]
-    fitted = [found.at(x) for x in xs]
-    x = axis_of([*sizes, top], "training rows", log=True)
-    panel = Panel(x, axis_of([*lows, *highs, *fitted], ""), name=f"{label(found.metric)} over training rows")
-    panel.line(xs, fitted, "c1", "fitted")
-    panel.whiskers(sizes, lows, highs, "c0")
-    tips = [f"{p.rows:,} rows: {found.metric} {p.score}" for p in found.points]
-    panel.dots(sizes, [p.score.value for p in found.points], "c0", tips)
-    title = label(found.metric)[0].upper() + label(found.metric)[1:]
-    note = f"On {found.part} rows. Whiskers: 95% intervals over repeats. The line goes on to twice the rows."
-    return figure(title, panel.svg(), note=note, keys=[("c0", "measured"), ("c1", "fitted")])
-
-
-def write_learning_curve(found: LearningCurve, path: str | Path) -> Path:
-    """Write the curve as a page of its own.
-
-    Args:
-        found: the curve.
-        path: the file, or a folder for `learning-curve.html` in it.
-    """
-    path = Path(path)
-    path = path / "learning-curve.html" if path.is_dir() else path
-    head = el("header", el("h1", "Learning curve"), el("p", found.sentence, class_="soft"))
-    write_atomic(path, document("Learning curve", join(head, el("div", learning_curve_figure(found), class_="card"))))
-    return path

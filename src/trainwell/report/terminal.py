@@ -13,7 +13,7 @@ from rich.text import Text
 
 from trainwell.core.stats import Interval
 from trainwell.data.card import Card
-from trainwell.evaluate.evaluation import Baseline, Evaluation, label
+from trainwell.evaluate.evaluation import Baseline, Evaluation, label, rows_named
 from trainwell.report.columns import column_facts
 from trainwell.train.summary import Layer
 
@@ -82,7 +82,7 @@ def _headline(e: Evaluation) -> Text:
     what = f"{len(e.names)} classes" if e.task == "classification" else ", ".join(e.names)
     if e.task == "classification" and len(e.names) == 2:
         what += f"; precision, recall and F1 are those of {e.names[1]}"
-    line = Text.assemble((f"{e.n:,} {e.part} rows", "bold"), f", {what}\n")
+    line = Text.assemble((f"{e.n:,} {rows_named(e.part)}", "bold"), f", {what}\n")
     if e.gap:
         sentence = e.gap.sentence[0].upper() + e.gap.sentence[1:] + "."
         line.append(sentence, JUDGEMENT_STYLES[e.gap.judgement])

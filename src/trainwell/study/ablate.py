@@ -16,10 +16,11 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
 from trainwell.core.stats import Floats, Interval
 from trainwell.data.data import Data
-from trainwell.evaluate.evaluation import label
+from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.models.registry import models
 from trainwell.study.compare import FalseAlarms, aa_check, judge_many
 from trainwell.study.cost import seconds_of
+from trainwell.study.names import value_words
 from trainwell.study.power import fewest_pairs
 from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
@@ -107,11 +108,20 @@ class Ablation:
             raise UsageError(f"the trick {name!r} was not judged", remedy=did_you_mean(name, found))
         return found[name]
 
+    @property
+    def warnings(self) -> list[str]:
+        """That so few pairs can tell none of so many tricks."""
+        judged = sum(effect.inside is not None for effect in self.effects)
+        least = fewest_pairs(self.false_alarms.verdict.alpha / max(1, judged))
+        if self.repeats >= least:
+            return []
+        return [f"{self.repeats} pairs can tell none among {judged} tricks, whatever they show; {least} pairs can"]
+
     def __str__(self) -> str:
-        head = f"{label(self.metric)} on {self.part} rows, {self.repeats} repeats, {self.runs} networks"
+        head = f"{label(self.metric)} on {rows_named(self.part)}, {self.repeats} repeats, {self.runs} networks"
         lines = [f"{head}: {self.score.text()}"]
         lines += [f"without any of the tricks: {self.bare.text()}"] if self.bare else []
-        return "\n".join([*lines, *(effect.sentence for effect in self.effects), str(self.false_alarms)])
+        return "\n".join([*lines, *(effect.sentence for effect in self.effects), *self.warnings, str(self.false_alarms)])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -325,17 +335,10 @@ def settings(on: Recipe, off: Recipe) -> tuple[str, str]:
         if _option(on, key) != _option(off, key)
     }
     pairs |= {key: pair for key, pair in on.diff(off).items() if key.split(".")[0] != "model"}
-    said = [", ".join(f"{key}={_value(pair[side])}" for key, pair in pairs.items()) for side in (0, 1)]
+    said = [", ".join(f"{key}={value_words(pair[side])}" for key, pair in pairs.items()) for side in (0, 1)]
     return said[0], said[1]
 
 
 def _option(recipe: Recipe, key: str) -> Any:
     known = {} if ":" in recipe.model.name else models.options(recipe.model.name)
     return recipe.model.options.get(key, known[key].default if key in known else "default")
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        options = ", ".join(f"{k}: {_value(v)}" for k, v in value.items() if k != "name")
-        return f"{value.get('name', '')}({options})" if options else str(value.get("name", ""))
-    return ("+".join(map(_value, value)) or "none") if isinstance(value, list) else str(value)

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from trainwell.core.atomic import write_atomic
 from trainwell.core.recipe import Recipe
 from trainwell.core.seeds import draw_seed
 from trainwell.core.stats import Floats, holm, sign_flip_p
 from trainwell.data.data import Data
+from trainwell.evaluate.evaluation import rows_named
+from trainwell.study.cost import seconds_of
 from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import Part, higher_is_better, metric_of, score_runs
@@ -139,7 +141,7 @@ def aa_check(
     *,
     higher_is_better: bool,
     alpha: float = 0.05,
-    relabelings: int = 200,
+    relabelings: int = 256,
     seed: int = 0,
 ) -> FalseAlarms:
     """A recipe against itself, judged as every other comparison: it must say "cannot tell", up to `alpha` of the time.
@@ -153,26 +155,33 @@ def aa_check(
             runs of `first` with each other at random: no run more, but n/2 pairs whose splits differ, which vary more.
         higher_is_better: direction of the score.
         alpha: the level of the study.
-        relabelings: how many relabelled comparisons.
+        relabelings: how many relabelled comparisons; with few pairs all there are.
         seed: of the relabelling.
 
     Example:
         >>> rng = np.random.default_rng(1)
         >>> found = aa_check(rng.normal(size=8), rng.normal(size=8), higher_is_better=True)
-        >>> found.verdict.word, found.rate <= 0.08
+        >>> found.verdict.word, found.rate <= 0.05
         ('cannot tell', True)
     """
     rng = np.random.default_rng(draw_seed(seed, "relabel"))
     one, two = _halves(np.asarray(first, dtype=np.float64), second, rng)
+    swaps = _relabelings(len(one), relabelings, rng)
     alarms = 0
-    for turn in range(relabelings):
+    for turn, swap in enumerate(swaps):
         if second is None and turn:
             one, two = _halves(np.asarray(first, dtype=np.float64), None, rng)
-        swap = rng.random(len(one)) < 0.5
         found = judge(np.where(swap, two, one), np.where(swap, one, two), higher_is_better=higher_is_better, alpha=alpha)
         alarms += found.word != "cannot tell"
     verdict = judge(one, two, higher_is_better=higher_is_better, alpha=alpha, names=("again", "first"))
-    return FalseAlarms(verdict, alarms / relabelings, relabelings, second is not None)
+    return FalseAlarms(verdict, alarms / len(swaps), len(swaps), second is not None)
+
+
+def _relabelings(pairs: int, most: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Which pairs are swapped in each relabelling: all of them where they are few, one of each two mirrored ones."""
+    if 2 ** (pairs - 1) > most:
+        return rng.random((most, pairs)) < 0.5
+    return (np.arange(2 ** (pairs - 1))[:, None] >> np.arange(pairs)) % 2 == 1
 
 
 def _halves(first: Floats, second: ArrayLike | None, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -207,7 +216,7 @@ class Comparison:
     seconds: tuple[float, float] = field(default=(0.0, 0.0))
 
     def __str__(self) -> str:
-        lines = [f"{self.names[0]} against {self.names[1]}, {self.metric} on {self.part} rows, {len(self.seeds)} pairs"]
+        lines = [f"{self.names[0]} against {self.names[1]}, {self.metric} on {rows_named(self.part)}, {len(self.seeds)} pairs"]
         lines.append(str(self.verdict))
         return "\n".join([*lines, str(self.false_alarms)] if self.false_alarms else lines)
 
@@ -263,7 +272,6 @@ def compare(
     scores = score_runs(runs, data, metric=name, part=part)
     ours, theirs, second = scores[:repeats], scores[repeats : 2 * repeats], scores[2 * repeats :]
     better = higher_is_better(name)
-    seconds = [sum(float(run.summary.get("seconds", 0)) for run in half) for half in (runs[:repeats], runs[repeats:])]
     found = Comparison(
         names=names,
         metric=name,
@@ -272,7 +280,7 @@ def compare(
         scores=(ours.tolist(), theirs.tolist()),
         verdict=judge(ours, theirs, higher_is_better=better, names=names),
         false_alarms=aa_check(theirs, second, higher_is_better=better) if aa else None,
-        seconds=(seconds[0], seconds[1]),
+        seconds=(seconds_of(runs[:repeats]), seconds_of(runs[repeats : 2 * repeats])),
     )
     if folder is not None:
         found.save(folder)

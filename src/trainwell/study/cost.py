@@ -1,4 +1,4 @@
-"""What training cost: those of one stack share their seconds."""
+"""What training cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trainwell.train.run import Run
 
 
 def seconds_of(runs: Sequence[Run]) -> float:
-    """Seconds of training of several runs together; runs of one stack were trained at the same time.
+    """Seconds of training of several runs together; those of one stack have each their share of its time.
 
     Example:
         >>> from trainwell.core.recipe import Recipe
@@ -18,8 +18,4 @@ def seconds_of(runs: Sequence[Run]) -> float:
         >>> 0 < seconds_of(runs) < 60
         True
     """
-    each: dict[str, float] = {}
-    for number, run in enumerate(runs):
-        stack = run.plan.machine.stack or f"alone {number}"
-        each[stack] = max(each.get(stack, 0.0), float(run.summary.get("seconds", 0.0)))
-    return sum(each.values())
+    return sum(float(run.summary.get("seconds", 0.0)) for run in runs)

@@ -9,9 +9,11 @@ import numpy as np
 
 from trainwell.core.errors import UsageError
 from trainwell.data.data import Data
+from trainwell.evaluate.evaluation import rows_named
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.study.compare import Comparison, Verdict, aa_check, judge
+from trainwell.study.cost import seconds_of
 from trainwell.study.scores import Part, higher_is_better, metric_of, predictions_of_all, run_ended, score_runs, views
 from trainwell.train.again import load_again
 from trainwell.train.run import Run
@@ -94,7 +96,6 @@ def _names(a: Run, b: Run) -> tuple[str, str]:
 def _by_seeds(a: Sequence[Run], b: Sequence[Run], data: Data, metric: str, part: Part) -> Comparison:
     better = higher_is_better(metric)
     ours, theirs = (score_runs(runs, data, metric=metric, part=part) for runs in (a, b))
-    seconds = [sum(float(run.summary.get("seconds", 0)) for run in runs) for runs in (a, b)]
     return Comparison(
         names=("a", "b"),
         metric=metric,
@@ -103,7 +104,7 @@ def _by_seeds(a: Sequence[Run], b: Sequence[Run], data: Data, metric: str, part:
         scores=(ours.tolist(), theirs.tolist()),
         verdict=judge(ours, theirs, higher_is_better=better),
         false_alarms=aa_check(theirs, higher_is_better=better) if len(theirs) > 1 else None,
-        seconds=(seconds[0], seconds[1]),
+        seconds=(seconds_of(a), seconds_of(b)),
     )
 
 
@@ -111,7 +112,7 @@ def _by_rows(a: Run, b: Run, data: Data, metric: str, part: Part) -> Comparison:
     view = views(data)
     rows = [view(run.recipe).rows[part] for run in (a, b)]
     if not np.array_equal(rows[0], rows[1]):
-        raise UsageError(f"the two runs have different {part} rows", remedy="Train both under one split.")
+        raise UsageError(f"the two runs have different {rows_named(part)}", remedy="Train both under one split.")
     ours, theirs = predictions_of_all([a, b], data, part)
     names = _names(a, b)
     return Comparison(
@@ -121,7 +122,7 @@ def _by_rows(a: Run, b: Run, data: Data, metric: str, part: Part) -> Comparison:
         seeds=[a.plan.seed],
         scores=([metrics[metric](ours)], [metrics[metric](theirs)]),
         verdict=judge_rows(ours, theirs, metric, names=names),
-        seconds=(float(a.summary.get("seconds", 0)), float(b.summary.get("seconds", 0))),
+        seconds=(seconds_of([a]), seconds_of([b])),
     )
 
 

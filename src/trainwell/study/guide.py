@@ -16,7 +16,7 @@ from trainwell.core.errors import UsageError, did_you_mean
 from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
 from trainwell.data.data import Data
-from trainwell.evaluate.evaluation import label
+from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.models.registry import models
 from trainwell.study.advice import advised
 from trainwell.study.cost import seconds_of
@@ -88,7 +88,7 @@ class Guidance:
 
     def __str__(self) -> str:
         lines = [f"{p.value!s:>12}  {p.score.text()}{'  tied with the best' if p.group == 0 else ''}" for p in self.points]
-        return "\n".join([f"{self.key}, {label(self.metric)} on {self.part} rows", *lines, self.sentence])
+        return "\n".join([f"{self.key}, {label(self.metric)} on {rows_named(self.part)}", *lines, self.sentence])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

@@ -41,6 +41,20 @@ def corrected_interval(scores: Sequence[float], ratio: float, *, level: float = 
     return Interval(mean, mean - half, mean + half, len(x), level)
 
 
+def better_by(gain: Interval) -> str:
+    """How much better something is, in words; positive is better, whatever the metric's direction.
+
+    Example:
+        >>> better_by(Interval(0.009, -0.001, 0.019, 845))
+        'better by 0.009 (95% CI -0.001 to 0.019, n=845)'
+        >>> better_by(Interval(-0.077, -0.109, -0.045, 845))
+        'worse by 0.077 (95% CI 0.045 to 0.109, n=845)'
+    """
+    if gain.value >= 0:
+        return f"better by {gain}"
+    return f"worse by {Interval(-gain.value, -gain.high, -gain.low, gain.n, gain.level)}"
+
+
 def mean_interval(statistics: Sequence[Statistic]) -> Interval:
     """The mean of one score over several networks judged on the same rows, with its interval over rows.
 

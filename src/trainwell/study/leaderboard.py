@@ -18,7 +18,9 @@ from trainwell.data.data import Data
 from trainwell.score.metric import Statistic
 from trainwell.score.registry import metrics
 from trainwell.study.compare import FalseAlarms, aa_check
+from trainwell.study.cost import seconds_of
 from trainwell.study.intervals import corrected_interval, mean_interval
+from trainwell.study.names import named_by_difference
 from trainwell.study.repeats import again, repeats
 from trainwell.study.scores import higher_is_better, metric_of, predictions_of_all, score_runs
 from trainwell.study.ties import filled, tie_groups
@@ -183,26 +185,6 @@ def leaderboard(
     return found
 
 
-def named_by_difference(recipes: Sequence[Recipe]) -> dict[str, Recipe]:
-    """Recipes by the keys in which they differ from the first, which is called by its network's name.
-
-    Raises:
-        UsageError: two of them are the same.
-
-    Example:
-        >>> list(named_by_difference([Recipe(lr=0.1), Recipe(lr=0.2)]))
-        ['auto', 'learning_rate=0.2']
-    """
-    found: dict[str, Recipe] = {}
-    for recipe in recipes:
-        changes = recipes[0].diff(recipe)
-        name = ", ".join(f"{key}={value}" for key, (_, value) in changes.items()) or recipe.model.name
-        if name in found:
-            raise UsageError(f"two of the recipes are the same ({name})", remedy="Leave one out.")
-        found[name] = recipe
-    return found
-
-
 def leaderboard_of_runs(runs: Sequence[Run], data: Data, *, metric: str | None = None) -> Leaderboard:
     """A leaderboard of runs that exist already: those that differ in nothing but seeds are repeats of one candidate.
 
@@ -269,7 +251,7 @@ def _place(
         mean=mean,
         group=group,
         behind=behind,
-        seconds=float(np.mean([float(run.summary.get("seconds", 0.0)) for run in runs])),
+        seconds=seconds_of(runs) / len(runs),
         parameters=sum(p.numel() for p in trained[0].network.parameters()) if trained else 0,
         failed=len(runs) - len(trained),
     )

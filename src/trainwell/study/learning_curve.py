@@ -15,6 +15,7 @@ from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Floats, Interval
 from trainwell.data.data import Data
+from trainwell.evaluate.evaluation import rows_named
 from trainwell.models.registry import models
 from trainwell.score.registry import metrics
 from trainwell.study.compare import FalseAlarms, Verdict, aa_check, judge
@@ -109,7 +110,7 @@ class LearningCurve:
         return f"{scaled.value:+{form}}{unit} ({scaled.low:{form}} to {scaled.high:{form}})"
 
     def __str__(self) -> str:
-        lines = [f"{'rows':>10}  {self.metric} on {self.part} rows"]
+        lines = [f"{'rows':>10}  {self.metric} on {rows_named(self.part)}"]
         lines += [f"{point.rows:>10,}  {point.score}" for point in self.points]
         last = self.points[-1]
         lines.append(f"The curve without its last point would have said {self.foretold} for {last.rows:,} rows.")

@@ -157,7 +157,8 @@ def carry_out(job: Job, programs: Sequence[Program], batches: Sequence[Batches],
 
 def _outcome(job: Job, member: Member, program: Program, batches: Batches, folder: Path | None, signal: int) -> Run:
     """The run of one member: final weights and summary in its folder, or the error that ended it."""
-    summary, error = summary_of(member, job.seconds), None
+    share = member.at.step / max(1, sum(m.at.step for m in job.members))
+    summary, error = summary_of(member, job.seconds * share if len(job.members) > 1 else job.seconds), None
     if member.at.ending == "not finite":
         error = _not_finite(program, batches, member.at.step)
         write_summary(folder, summary | {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}})
@@ -179,7 +180,7 @@ def _outcome(job: Job, member: Member, program: Program, batches: Batches, folde
 
 
 def summary_of(member: Member, seconds: float) -> dict[str, Any]:
-    """How a training ended, as `run.json` keeps it."""
+    """How a training ended, as `run.json` keeps it; `seconds` are its own: of a stack's, the share of its steps."""
     at = member.at
     scores = (r for r in reversed(member.history.rows) if r["split"] == "valid" and r["step"] == at.best_step)
     return {
@@ -187,7 +188,7 @@ def summary_of(member: Member, seconds: float) -> dict[str, Any]:
         "steps": at.step,
         "epochs": round(member.plan.epoch(at.step), 3),
         "best_step": at.best_step,
-        "seconds": round(seconds, 2),
+        "seconds": round(seconds, 3),
         "valid": next(scores, {}),
     }
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from trainwell.core.stats import Interval, percentile_interval
-from trainwell.evaluate.evaluation import label
+from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.score.metric import resampled
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
+from trainwell.study.intervals import better_by
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Gain:
 
     def __str__(self) -> str:
         d = self.team.decimals
-        beside = f"one member {self.member:,.{d}f}, better by {self.difference.text(sign=True)}"
-        return f"{self.part} {label(self.metric)} {self.team}; {beside}"
+        beside = f"one member {self.member:,.{d}f}; together {better_by(self.difference)}"
+        return f"{label(self.metric)} on {rows_named(self.part)} {self.team}, {beside}"
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,12 @@ class Account:
 
     def __str__(self) -> str:
         lines = [str(self.gain)] if self.gain else []
-        lines += [f"{self.unseen_part} {label(name)} {score}" for name, score in self.unseen.items()]
+        lines += [f"{label(name)} on {self.unseen_part} rows {score}" for name, score in self.unseen.items()]
         for part, losses in self.losses.items():
             best = min(range(1, len(losses)), key=losses.__getitem__, default=0)
-            lines.append(f"{part} loss {losses[0]:.4g} before the first member, {losses[best]:.4g} after {best} of them")
+            lines.append(
+                f"loss on {rows_named(part)} {losses[0]:.4g} before the first member, {losses[best]:.4g} after {best} of them"
+            )
         return "\n".join([*lines, *self.notes])
 
 

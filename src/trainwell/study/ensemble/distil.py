@@ -18,12 +18,13 @@ from trainwell.core.stats import Interval
 from trainwell.data.augment.registry import mixes
 from trainwell.data.data import Data
 from trainwell.data.relabel import asks_like, relabelled
-from trainwell.evaluate.evaluation import label
+from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.evaluate.run import seen_by
 from trainwell.evaluate.verdicts import paired_differences
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.study.ensemble.team import Ensemble
+from trainwell.study.intervals import better_by
 from trainwell.study.scores import metric_of, run_ended
 from trainwell.train.fit import attempt
 from trainwell.train.loop import Observer
@@ -57,8 +58,8 @@ class Distilled:
     def __str__(self) -> str:
         d, (before, after) = self.pupil.decimals, self.parameters
         beside = "" if self.member is None else f"; one member of the ensemble {self.member:,.{d}f}"
-        lines = [f"{self.part} {label(self.metric)}: ensemble {self.teacher}, distilled {self.pupil}{beside}"]
-        lines.append(f"the one network is better by {self.difference.text(sign=True)}, {before:,} parameters became {after:,}")
+        lines = [f"{label(self.metric)} on {rows_named(self.part)}: ensemble {self.teacher}, distilled {self.pupil}{beside}"]
+        lines.append(f"the one network is {better_by(self.difference)}; {before:,} parameters became {after:,}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,7 +180,7 @@ def _truth(data: Data) -> np.ndarray:
 def _beside(team: Ensemble, pupil: Run, data: Data, part: str, members: Sequence[Predictions]) -> Distilled:
     rows = data.rows[part]
     if not len(rows):
-        raise UsageError(f"there are no {part} rows to score on", remedy="Give part='test', or set split.valid above 0.")
+        raise UsageError(f"there are no {rows_named(part)} to score on", remedy="Give part='test', or set split.valid above 0.")
     metric = metrics[metric_of(team.members[0].recipe if team.start is None else pupil.recipe)]
     name = metric.__name__
     taught, said = team.predictions(data, rows), pupil.predictions(data, rows)

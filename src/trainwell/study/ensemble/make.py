@@ -13,6 +13,7 @@ from trainwell.core.errors import TrainingError, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Interval
 from trainwell.data.data import Data
+from trainwell.evaluate.evaluation import rows_named
 from trainwell.score.defaults import report_metrics
 from trainwell.score.predictions import Predictions
 from trainwell.score.scores import score_intervals
@@ -217,7 +218,7 @@ def accounted(account: Account, unseen: Unseen | None, weights: np.ndarray, maki
         alone = [unseen.beside(output) for output in unseen.outputs]
         account = replace(account, gain=gain_of(team, alone, metric_of(recipe), part=unseen.part))
         if making.blend != "average":
-            account.notes.append(f"the weights were chosen on the same {unseen.part} rows: judge them on test rows")
+            account.notes.append(f"the weights were chosen on the same {rows_named(unseen.part)}: judge them on test rows")
     return account
 
 

@@ -14,6 +14,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import to_yaml
 from trainwell.core.shape import Facts
 from trainwell.data.data import Data
+from trainwell.study.cost import seconds_of
 from trainwell.study.scores import score_runs
 from trainwell.study.tuning.brackets import Brackets, shortened
 from trainwell.study.tuning.sampling import Method, Trial, propose
@@ -174,7 +175,7 @@ def score_candidates(
     for orders in wanted:
         names = [order_name(order) for order in orders]
         mean = float(np.mean([scores[name] for name in names]))
-        seconds = sum(float(runs[name].summary.get("seconds", 0.0)) for name in names)
+        seconds = seconds_of([runs[name] for name in names])
         found.append((mean if math.isfinite(mean) else search.worst, seconds))
     return found
 
