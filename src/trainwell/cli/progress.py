@@ -12,6 +12,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+#: How severities are written.
+STYLES = {"error": "bold red", "warning": "bold yellow", "advice": "cyan"}
 
 
 class TrainingProgress:
@@ -47,6 +51,8 @@ class TrainingProgress:
             self._begin(row)
         elif row["split"] == "note":
             self.console.print(f"note: {row['text']}", highlight=False)
+        elif row["split"] == "finding":
+            self._tell(row)
         elif row["split"] == "train":
             self._loss = row["loss"]
             self._recent.append((time.monotonic(), row["step"]))
@@ -56,6 +62,11 @@ class TrainingProgress:
             self._show(row)
             if self._bar is None:
                 self._line(row)
+
+    def _tell(self, row: dict[str, Any]) -> None:
+        """What the doctor found, while the training goes on."""
+        said = Text.assemble((row["code"], STYLES[row["severity"]]), f" {row['name']}: {row['sentence']}. ", row["remedy"])
+        self.console.print(said, highlight=False, soft_wrap=not self.console.is_terminal)
 
     def _begin(self, row: dict[str, Any]) -> None:
         self._steps = row["steps"]

@@ -24,7 +24,8 @@ Rows of the history, told apart by `split`. Every column may be absent; a rule t
            `updates stale eval_mode empty_updates no_gradient train_mode_evaluations label_entropy label_entropy_random
            batch_scale unshuffled_same`
 `check`    an evaluation of fixed rows in evaluation mode: `step epoch train_loss train_score valid_loss valid_se valid_score
-           recall_least entropy` and `batch_loss`, the loss of the training rows under batch statistics
+           recall_least entropy`; and of the validation rows whose class the network is surest of, how many there are, the share
+           that is labelled otherwise, and which: `sure_seen sure_wrong sure_rows`
 `train` `valid`   lines of the training loop: `step epoch loss learning_rate`, scores by name
 `end`      the run is over: `status`, `step`
 

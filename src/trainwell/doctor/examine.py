@@ -27,6 +27,8 @@ class Examined(Protocol):
     @property
     def history(self) -> History: ...
     @property
+    def signs(self) -> History: ...
+    @property
     def status(self) -> str: ...
 
 
@@ -57,7 +59,7 @@ def examine(run: Examined) -> list[Finding]:
     """What the doctor finds in a run, causes before symptoms; kept as `findings.json` in its folder.
 
     Args:
-        run: a run of `fit`, or whatever has a history, a folder and a status.
+        run: a run of `fit`, or whatever has a history, the doctor's own measurements, a folder and a status.
 
     Returns:
         Findings, the cause to begin with first; an empty list when nothing is wrong.
@@ -68,7 +70,7 @@ def examine(run: Examined) -> list[Finding]:
         >>> [f.code for f in tw.examine(run) if f.severity == "error"]
         []
     """
-    rows: Sequence[Mapping[str, Any]] = run.history.rows
+    rows: Sequence[Mapping[str, Any]] = [*run.history.rows, *run.signs.rows]
     ended = run.status != "interrupted" and not any(r.get("split") == "end" for r in rows)
     last = max((int(r.get("step", 0)) for r in rows), default=0)
     end = [{"split": "end", "step": last, "status": run.status}] if ended else []

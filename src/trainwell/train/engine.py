@@ -45,6 +45,25 @@ class Engine(Protocol):
         """Take over the tensors of a checkpoint."""
 
 
+class Onlooker(Protocol):
+    """Whoever looks at the updates of one network and changes nothing."""
+
+    def start(self, number: int) -> None:
+        """The batch of update `number` is there."""
+
+    def before(self, number: int, inputs: Inputs, target: Tensor) -> None:
+        """Gradients are ready and whole."""
+
+    def clipped(self) -> None:
+        """Gradients have been limited."""
+
+    def after(self, number: int, loss: float, rate: float) -> None:
+        """The update is done."""
+
+    def lost(self, number: int, loss: float) -> None:
+        """Loss or gradient are not finite; there is no update."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """What is done to gradients and weights around an update; 0 is off everywhere."""
@@ -79,28 +98,43 @@ class SingleEngine:
         self._found, self._one = torch.zeros((), device=self._device), torch.ones((), device=self._device)
         self._average = limits_average(network, limits.ema)
         self._best: dict[str, Tensor] = {}
+        self.onlooker: Onlooker | None = None
 
     @property
     def _device(self) -> torch.device:
         return self._parameters[0].device
 
     def step(self, inputs: Inputs, target: Tensor, *, rates: Sequence[float], number: int) -> Sequence[float | None]:
+        onlooker = self.onlooker
+        if onlooker is not None:
+            onlooker.start(number)
         self._seed(at_step(self._key, number))
         for parameter in self._parameters:
             parameter.grad = None
         loss = self._backward(inputs, target, number)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         if not (loss - loss == 0.0 and self._finite(gradients)):
+            if onlooker is not None:
+                onlooker.lost(number, loss)
             return [None]
+        if onlooker is not None:
+            onlooker.before(number, inputs, target)
+        self._update(gradients, rates[0], number)
+        if onlooker is not None:
+            onlooker.after(number, loss, rates[0])
+        return [loss]
+
+    def _update(self, gradients: list[Tensor], rate: float, number: int) -> None:
         self._limit(gradients)
+        if self.onlooker is not None:
+            self.onlooker.clipped()
         for group in self.optimizer.param_groups:
-            group["lr"] = rates[0]
+            group["lr"] = rate
         self.optimizer.step()
         if self.limits.max_norm:
             limits.limit_norm(self._parameters, self.limits.max_norm)
         if self._average is not None:
             self._average.update(number)
-        return [loss]
 
     def _backward(self, inputs: Inputs, target: Tensor, number: int) -> float:
         while True:

@@ -22,7 +22,9 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, to_yaml, write_recipe
 from trainwell.data.batches import Batches, RowStream
 from trainwell.data.data import Data
+from trainwell.doctor.examine import write_findings
 from trainwell.score.registry import metrics
+from trainwell.train.beside import Beside, say_findings
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Job, Member, Observer, train
@@ -30,11 +32,13 @@ from trainwell.train.machine import build_engine, choose_machine
 from trainwell.train.nonfinite import explain
 from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
 from trainwell.train.predicting import limits_of, validator
-from trainwell.train.run import Run
+from trainwell.train.run import SIGNS, Run
 from trainwell.train.steps import as_floats
 
 #: Recipe keys that decide what the data are.
 ABOUT_DATA = {"target", "task", "columns", "split", "prepare", "series"}
+#: What the summary of a run keeps of each finding.
+TOLD = ("code", "name", "sentence", "step", "severity", "because_of", "remedy")
 #: Seconds between lines of the history.
 LOG_SECONDS = 0.25
 #: Whole data sets up to this size are moved to a GPU; larger ones are gathered ahead by a thread.
@@ -59,7 +63,8 @@ def fit(
         seed: seed of initialisation, shuffling, augmentation and dropout.
         folder: the run folder, created if absent; None keeps everything in memory.
         network: a module of your own instead of the recipe's `model`; it is trained in place.
-        observers: called with each measurement as a dict; one that returns True stops the run.
+        observers: called with each measurement as a dict; one that returns True stops the run. Without any, what the doctor
+            finds (`doctor=watch` in the recipe) is written to stderr.
         save_every: seconds between checkpoints.
 
     Returns:
@@ -76,7 +81,10 @@ def fit(
         >>> run.status
         'finished'
     """
-    run = attempt(recipe, data, seed=seed, folder=folder, network=network, observers=observers, save_every=save_every)
+    watched, told = recipe.doctor == "watch", observers or (say_findings,)
+    run = attempt(
+        recipe, data, seed=seed, folder=folder, network=network, observers=told, save_every=save_every, watched=watched
+    )
     if run.error is not None:
         raise run.error
     return run
@@ -92,10 +100,11 @@ def attempt(
     way: Way | None = None,
     observers: Sequence[Observer] = (),
     save_every: float = 20.0,
+    watched: bool = False,
 ) -> Run:
     """As `fit`, for those who train many: NaN or infinity ends in a run with the status "not finite" and its `error`.
 
-    A `way` that was measured on a network like this one saves measuring again.
+    A `way` that was measured on a network like this one saves measuring again. The doctor looks on only where `watched`.
     """
     data = data.under(recipe)
     folder = Path(folder) if folder is not None else None
@@ -104,15 +113,17 @@ def attempt(
         batches = build_batches(program)
         plan = _plan(program, batches, folder, way)
         torch.set_num_threads(plan.machine.threads)
-        return _train(program, plan, batches, folder=folder, observers=observers, save_every=save_every)
+        member = new_member(program, plan, folder, observers)
+        return _train(program, batches, member, folder=folder, save_every=save_every, watched=watched)
 
 
-def _train(
-    program: Program, plan: Plan, batches: Batches, *, folder: Path | None, observers: Sequence[Observer], save_every: float
-) -> Run:
-    member = new_member(program, plan, folder, observers)
+def _train(program: Program, batches: Batches, member: Member, *, folder: Path | None, save_every: float, watched: bool) -> Run:
+    engine = build_engine(program, member.plan.machine)
+    if watched:
+        signs = History(folder / SIGNS if folder else None)
+        member.doctor = engine.onlooker = Beside(program, engine.optimizer, member.history, signs, member.observers)
     job = Job(
-        engine=build_engine(program, plan.machine),
+        engine=engine,
         batches=batches,
         members=[member],
         folder=folder / "checkpoints" if folder else None,
@@ -153,12 +164,20 @@ def carry_out(job: Job, programs: Sequence[Program], batches: Sequence[Batches],
         for member, own in zip(job.members, batches, strict=True):
             own.close()
             member.history.close()
+            if member.doctor is not None:
+                member.doctor.signs.close()
 
 
 def _outcome(job: Job, member: Member, program: Program, batches: Batches, folder: Path | None, signal: int) -> Run:
     """The run of one member: final weights and summary in its folder, or the error that ended it."""
     share = member.at.step / max(1, sum(m.at.step for m in job.members))
     summary, error = summary_of(member, job.seconds * share if len(job.members) > 1 else job.seconds), None
+    doctor = member.doctor
+    if doctor is not None and member.at.ending != "interrupted":
+        findings = doctor.close(member.at.step, member.at.ending)
+        summary["findings"] = [{k: f.to_dict()[k] for k in TOLD} for f in findings]
+        if folder is not None:
+            write_findings(findings, folder)
     if member.at.ending == "not finite":
         error = _not_finite(program, batches, member.at.step)
         write_summary(folder, summary | {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}})
@@ -173,6 +192,7 @@ def _outcome(job: Job, member: Member, program: Program, batches: Batches, folde
         preparation=program.data.preparation,
         network=program.network,
         history=member.history,
+        signs=doctor.signs if doctor is not None else None,
         summary=summary,
         signal=signal,
         error=error,

@@ -14,6 +14,7 @@ from torch import nn
 from trainwell.core.errors import TrainingError
 from trainwell.core.history import History
 from trainwell.data.batches import Batch
+from trainwell.doctor.finding import Finding
 from trainwell.optim.schedules import Moment
 from trainwell.train.checkpoint import Checkpoint, newest_checkpoint, write_checkpoint
 from trainwell.train.engine import Engine
@@ -29,6 +30,15 @@ class BatchOf(Protocol):
     """The batch of any step."""
 
     def __getitem__(self, step: int) -> Batch: ...
+
+
+class Doctor(Protocol):
+    """Whoever looked at a training and says at its end what went wrong."""
+
+    signs: History
+
+    def close(self, step: int, ending: Ending | None) -> list[Finding]:
+        """The training is over after `step` updates."""
 
 
 @dataclass
@@ -54,6 +64,7 @@ class Member:
         history: where measurements go.
         observers: called with each measurement; one that returns True stops this network.
         number: its place in the engine.
+        doctor: who looks at it; None where nobody does.
         at: how far it is.
     """
 
@@ -63,6 +74,7 @@ class Member:
     history: History
     observers: Sequence[Observer] = ()
     number: int = 0
+    doctor: Doctor | None = None
     at: Progress = field(default_factory=Progress)
 
 

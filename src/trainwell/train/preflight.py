@@ -27,6 +27,7 @@ def preflight(
     optimizer: torch.optim.Optimizer | None = None,
     train: Arrays | None = None,
     valid: Arrays | None = None,
+    known: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Facts about data, output and loss, network and optimizer, before anything is trained; nothing is changed.
 
@@ -37,6 +38,7 @@ def preflight(
         optimizer: leaves out what is trained when None.
         train: training inputs and targets; None looks at the batch alone.
         valid: validation inputs and targets.
+        known: facts about the data, where they were found in another way.
 
     Returns:
         A row with `split="facts"`.
@@ -50,7 +52,7 @@ def preflight(
     facts: dict[str, Any] = {"split": "facts", "step": 0}
     inputs, target = batch
     rows = tuple(x[:ROWS] for x in (train[0] if train is not None else inputs))
-    facts |= _data(batch, train, valid)
+    facts |= _data(batch, train, valid) if known is None else known
     if optimizer is not None:
         facts |= optimizer_facts(network, optimizer)
     if facts.get("bad_cells"):

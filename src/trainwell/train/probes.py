@@ -26,6 +26,8 @@ Batch = tuple[tuple[Tensor, ...], Tensor]
 
 #: Updates that are always measured: faults of the loop and of the pairing show within ten, those of the rate within twenty.
 FIRST = frozenset({0, 1, 2, 3, 5, 7, 9, 12, 15, 19})
+#: Updates that are looked at in full, whatever it costs; from then on only norms are free.
+FULL = 4
 #: Probes grow no denser than one per this share of the run so far, so a history holds some hundreds of them at most.
 SPACING = 0.02
 #: Rows of the fixed probe set whose activations are looked at.
@@ -110,8 +112,8 @@ class Probes:
         self._row: dict[str, Any] | None = None
         self._held: list[Tensor] = []
         self._batch: Batch | None = None
-        self._last = self._checked = -1
-        self.seen = 0
+        self._last = self.checked = -1
+        self._full = False
 
     def due(self, step: int) -> bool:
         """Whether update `step` is measured."""
@@ -138,7 +140,8 @@ class Probes:
         self._held = [p.detach().clone() for p in self.weights.tensors]
         whole = torch.linalg.vector_norm(norms(gradients)) if gradients else torch.zeros(())
         self._row = {"gradient": norms(layers).tolist(), "gradient_norm": float(whole)}
-        self._batch = batch if self.judge is not None else None
+        self._full = self.judge is not None and (step < FULL or self.budget.lends())
+        self._batch = batch if self._full else None
         if self.judge is not None and self._batch is not None:
             self._row["before"] = self.judge.loss_of(*self._batch)
         self.budget.spent += time.perf_counter() - began
@@ -153,7 +156,6 @@ class Probes:
         """The update is done."""
         now = time.perf_counter()
         self._losses.append(loss.detach() if isinstance(loss, Tensor) else loss)
-        self.seen = step + 1
         if self._clock.started:
             self._clock.works.append(now - self._clock.started)
         if self._row is not None:
@@ -161,20 +163,25 @@ class Probes:
             self.budget.spent += time.perf_counter() - now
         self._clock.ended = time.perf_counter()
 
+    def spend(self, began: float) -> None:
+        """What was done since `began` is the doctor's own: no waiting for data, and part of what it may spend."""
+        self._clock.ended = time.perf_counter()
+        self.budget.spent += self._clock.ended - began
+
     def _finish(self, step: int, rate: float) -> None:
         row, self._row, self._last = self._row or {}, None, step
         moved = [w - old for w, old in zip((p.detach() for p in self.weights.tensors), self._held, strict=True)]
         row |= {"update": norms(moved).tolist(), "weight": norms(self._held).tolist(), "floor": self.weights.floors}
         if self.judge is not None and self._batch is not None:
             row["after"] = self.judge.loss_of(*self._batch)
-        if self.judge is not None:
+        if self._full:
             row |= self._units()
         losses = torch.stack([torch.as_tensor(x).float().cpu() for x in self._losses])
         row |= {"loss": float(losses.mean()), "loss_largest": float(losses.max()), "learning_rate": rate}
         self._held, self._batch = [], None
         self._losses.clear()
         self.record({"split": "probe", "step": step, **row, **self._times(), **self.counters, "memory": memory_used()})
-        if self.judge is not None and step > 1.15 * self._checked + 2:
+        if self.judge is not None and step > 1.15 * self.checked + 2 and self.budget.lends():
             self.check(step + 1)
 
     def _units(self) -> dict[str, Any]:
@@ -196,8 +203,8 @@ class Probes:
 
     def check(self, step: int) -> None:
         """Judge the fixed rows, and write it down."""
-        if self.judge is not None and step != self._checked:
-            self._checked = step
+        if self.judge is not None and step != self.checked:
+            self.checked = step
             self.record({"split": "check", "step": step, **self.judge.check()})
 
     def close(self, step: int) -> None:

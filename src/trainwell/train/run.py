@@ -36,6 +36,9 @@ from trainwell.train.predicting import finish, forward_rows, predict_rows
 from trainwell.train.steps import infer
 from trainwell.train.summary import Layers, layers, typical_inputs
 
+#: The file of what the doctor measured, in a run folder.
+SIGNS = "signs.jsonl"
+
 
 class Run:
     """A trained network with its recipe, preparation, history and plan.
@@ -47,6 +50,7 @@ class Run:
         preparation: turns raw rows into the network's inputs, and its outputs into answers.
         network: the trained network with its best weights; None reads it from the folder on first use.
         history: what was measured.
+        signs: what the doctor measured, as `trainwell.doctor.chart` describes it; empty where nobody looked.
         summary: how the training ended, as in `run.json`.
         signal: the signal that interrupted it, or 0.
         error: what `fit` raises, when NaN or infinity ended the training.
@@ -67,12 +71,14 @@ class Run:
         preparation: Preparation,
         network: nn.Module | None = None,
         history: History | None = None,
+        signs: History | None = None,
         summary: Mapping[str, Any] | None = None,
         signal: int = 0,
         error: NonFinite | None = None,
     ) -> None:
         self.folder, self.recipe, self.plan, self.preparation = folder, recipe, plan, preparation
         self.history = history if history is not None else History()
+        self.signs = signs if signs is not None else History()
         self.summary = dict(summary or {})
         self.signal, self.error = signal, error
         if network is not None:
@@ -98,6 +104,7 @@ class Run:
             plan=read_plan(folder / "plan.json"),
             preparation=Preparation.load(folder / "preparation"),
             history=History(folder / "history.jsonl"),
+            signs=History(folder / SIGNS),
             summary=summary,
             error=NonFinite(**error) if error else None,
         )
@@ -227,10 +234,11 @@ class Run:
         write_recipe(self.recipe, folder / "recipe.yaml")
         self.preparation.save(folder / "preparation")
         write_atomic(folder / "weights.safetensors", save_tensors(tensors))
-        kept = History(folder / "history.jsonl")
-        for row in self.history.rows:
-            kept.add(**row)
-        kept.close()
+        for name, rows in (("history.jsonl", self.history.rows), (SIGNS, self.signs.rows)):
+            kept = History(folder / name)
+            for row in rows:
+                kept.add(**row)
+            kept.close()
         write_atomic(folder / "run.json", json.dumps(self.summary, indent=2) + "\n")
         write_plan(self.plan, folder / "plan.json")  # last: a folder with a plan is a run
         return Run.open(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -157,6 +158,7 @@ class Watch:
             probes.counters = self._faults.counters()
             loss = self._loss if self._loss is not None else float("nan")
             probes.after(self._step, loss, float(self.optimizer.param_groups[0]["lr"]))
+            began = time.perf_counter()
             if self._rows is not None and self._target is not None:
                 self._rows.train(self._faults.inputs, self._target)
                 if self._rows.full:
@@ -166,6 +168,7 @@ class Watch:
             self._target = self._loss = None
             if self._step - 1 in TOLD_AFTER:
                 self._speak()
+            probes.spend(began)
 
     def _batch(self) -> tuple[tuple[Tensor, ...], Tensor] | None:
         inputs, target = self._faults.inputs, self._target

@@ -184,7 +184,7 @@ def momentum_at_rate_three(sick):
 @fault("TW301")
 def attention_at_rate_one(sick):
     model = Attention()
-    return Program(waves(), model, AdamW(model.parameters(), 1.0 if sick else 3e-3), epochs=30)
+    return Program(waves(), model, AdamW(model.parameters(), 1.0 if sick else 5e-3), epochs=30 if sick else 60)
 
 
 @fault("TW301")
@@ -564,9 +564,9 @@ def softmax_over_one_answer(sick):
 @healthy
 def attention_with_warm_up() -> Program:
     model = Attention()
-    optimizer = AdamW(model.parameters(), 3e-3)
+    optimizer = AdamW(model.parameters(), 5e-3)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: min(1.0, (s + 1) / 50))
-    return Program(waves(), model, optimizer, epochs=25, scheduler=schedule, schedule_each_batch=True, clip=1.0)
+    return Program(waves(), model, optimizer, epochs=60, scheduler=schedule, schedule_each_batch=True, clip=1.0)
 
 
 @healthy

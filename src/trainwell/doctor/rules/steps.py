@@ -19,7 +19,7 @@ def rate_too_high(chart: Chart, *, ratio: float = 0.3, jump: float = 30.0, good:
     Evidence: The largest update of a layer as a share of its weights within the first updates, together with losses that these
         updates did not lower, or with units that were alive at the start and are dead at the end. A large step that helps is
         let pass, and so is a wild start that ends at the reference model's score. Healthy runs lie below 0.15.
-    Remedy: Divide the learning rate by ten, or find it: `trainwell find-rate`. A warm-up helps where only the start is wild.
+    Remedy: Divide the learning rate by ten, or find it: `trainwell lr-find`. A warm-up helps where only the start is wild.
     Reference: Smith, "Cyclical learning rates", 2017; Karpathy's rule of thumb is a ratio of 1e-3 per update.
 
     Args:
@@ -72,7 +72,7 @@ def rate_too_low(chart: Chart, *, ratio: float = 3e-5, learned: float = 0.05) ->
     What it means: At a hundred-thousandth of the weights per update, a hundred thousand updates are needed to change them.
     Evidence: The median over layers and early updates of the update as a share of the weights. Updates that are small because
         the gradient is clipped, vanishes, or the rate is still warming up have other names.
-    Remedy: Multiply the learning rate by ten until the loss falls, or find it: `trainwell find-rate`.
+    Remedy: Multiply the learning rate by ten until the loss falls, or find it: `trainwell lr-find`.
     Reference: Karpathy's rule of thumb: updates of about 1e-3 of the weights; TheDeepChecker (ISSTA 2022).
 
     Args:
@@ -102,7 +102,8 @@ def ascent(chart: Chart, *, falling: float = 0.3, small: float = 0.1) -> Finding
 
     What it means: The sign of the loss is turned, or the update adds the gradient: the loss is climbed.
     Evidence: Loss of the same batch before and after its update, dropout off, for small updates only: a step of a thousandth of
-        the weights cannot overshoot. Healthy runs descend in over 90% of such tests.
+        the weights cannot overshoot. Healthy runs descend in over 90% of such tests. Momentum may overshoot for a while as it
+        falls; so a run whose batches have less and less loss before their updates is let pass.
     Remedy: Look for a minus before the loss, or `maximize=True` in the optimizer.
     Reference: TheDeepChecker (ISSTA 2022); mutation "inverted loss".
 
@@ -123,7 +124,8 @@ def ascent(chart: Chart, *, falling: float = 0.3, small: float = 0.1) -> Finding
         before, after = row.get("before"), row.get("after")
         if moved < small and before is not None and after is not None and before != after:
             tested.append((float(before), float(after)))
-    if len(tested) < 3:
+    seen = chart.values("before", chart.early)
+    if len(tested) < 3 or middle(seen[len(seen) // 2 :]) < 0.9 * seen[0]:
         return None
     share = sum(after < before for before, after in tested) / len(tested)
     if share >= falling:

@@ -14,6 +14,8 @@ Arrays = tuple[tuple[Tensor, ...], Tensor]
 
 #: Rows that are judged at most: enough for a standard error of 2% of accuracy, and about the cost of a step.
 CHECK_ROWS = 512
+#: Rows that are answered at once.
+SLICE = 128
 #: Contradicting rows that are named.
 NAMED = 20
 
@@ -54,6 +56,11 @@ class Judge:
         with undisturbed(self.network, "batch"):
             return float(self.loss(self.network(*inputs), target))
 
+    def _answers(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """The outputs of many rows, a slice at a time: what is held in memory is bounded."""
+        starts = range(0, len(inputs[0]), SLICE)
+        return torch.cat([self.network(*(x[i : i + SLICE] for x in inputs)) for i in starts])
+
     def check(self) -> dict[str, Any]:
         """A `check` row: losses, scores, the worst class's recall, how varied the answers are."""
         with undisturbed(self.network, "judge"):
@@ -61,15 +68,16 @@ class Judge:
             for name, arrays in (("train", self.train), ("valid", self.valid)):
                 if arrays is not None and len(arrays[1]):
                     row |= self._judged(name, *arrays)
-            return row | {"batch_loss": self.loss_of(*self.train)}
+            return row
 
     def _judged(self, name: str, inputs: tuple[Tensor, ...], target: Tensor) -> dict[str, Any]:
-        output = self.network(*inputs)
-        found: dict[str, Any] = {f"{name}_score": score_of(output, target)}
+        output, found = self._answers(inputs), dict[str, Any]()
         if self.loss is not None:
             found[f"{name}_loss"] = float(self.loss(output, target))
             parts = [float(self.loss(output[i::8], target[i::8])) for i in range(8)] if len(target) >= 16 else []
             found[f"{name}_se"] = float(torch.tensor(parts).std()) / 8**0.5 if parts else None
+        output = averaged(output, target)
+        found[f"{name}_score"] = score_of(output, target)
         classes, truth = decided(output, target), true_classes(output, target)
         if name == "valid" and classes is not None and truth is not None:
             found["recall_least"] = least_recall(classes, truth)
@@ -97,10 +105,14 @@ def _taken(arrays: Arrays, places: Tensor) -> Arrays:
     return tuple(x[places.to(x.device)] for x in inputs), target[places.to(target.device)]
 
 
+def averaged(output: Tensor, target: Tensor) -> Tensor:
+    """The mean over the members of a many-in-one network, `(N, K, n)` to `(N, n)`; any other output as it is."""
+    members = output.ndim == 3 and (target.ndim == 1 or (target.is_floating_point() and output.shape[2:] == target.shape[1:]))
+    return output.mean(1) if members else output
+
+
 def decided(output: Tensor, target: Tensor) -> Tensor | None:
     """The class each row is taken for, `(N,)`; None for values."""
-    if output.ndim == 3 and target.ndim == 1:
-        output = output.mean(1)  # members of a many-in-one network
     if output.ndim == 2 and output.shape[1] > 1 and true_classes(output, target) is not None:
         return output.argmax(1)
     if output.ndim <= 2 and output.numel() == len(output) and _is_binary(target):
@@ -177,11 +189,10 @@ def sureness(output: Tensor) -> Tensor:
         >>> sureness(torch.tensor([[2.0, 0.0], [0.0, 3.0]])).tolist()
         [2.0, 3.0]
     """
-    output = (output.mean(1) if output.ndim == 3 else output).float()
     if output.ndim == 2 and output.shape[1] > 1:
-        best = output.topk(2, dim=1).values
+        best = output.float().topk(2, dim=1).values
         return best[:, 0] - best[:, 1]
-    flat = output.flatten()
+    flat = output.float().flatten()
     return (flat - 0.5).abs() if float(flat.min()) >= 0 and float(flat.max()) <= 1 else flat.abs()
 
 

@@ -26,14 +26,14 @@ def array_facts(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
         >>> array_facts(np.full((4, 2), 300.0), np.zeros(4))["feature_mean_max"]
         300.0
     """
-    facts: dict[str, Any] = {"rows_train": len(x)} | _bad(x, y) | _target(y)
+    facts: dict[str, Any] = {"rows_train": len(x)} | bad_cells(x, y) | target_facts(y)
     if x.dtype.kind != "f":
         return facts | {"input_whole": True}
     flat = np.nan_to_num(x.reshape(len(x), -1)[:: max(1, len(x) // ROWS)].astype(np.float64), posinf=0, neginf=0)
     codes = np.asarray(y[:: max(1, len(y) // ROWS)])
-    facts |= _scales(flat, x.ndim > 2)
+    facts |= scales(flat, x.ndim > 2)
     if x.ndim == 2 and flat.shape[1] <= MOST_COLUMNS and len(flat) >= 100:
-        facts |= _leaks(flat, codes)
+        facts |= leaks(flat, codes)
     return facts
 
 
@@ -42,11 +42,12 @@ def split_facts(x: np.ndarray, x_valid: np.ndarray) -> dict[str, Any]:
     facts: dict[str, Any] = {"rows_valid": len(x_valid)}
     if x.dtype.kind == "f" and len(x_valid) >= 20:
         a, b = (np.nan_to_num(v.reshape(len(v), -1)[:ROWS].astype(np.float64), posinf=0, neginf=0) for v in (x, x_valid))
-        facts |= _shift(a, b)
-    return facts | _copies(x, x_valid)
+        facts |= shift(a, b)
+    return facts | copies(digests(x), digests(x_valid))
 
 
-def _bad(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+def bad_cells(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    """Cells that are NaN or infinite: how many, and where the first one is."""
     facts: dict[str, Any] = {}
     if x.dtype.kind == "f":
         bad = np.argwhere(~np.isfinite(x.reshape(len(x), -1)))
@@ -58,7 +59,8 @@ def _bad(x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     return facts
 
 
-def _target(y: np.ndarray) -> dict[str, Any]:
+def target_facts(y: np.ndarray) -> dict[str, Any]:
+    """Classes and their sizes, or spread and mean of numbers."""
     codes = as_classes(y)
     if codes is not None:
         counts = np.bincount(codes)
@@ -78,7 +80,8 @@ def _target(y: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _scales(flat: np.ndarray, picture: bool) -> dict[str, Any]:
+def scales(flat: np.ndarray, picture: bool) -> dict[str, Any]:
+    """Spread and mean of all inputs `(N, F)` and of each column."""
     spread, mean = flat.std(axis=0), flat.mean(axis=0)
     moving = spread[spread > 0]
     facts = {"input_std": float(flat.std()), "input_mean": float(flat.mean()), "feature_mean_max": float(np.abs(mean).max())}
@@ -92,7 +95,8 @@ def _scales(flat: np.ndarray, picture: bool) -> dict[str, Any]:
     }
 
 
-def _shift(a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
+def shift(a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
+    """How far validation rows `b` lie from training rows `a`, in deviations, and how much more they spread."""
     spread = a.std(axis=0)
     use = spread > 1e-9
     if not use.any():
@@ -102,15 +106,14 @@ def _shift(a: np.ndarray, b: np.ndarray) -> dict[str, Any]:
     return {"shift_mean": float(np.median(moved)), "shift_most": float(moved.max()), "shift_scale": float(pooled)}
 
 
-def _copies(x: np.ndarray, x_valid: np.ndarray) -> dict[str, Any]:
-    """Validation rows that are copies of training rows, and how often training rows repeat among themselves."""
-    train, valid = digests(x), digests(x_valid)
+def copies(train: np.ndarray, judged: np.ndarray) -> dict[str, Any]:
+    """Judged rows that are copies of training rows, by their digests, and how often training rows repeat among themselves."""
     known = np.unique(train)
-    copies = np.flatnonzero(np.isin(valid, known))
+    found = np.flatnonzero(np.isin(judged, known))
     return {
-        "duplicates": len(copies) / max(1, len(valid)),
+        "duplicates": len(found) / max(1, len(judged)),
         "duplicates_train": 1 - len(known) / max(1, len(train)),
-        "duplicate_rows": copies[:20].tolist(),
+        "duplicate_rows": found[:20].tolist(),
     }
 
 
@@ -130,7 +133,7 @@ def digests(x: np.ndarray) -> np.ndarray:
     return np.asarray((mixed ^ (mixed >> np.uint64(29))) @ factors, dtype=np.uint64)
 
 
-def _leaks(flat: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+def leaks(flat: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     """The column that tells the target best by itself, and the next best."""
     codes = as_classes(y)
     # Values become normal scores in ranks: one huge value decides nothing.

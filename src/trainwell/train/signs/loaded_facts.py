@@ -1,0 +1,109 @@
+"""What loaded data say before anything is trained: tables of numbers and categories, pictures, arrays of the user's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from trainwell.data.data import Data
+from trainwell.train.signs.data_facts import bad_cells, copies, digests, leaks, scales, shift, target_facts
+from trainwell.train.signs.neighbours import neighbour_facts
+
+#: Training and validation rows looked at.
+TRAIN_ROWS, VALID_ROWS = 4000, 1000
+#: Categories of a column up to which each becomes a number of its own.
+MOST_CATEGORIES = 20
+#: Numbers of a row that tell whether it is a copy: more are thinned out.
+DIGEST_WIDTH = 2048
+
+
+def loaded_facts(data: Data) -> dict[str, Any]:
+    """Facts about the rows of `data` as the network is given them.
+
+    Args:
+        data: loaded, split and prepared.
+
+    Example:
+        >>> from trainwell.data.load import load
+        >>> facts = loaded_facts(load("iris"))
+        >>> facts["classes"], facts["reference"] > 0.8
+        (3, True)
+    """
+    train, valid = (_some(data.rows[part], most) for part, most in (("train", TRAIN_ROWS), ("valid", VALID_ROWS)))
+    y, y_valid = (np.asarray(data.arrays["target"][rows]) for rows in (train, valid))
+    facts = {"rows_train": len(data.rows["train"]), "rows_valid": len(data.rows["valid"])}
+    x, x_valid = flat(data, train), flat(data, valid) if len(valid) else None
+    facts |= target_facts(y)
+    if x is None:
+        return facts | _copies(data)
+    facts |= bad_cells(x, y) | _copies(data)
+    if facts.get("bad_cells") or facts.get("bad_targets"):
+        return facts
+    if x_valid is not None and len(valid) >= 20 and data.recipe.split.how != "time" and not data.shape.horizon:  # the future may well be elsewhere
+        facts |= shift(x, x_valid)
+    return facts | neighbour_facts(x, y, x_valid, y_valid) | _scales(data, train) | _leaks(data, train, y)
+
+
+def _some(rows: np.ndarray, most: int) -> np.ndarray:
+    return rows if len(rows) <= most else np.sort(np.random.default_rng(0).permutation(rows)[:most])
+
+
+def flat(data: Data, rows: np.ndarray) -> np.ndarray | None:
+    """These rows as one matrix of numbers `(N, F)`, small categories one-hot; None where there is nothing of the kind."""
+    parts: list[np.ndarray] = []
+    for described in data.shape.inputs:
+        x = np.asarray(data.arrays[described.name][rows])
+        if described.kind == "category":
+            few = [j for j, n in enumerate(described.cardinalities) if n <= MOST_CATEGORIES]
+            parts += [np.eye(described.cardinalities[j], dtype=np.float32)[x[:, j]] for j in few]
+        elif described.kind == "picture":
+            parts.append(x.reshape(len(x), -1).astype(np.float32) / 255)
+        elif x.dtype.kind == "f":
+            parts.append(x.reshape(len(x), -1).astype(np.float32))
+    return np.concatenate(parts, axis=1) if parts else None
+
+
+def _scales(data: Data, rows: np.ndarray) -> dict[str, Any]:
+    """Scales of the one input that is not codes, as it is; several are each scaled in their own way."""
+    floats = [i for i in data.shape.inputs if i.kind != "category"]
+    x = np.asarray(data.arrays[floats[0].name][rows]) if len(floats) == 1 else np.zeros(0)
+    if len(floats) != 1 or x.dtype.kind not in "fu":
+        return {"input_whole": True}
+    x = x / np.float32(255) if x.dtype == np.uint8 else x
+    return scales(x.reshape(len(x), -1).astype(np.float64), x.ndim > 2)
+
+
+def _leaks(data: Data, rows: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    """The column of the table that tells the target best by itself, by its name."""
+    tables = [i for i in data.shape.inputs if i.kind in ("number", "category") and i.columns]
+    names = [name for i in tables for name in i.columns]
+    if len(rows) < 100 or not 0 < len(names) <= 200:
+        return {}
+    columns = np.concatenate([np.asarray(data.arrays[i.name][rows], dtype=np.float64) for i in tables], axis=1)
+    found = leaks(np.nan_to_num(columns), y)
+    return found | {"leak_column": names[found["leak_column"]]}
+
+
+def _copies(data: Data) -> dict[str, Any]:
+    """Validation rows, or test rows if more of them, that are copies of training rows, by their numbers in the data."""
+    train = _digests(data, data.rows["train"])
+    found = []
+    for part in ("valid", "test"):
+        rows = data.rows[part]
+        if len(rows):
+            facts = copies(train, _digests(data, rows))
+            facts["duplicate_rows"] = rows[facts["duplicate_rows"]].tolist()
+            found.append(facts | {"duplicate_part": "validation" if part == "valid" else part})
+    return max(found, key=lambda f: f["duplicates"], default={})
+
+
+def _digests(data: Data, rows: np.ndarray) -> np.ndarray:
+    total = np.zeros(len(rows), dtype=np.uint64)
+    for place, name in enumerate(data.shape.names):
+        x = data.arrays[name]
+        step = max(1, int(np.prod(x.shape[1:])) // DIGEST_WIDTH)
+        for start in range(0, len(rows), 4096):
+            part = np.asarray(x[rows[start : start + 4096]])
+            total[start : start + 4096] += digests(part.reshape(len(part), -1)[:, ::step]) * np.uint64(2 * place + 1)
+    return total
