@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from trainwell.study.guide import guide
     from trainwell.study.honesty import honesty
     from trainwell.study.improve import improve
+    from trainwell.study.lab.carry_out import lab
     from trainwell.study.leaderboard import leaderboard
     from trainwell.study.learning_curve import learning_curve
     from trainwell.study.treat import treat
@@ -76,6 +77,7 @@ _HOME = {
     "honesty": "trainwell.study.honesty",
     "guide": "trainwell.study.guide",
     "improve": "trainwell.study.improve",
+    "lab": "trainwell.study.lab.carry_out",
     "leaderboard": "trainwell.study.leaderboard",
     "learning_curve": "trainwell.study.learning_curve",
     "load": "trainwell.data.load",
@@ -112,6 +114,7 @@ __all__ = [
     "honesty",
     "guide",
     "improve",
+    "lab",
     "leaderboard",
     "learning_curve",
     "load",

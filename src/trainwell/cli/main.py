@@ -20,6 +20,7 @@ from trainwell.cli.ensemble_verbs import add_to as add_ensemble_verbs
 from trainwell.cli.guide_verbs import add_to as add_guide_verbs
 from trainwell.cli.honesty_verbs import add_to as add_honesty_verbs
 from trainwell.cli.info_verbs import add_to as add_info_verbs
+from trainwell.cli.lab_verbs import add_to as add_lab_verbs
 from trainwell.cli.output import complain
 from trainwell.cli.replay_verbs import add_to as add_replay_verbs
 from trainwell.cli.train_verbs import add_to as add_train_verbs
@@ -63,6 +64,7 @@ for add_verbs in (
     add_doctor_verbs,
     add_treat_verbs,
     add_replay_verbs,
+    add_lab_verbs,
     add_info_verbs,
 ):
     add_verbs(app)
