@@ -16,7 +16,8 @@ from trainwell.report.markup import Markup, el, join
 from trainwell.report.sections import section
 from trainwell.report.svg import Panel, axis_of
 from trainwell.report.tables import Cell, table
-from trainwell.train.replay import LayerAt, Replay, WhatIf, outcome
+from trainwell.train.dissect import LayerAt
+from trainwell.train.replay import Replay, WhatIf, outcome
 
 #: Colours of what is drawn, as it was first.
 STYLES = ("c6", "c0", "c2", "c3", "c4")

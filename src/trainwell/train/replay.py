@@ -6,24 +6,23 @@ Nothing has to be recorded for it while training, and the run folder is only rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from trainwell.core.errors import CheckpointError, UsageError
-from trainwell.core.seeds import at_step, purpose_key
 from trainwell.data.batches import Batches
 from trainwell.data.data import Data
 from trainwell.optim.schedules import Moment
 from trainwell.train.again import load_again
 from trainwell.train.checkpoint import checkpoints, read_checkpoint
 from trainwell.train.compile import Program, compile_program
-from trainwell.train.engine import SingleEngine, draws_on
+from trainwell.train.dissect import LayerAt, dissected
+from trainwell.train.engine import SingleEngine
 from trainwell.train.fit import build_batches, repeatable
 from trainwell.train.loop import oriented
 from trainwell.train.machine import build_engine
@@ -35,29 +34,6 @@ from trainwell.train.steps import as_floats, member_loss
 EXPLODES = 100.0
 #: Rows of the batch that are listed.
 LISTED = 10
-
-
-@dataclass(frozen=True)
-class LayerAt:
-    """One layer in one update.
-
-    Args:
-        name: of the module.
-        kind: its class.
-        entering: largest absolute value that entered it.
-        leaving: largest absolute value that left it; NaN or infinite where the trouble is.
-        growth: root mean square of what left over that of what entered.
-        weight: norm of its own weights.
-        gradient: norm of their gradient.
-    """
-
-    name: str
-    kind: str
-    entering: float
-    leaving: float
-    growth: float
-    weight: float
-    gradient: float
 
 
 @dataclass(frozen=True)
@@ -284,7 +260,8 @@ def _replayed(tape: Tape, step: int, *, back: int, ahead: int, clip: float) -> R
     beginning = tape.state()
     tape.wind_to(step)
     agreed, met = tape.agreement()
-    target, output, loss, layers = dissected(tape)
+    autocast = tape.plan.machine.autocast
+    target, output, loss, layers = dissected(tape.program, tape.batches[step], step, autocast=autocast)
     rows = tape.batches.rows(step)
     began = _began(tape, layers, loss, rows)
     last = min(step + ahead, tape.plan.steps - 1)
@@ -301,63 +278,6 @@ def _replayed(tape: Tape, step: int, *, back: int, ahead: int, clip: float) -> R
         agreed=agreed,
         met=met,
     )
-
-
-def dissected(tape: Tape) -> tuple[Tensor, Tensor, Tensor, list[LayerAt]]:
-    """Forward and backward of the next update with a look at every layer; its target, output and loss. Nothing is updated."""
-    program, step, network = tape.program, tape.now, tape.program.network
-    inputs, target = tape.batches[step]
-    inputs = as_floats(inputs)
-    draws_on(program.device)(at_step(purpose_key(program.seed, "network"), step))
-    network.zero_grad(set_to_none=True)
-    autocast = tape.plan.machine.autocast
-    with _listening(network) as heard, torch.autocast(program.device.type, dtype=autocast, enabled=autocast is not None):
-        if program.augment is not None:
-            inputs, target = program.augment(inputs, target, step)
-        output = network(*inputs)
-    output = output.float()
-    loss = member_loss(program.loss, output, target)
-    loss.backward()
-    layers = [_layer(name, module, *sizes) for name, module, *sizes in heard]
-    return target, output.detach(), loss.detach(), layers
-
-
-@contextmanager
-def _listening(network: nn.Module) -> Iterator[list[tuple[str, nn.Module, float, float, float]]]:
-    """Sizes of what enters and leaves each leaf module, in the order of the forward pass."""
-    heard: list[tuple[str, nn.Module, float, float, float]] = []
-
-    def hook(name: str, module: nn.Module) -> Any:
-        def listen(_module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
-            entering = [x for x in given if isinstance(x, Tensor) and x.is_floating_point()]
-            if isinstance(output, Tensor) and output.is_floating_point() and output.numel():
-                heard.append((name, module, _largest(entering), _largest([output]), _size([output]) / (_size(entering) or 1.0)))
-
-        return module.register_forward_hook(listen)
-
-    handles = [hook(name, m) for name, m in network.named_modules() if not list(m.children())]
-    try:
-        yield heard
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _largest(tensors: Sequence[Tensor]) -> float:
-    return max((float(t.detach().abs().max()) for t in tensors if t.numel()), default=0.0)
-
-
-def _size(tensors: Sequence[Tensor]) -> float:
-    """Root mean square over all entries."""
-    n = sum(t.numel() for t in tensors)
-    return float(sum(t.detach().double().square().sum() for t in tensors) / n) ** 0.5 if n else 0.0
-
-
-def _layer(name: str, module: nn.Module, entering: float, leaving: float, growth: float) -> LayerAt:
-    own = list(module.parameters(recurse=False))
-    weight = sum(float(p.detach().norm()) ** 2 for p in own) ** 0.5
-    gradient = sum(float(p.grad.norm()) ** 2 for p in own if p.grad is not None) ** 0.5
-    return LayerAt(name, type(module).__name__, entering, leaving, growth, weight, gradient)
 
 
 def _began(tape: Tape, layers: Sequence[LayerAt], loss: Tensor, rows: Tensor) -> str:
