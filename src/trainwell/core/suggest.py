@@ -51,6 +51,8 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
     choices = _for_task(facts)
     if facts.shape.horizon:
         choices |= _for_forecasts(facts, preset)
+    elif facts.shape.of_kind("series") and len(facts.shape.inputs) == 1:
+        choices |= _for_series(facts, preset)
     elif picture is None:
         choices |= _for_tables(facts, preset)
     elif picture.shape[-1] < 16:
@@ -213,6 +215,28 @@ def _for_forecasts(facts: Facts, preset: str) -> Choices:
         "label_smoothing": Choice(0.0, "a forecast has no classes"),
         "ema": Choice(0.0, "the schedule ends in a flat place by itself"),
         "augment": Choice([], "none for forecasts"),
+        "validate_every": _once_an_epoch(facts, batch),
+    }
+
+
+def _for_series(facts: Facts, preset: str) -> Choices:
+    """Convolutions over whole series; most sets are small, so passes are many and cheap."""
+    updates = {"quick": 300, "good": 1_500, "best": 5_000}[preset]
+    batch = min(64, max(4, facts.rows // 8), max(2, facts.rows))
+    epochs = max(3, round(updates * batch / facts.rows))
+    return {
+        "model": Choice(Part.of({"name": "inception_time"}), "convolutions of three lengths: best measured on series"),
+        "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
+        "learning_rate": Choice(1e-3, "measured on series of the UCR archive"),
+        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
+        "batch_size": Choice(batch, f"{facts.rows:,} training series"),
+        "epochs": Choice(epochs, f"preset {preset}: about {updates:,} updates"),
+        "early_stopping": Choice(0, "few validation series say little; the schedule ends in a flat place"),
+        "weight_decay": Choice(1e-2, "usual with adamw"),
+        "clip_norm": Choice(0.0, "batch norm keeps gradients in range"),
+        "label_smoothing": Choice(0.0, "probabilities stay honest"),
+        "ema": Choice(0.0, "the schedule ends in a flat place by itself"),
+        "augment": Choice([], "none by itself"),
         "validate_every": _once_an_epoch(facts, batch),
     }
 

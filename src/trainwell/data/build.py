@@ -18,6 +18,8 @@ from trainwell.data.columns import Around, Prepared, prepare_column
 from trainwell.data.data import Data
 from trainwell.data.draft import Draft, not_features, raw_of, start
 from trainwell.data.forecast.build import build_forecast
+from trainwell.data.gather import arrays_as_series, gather_of, gathered
+from trainwell.data.gathering import Gather
 from trainwell.data.inputs import gather_inputs, shape_of
 from trainwell.data.kinds import number
 from trainwell.data.parting import split_rows
@@ -41,14 +43,20 @@ def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
     """
     if not len(source):
         raise DataError("there are no rows", where=source.origin, remedy="Give a source with at least a few rows.")
-    check_recipe(recipe, [*source.frame.columns, *source.arrays])
+    source = arrays_as_series(source, recipe)
+    gather = gather_of(source, recipe)
+    known = [*source.frame.columns, *source.arrays]
+    if gather is not None:
+        source = gathered(source, gather)
+        known += [*gather.stems, *gather.channels]
+    check_recipe(recipe, known)
     if recipe.series.horizon:
         return build_forecast(source, recipe, build)
     draft = start(source, recipe, as_is)
-    return _finish(draft, split_rows(draft))
+    return _finish(draft, split_rows(draft), gather)
 
 
-def _finish(draft: Draft, rows: dict[str, np.ndarray]) -> Data:
+def _finish(draft: Draft, rows: dict[str, np.ndarray], gather: Gather | None) -> Data:
     source, recipe, card = draft.source, draft.recipe, draft.card
     # A row that a bag holds twice is no new evidence for a scale, a rare label or what names the rows.
     once = rows if recipe.split.bag is None else rows | {"train": np.unique(rows["train"])}
@@ -63,7 +71,7 @@ def _finish(draft: Draft, rows: dict[str, np.ndarray]) -> Data:
     arrays["target"] = target.scaled(draft.values)
     imbalance = _describe(draft, once, prepared, target)
     card.rows = {name: len(part) for name, part in rows.items()}
-    preparation = Preparation(columns, shape_of(columns, draft.tensors), target, source.base)
+    preparation = Preparation(columns, shape_of(columns, draft.tensors), target, source.base, gather=gather)
     facts = Facts(len(rows["train"]), preparation.shape, target.task, target.n_out, imbalance, _mirror(target))
     return Data(card, arrays, rows, preparation, source, facts, recipe, partial(build, as_is=draft.as_is))
 

@@ -67,7 +67,7 @@ def prepare_column(raw: Raw, around: Around) -> Prepared:
     if asked == "auto" and (out := _unworthy(raw, kind, recipe)):
         return out
     rule = rule_for(recipe, raw.name, kind)
-    if around.as_is and isinstance(raw.values, np.ndarray):
+    if around.as_is and kind == "picture" and isinstance(raw.values, np.ndarray):
         guess = _own_shape(raw.values)
     cleaned = KINDS[kind].clean(raw, guess.form, rule)
     return _fit(raw, kind, guess, rule, cleaned, around)
@@ -109,7 +109,7 @@ def _fit(raw: Raw, kind: str, guess: Guess, rule: Rule, cleaned: Cleaned, around
         return Prepared(raw.name, entry | {"role": "left out", "why": why}, checks=[*checks, _constant_check(raw.name, why)])
     array = does.encode(state, cleaned)
     prepared = Prepared(raw.name, entry, Fitted(raw.name, kind, guess.form, state), array, checks)
-    if kind != "picture":
+    if kind not in ("picture", "series"):
         _look_for_leak(prepared, around)
         _look_for_drift(prepared, around)
     return prepared

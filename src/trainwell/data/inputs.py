@@ -34,9 +34,9 @@ class Fitted:
 def gather_inputs(columns: tuple[Fitted, ...], encoded: list[np.ndarray], n: int) -> dict[str, np.ndarray]:
     """The encoded columns side by side: "number" (n, F) float32, "category" (n, C) int32, each picture column by itself."""
     blocks: dict[str, list[np.ndarray]] = {"number": [], "category": []}
-    names, pictures = picture_names(columns), {}
+    names, pictures = whole_names(columns), {}
     for column, array in zip(columns, encoded, strict=True):
-        if column.input == "picture":
+        if column.input in ("picture", "series"):
             pictures[names[column.name]] = array
         else:
             blocks[column.input].append(array if array.ndim == 2 else array[:, None])
@@ -52,15 +52,18 @@ def side_by_side(arrays: list[np.ndarray], n: int, block: int = 8_192) -> np.nda
     return out
 
 
-def picture_names(columns: tuple[Fitted, ...]) -> dict[str, str]:
-    """Input names of the picture columns: "picture" for the only one, else the column's own name."""
-    names = [column.name for column in columns if column.input == "picture"]
-    return {names[0]: "picture"} if len(names) == 1 else {name: name for name in names}
+def whole_names(columns: tuple[Fitted, ...]) -> dict[str, str]:
+    """Input names of the columns of pictures and series: "picture" or "series" for the only one, else the column's own name."""
+    found: dict[str, str] = {}
+    for kind in ("picture", "series"):
+        names = [column.name for column in columns if column.input == kind]
+        found |= {names[0]: kind} if len(names) == 1 else {name: name for name in names}
+    return found
 
 
 def shape_of(columns: tuple[Fitted, ...], tensors: Mapping[str, np.ndarray]) -> Shape:
-    """The inputs in the network's forward order: numbers, categories, pictures, tensors."""
-    return Shape((*_number_input(columns), *_category_input(columns), *_picture_inputs(columns), *_tensor_inputs(tensors)))
+    """The inputs in the network's forward order: numbers, categories, pictures, series, tensors."""
+    return Shape((*_number_input(columns), *_category_input(columns), *_wholes(columns), *_tensor_inputs(tensors)))
 
 
 def _number_input(columns: tuple[Fitted, ...]) -> Iterator[Input]:
@@ -77,10 +80,21 @@ def _category_input(columns: tuple[Fitted, ...]) -> Iterator[Input]:
 
 
 def _picture_inputs(columns: tuple[Fitted, ...]) -> Iterator[Input]:
-    names = picture_names(columns)
+    names = whole_names(columns)
     for column in columns:
         if column.input == "picture":
             yield Input(names[column.name], "picture", column.state.geometry.shape, columns=(column.name,))
+
+
+def _series_inputs(columns: tuple[Fitted, ...]) -> Iterator[Input]:
+    names = whole_names(columns)
+    for column in columns:
+        if column.input == "series":
+            yield Input(names[column.name], "series", column.state.shape, columns=(column.name,))
+
+
+def _wholes(columns: tuple[Fitted, ...]) -> tuple[Input, ...]:
+    return (*_picture_inputs(columns), *_series_inputs(columns))
 
 
 def _tensor_inputs(tensors: Mapping[str, np.ndarray]) -> Iterator[Input]:

@@ -64,6 +64,8 @@ def _hashes(draft: Draft) -> dict[str, np.ndarray]:
         if _asked(draft, name) == "picture" or (isinstance(raw.values, np.ndarray) and raw.values.ndim == 4):
             hashes[name] = picture.identical(raw)
             draft.usable &= hashes[name] != 0
+        elif isinstance(raw.values, np.ndarray):
+            hashes[name] = np.array([_digest(row) for row in raw.values], np.uint64)
     for name, array in draft.tensors.items():
         hashes[name] = np.array([_digest(row) for row in array], np.uint64)
     if not draft.usable.any():

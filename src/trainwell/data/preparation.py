@@ -22,7 +22,9 @@ from trainwell.core.shape import Input, Shape
 from trainwell.data import preparation_file
 from trainwell.data.forecast.ends import ends_of
 from trainwell.data.forecast.state import Forecast
-from trainwell.data.inputs import Fitted, gather_inputs, picture_names
+from trainwell.data.gather import gathered
+from trainwell.data.gathering import Gather
+from trainwell.data.inputs import Fitted, gather_inputs, whole_names
 from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.words import as_cells, cell_text
 from trainwell.data.source import Source
@@ -50,6 +52,7 @@ class Preparation:
         target: classes, or centre and spread of the target columns.
         base: the folder that picture paths are relative to while training.
         forecast: what windows of series need to know, where a forecast is made; there are no `columns` then.
+        gather: how whole series lie in a table, where they do.
     """
 
     columns: tuple[Fitted, ...]
@@ -57,6 +60,7 @@ class Preparation:
     target: Target
     base: str = ""
     forecast: Forecast | None = None
+    gather: Gather | None = None
 
     def encode(self, frame: pl.DataFrame | Source) -> Encoded:
         """Raw rows as network inputs, finite whatever the cells hold.
@@ -71,6 +75,7 @@ class Preparation:
         if self.forecast is not None:
             ends = ends_of(source, self.forecast)
             return Encoded(ends.arrays, ends.problems)
+        source = gathered(source, self.gather) if self.gather is not None else source
         n, problems = len(source), list[Problem]()
         if self.columns and not any(c.name in source.frame.columns or c.name in source.arrays for c in self.columns):
             known = ", ".join(c.name for c in self.columns[:10])
@@ -89,11 +94,12 @@ class Preparation:
     def _raw(self, column: Fitted, source: Source, n: int, problems: list[Problem]) -> Raw:
         rows, name = np.arange(n), column.name
         if name in source.arrays:
-            return Raw(name, source.arrays[name], rows, source.base)
+            array = source.arrays[name]
+            return Raw(name, array[:, None] if column.kind == "series" and array.ndim == 2 else array, rows, source.base)
         if name in source.frame.columns:
             return Raw(name, _as_scalars(source.frame[name], column.kind), rows, source.base, source.words.get(name))
-        if column.kind == "picture":
-            raise DataError(f"the picture column {name!r} is missing", remedy="Give a column of paths or an array of pictures.")
+        if column.kind in ("picture", "series"):
+            raise DataError(f"the {column.kind} column {name!r} is missing", remedy=f"Give a column or an array of {column.kind}.")
         hint = did_you_mean(name, source.frame.columns)
         hint = f" {hint}" if hint.startswith("Did") else ""
         problems.append((-1, name, f"the column is missing; every cell was treated as empty.{hint}"))
@@ -125,18 +131,18 @@ class Preparation:
 
     def _other_inputs(self, row: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         for column in self.columns:
-            if column.input == "picture":
+            if column.input in ("picture", "series"):
                 cell = column.does.encode_cell(column.state)
                 picture = cell(row.get(column.name)) if cell is not None else None
                 if picture is None:
-                    raise DataError(f"the picture {row.get(column.name)!r:.80} cannot be read", where=f"column {column.name!r}")
-                arrays[self._picture_names[column.name]] = picture[None]
+                    raise DataError(f"the {column.input} {row.get(column.name)!r:.80} cannot be read", where=f"column {column.name!r}")
+                arrays[self._whole_names[column.name]] = picture[None]
         return arrays | {t.name: _one_tensor(row, t) for t in self._tensors}
 
     def _encode_row_slowly(self, row: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        cells = [c.name for c in self.columns if c.input != "picture"]
+        cells = [c.name for c in self.columns if c.input in ("number", "category")]
         frame = pl.DataFrame([_cell_series(name, row.get(name)) for name in cells])
-        plain = replace(self, columns=tuple(c for c in self.columns if c.input != "picture"), shape=Shape(()))
+        plain = replace(self, columns=tuple(c for c in self.columns if c.input in ("number", "category")), shape=Shape(()))
         return self._other_inputs(row, plain.encode(frame).arrays)
 
     @cached_property
@@ -152,8 +158,8 @@ class Preparation:
         return all(i.kind in ("number", "category") for i in self.shape.inputs)
 
     @cached_property
-    def _picture_names(self) -> dict[str, str]:
-        return picture_names(self.columns)
+    def _whole_names(self) -> dict[str, str]:
+        return whole_names(self.columns)
 
     @property
     def _tensors(self) -> tuple[Input, ...]:
@@ -186,7 +192,7 @@ class Preparation:
         preparation_file.write(Path(folder), *self._plain())
 
     def _plain(self) -> preparation_file.Plain:
-        return preparation_file.to_plain(self.columns, self.shape, self.target, self.base, self.forecast)
+        return preparation_file.to_plain(self.columns, self.shape, self.target, self.base, self.forecast, self.gather)
 
     @classmethod
     def load(cls, folder: str | Path) -> Preparation:
@@ -211,8 +217,9 @@ def _cell_series(name: str, cell: Any) -> pl.Series:
 
 def _as_scalars(series: pl.Series, kind: str) -> pl.Series:
     """Lists, structures and objects as their text, which the column's kind will then name as unreadable."""
-    if kind == "picture" or not (series.dtype.is_nested() or series.dtype == pl.Binary):
-        return series if kind == "picture" else as_cells(series)
+    whole = kind in ("picture", "series")
+    if whole or not (series.dtype.is_nested() or series.dtype == pl.Binary):
+        return series if whole else as_cells(series)
     return pl.Series(series.name, [cell_text(cell) for cell in series.to_list()], dtype=pl.String)
 
 

@@ -18,6 +18,7 @@ from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import CheckpointError
 from trainwell.core.shape import Input, Shape
 from trainwell.data.forecast.state import Forecast
+from trainwell.data.gathering import Gather
 from trainwell.data.inputs import Fitted
 from trainwell.data.kinds.known import KINDS
 from trainwell.data.target import Target
@@ -26,7 +27,14 @@ VERSION = 1
 Plain = tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
-def to_plain(columns: tuple[Fitted, ...], shape: Shape, target: Target, base: str, forecast: Forecast | None = None) -> Plain:
+def to_plain(
+    columns: tuple[Fitted, ...],
+    shape: Shape,
+    target: Target,
+    base: str,
+    forecast: Forecast | None = None,
+    gather: Gather | None = None,
+) -> Plain:
     """A JSON header, and the arrays of the states as `place.field`, those of a forecast as `forecast.field`."""
     header = {
         "version": VERSION,
@@ -40,6 +48,8 @@ def to_plain(columns: tuple[Fitted, ...], shape: Shape, target: Target, base: st
     if forecast is not None:
         header["forecast"], found = forecast.to_plain()
         arrays |= {f"forecast.{k}": np.ascontiguousarray(v) for k, v in found.items()}
+    if gather is not None:
+        header["gather"] = asdict(gather)
     return header, arrays
 
 
@@ -63,8 +73,8 @@ def write(folder: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -
     write_atomic(folder / "preparation.json", json.dumps(header, ensure_ascii=False, indent=1))
 
 
-def read(folder: Path) -> tuple[tuple[Fitted, ...], Shape, Target, str, Forecast | None]:
-    """Columns, shape, target, base folder and forecast as `write` got them."""
+def read(folder: Path) -> tuple[tuple[Fitted, ...], Shape, Target, str, Forecast | None, Gather | None]:
+    """Columns, shape, target, base folder, forecast and gathering as `write` got them."""
     try:
         header = json.loads((folder / "preparation.json").read_text(encoding="utf-8"))
         arrays = load_tensors((folder / "preparation.safetensors").read_bytes())
@@ -72,7 +82,7 @@ def read(folder: Path) -> tuple[tuple[Fitted, ...], Shape, Target, str, Forecast
             raise CheckpointError(f"preparation version {header['version']} is not {VERSION}", where=str(folder))
         columns = _columns(header["columns"], arrays)
         shape = Shape(tuple(_input(i) for i in header["shape"]))
-        return columns, shape, _target(header["target"]), header["base"], _forecast(header, arrays)
+        return columns, shape, _target(header["target"]), header["base"], _forecast(header, arrays), _gather(header)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(f"the preparation cannot be read: {error}", where=str(folder)) from None
 
@@ -92,6 +102,13 @@ def _columns(headers: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) ->
 def _input(plain: dict[str, Any]) -> Input:
     names, sizes = tuple(plain["columns"]), tuple(plain["cardinalities"])
     return Input(plain["name"], plain["kind"], tuple(plain["shape"]), sizes, names, plain["dtype"], plain.get("horizon", 0))
+
+
+def _gather(header: dict[str, Any]) -> Gather | None:
+    if "gather" not in header:
+        return None
+    listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in header["gather"].items()}
+    return Gather(**listed)
 
 
 def _forecast(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Forecast | None:

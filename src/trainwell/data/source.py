@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from trainwell.data.card import Check
+from trainwell.data.gathering import Gather
 from trainwell.data.kinds.words import Words
 
 
@@ -24,6 +25,7 @@ class Source:
         kinds: column kinds the source is sure of, by column name: `{"picture": "picture", "label": "category"}`.
         parts: "train" / "valid" / "test" per row where the source brings its own split, else None.
         checks: what the reader noticed (encoding, delimiter, ragged lines, broken files), for the card.
+        gathered: how the series of this source lay in a table from which they were put together, or None.
         base: the folder that path cells are relative to: open `Path(base, cell)` (an absolute cell stays as it is); empty
             for data from memory.
 
@@ -38,6 +40,7 @@ class Source:
     parts: np.ndarray | None = None
     checks: list[Check] = field(default_factory=list)
     base: str = ""
+    gathered: Gather | None = None
     words: dict[str, Words] = field(default_factory=dict, init=False, repr=False)  # a copy with other cells has none
 
     def __len__(self) -> int:

@@ -61,6 +61,8 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
     ways: list[Callable[[Data, str], Fitted]] = [_constant, *([_pixels] if pictures else [_linear, _trees])]
     if pictures and len(data.shape.inputs) > 1:
         ways += [_linear, _trees]
+    if data.shape.of_kind("series") is not None:
+        ways.append(_nearest)
     with threadpool_limits(limits=threads), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "did not converge" is the bound on work that was asked for
         found = [way(data, part) for way in ways]
@@ -110,6 +112,22 @@ def _pixels(data: Data, part: str) -> Fitted:
         data, x / spread, rows, scaler.transform(pixels_of(data, data.rows[part])) / spread, strength=PIXEL_STRENGTH / len(rows)
     )
     return Fitted("linear on pixels", output, time.perf_counter() - started, _note(data, rows))
+
+
+def _nearest(data: Data, part: str) -> Fitted:
+    """The answer of the training series that is most alike, step by step: hard to beat where few are known."""
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    started = time.perf_counter()
+    rows = _sample(data.rows["train"], PIXEL_ROWS)
+    x, new = table_of(data, rows).values, table_of(data, data.rows[part]).values
+    target = np.asarray(data.arrays["target"][rows])
+    if data.task == "regression":
+        output = _own_unit(data, KNeighborsRegressor(1).fit(x, target).predict(new))
+    else:
+        model = KNeighborsClassifier(1).fit(x, target)
+        output = _spread(data, model.predict_proba(new), model.classes_)
+    return Fitted("nearest training series", output, time.perf_counter() - started, _note(data, rows))
 
 
 def _line(data: Data, x: Any, rows: Array, x_new: Any, *, strength: float = 1.0) -> Array:

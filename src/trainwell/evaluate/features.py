@@ -36,11 +36,11 @@ class Table:
 
 
 def table_of(data: Data, rows: Array) -> Table:
-    """Numbers, small tensors and category codes of some rows as columns."""
+    """Numbers, small tensors, series and category codes of some rows as columns."""
     blocks: list[Array] = []
     categories: list[int] = []
     cardinalities: list[int] = []
-    for kind in ("number", "tensor", "category"):
+    for kind in ("number", "tensor", "series", "category"):
         for given in [i for i in data.shape.inputs if i.kind == kind]:
             block = np.asarray(data.arrays[given.name][rows]).reshape(len(rows), -1).astype(np.float32)
             if kind == "category":

@@ -50,7 +50,7 @@ class Windows:
 class WindowNorm(nn.Module):
     """Takes the level of each window and channel away, and gives it back to what is forecast.
 
-    `last` subtracts the last value, `mean` the mean, `revin` also divides by the deviation; so that drifting levels cost nothing.
+    `last` subtracts the last value, `mean` the mean, `revin` also divides by the deviation.
 
     **Shape:** `(B, C, L)` → the same, with the level `(B, C, 1)` and size `(B, C, 1)` that were taken away.
 

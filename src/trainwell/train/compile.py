@@ -239,13 +239,16 @@ def bind_augment(recipe: Recipe, data: Data, seed: int) -> Augment | None:
     assert parts != "auto"
     if not parts:
         return None
-    picture = data.shape.of_kind("picture")
-    if picture is None:
+    changed = data.shape.of_kind("picture") or data.shape.of_kind("series")
+    if changed is None or changed.horizon:
         raise RecipeError(
-            "augment is for pictures, and the data have none", where="recipe key 'augment'", remedy="Set augment=[]."
+            "augment is for pictures and whole series, and the data have none",
+            where="recipe key 'augment'",
+            remedy="Set augment=[].",
         )
     n_classes = data.n_out if data.task == "classification" else None
-    return build_augment(parts, n_classes=n_classes, position=data.shape.inputs.index(picture), seed=seed)
+    position = data.shape.inputs.index(changed)
+    return build_augment(parts, n_classes=n_classes, position=position, seed=seed, series=changed.kind == "series")
 
 
 def bind_rate(recipe: Recipe) -> Callable[[Moment], float]:

@@ -24,6 +24,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, write_recipe
 from trainwell.data.data import Data
 from trainwell.data.forecast.ends import ends_of
+from trainwell.data.gather import gathered
 from trainwell.data.preparation import Preparation
 from trainwell.data.readers.pictures import PICTURE_SUFFIXES
 from trainwell.data.readers.read import read
@@ -182,6 +183,8 @@ class Run:
         if self.preparation.forecast is not None:
             return self._forecast(rows)
         source = as_source(rows, self.preparation)
+        if self.preparation.gather is not None:
+            source = gathered(source, self.preparation.gather)
         encoded = self.preparation.encode(source)
         return answers(self.predict_arrays(self._in_order(encoded.arrays)), self.preparation, source, encoded.problems)
 
@@ -307,7 +310,8 @@ def answers(
     """
     found = answer(values, preparation)
     found = found.with_columns(problem=problem_column(problems, len(found)))
-    paths = [source.frame[name] for name in picture_columns(preparation) if name in source.frame.columns]
+    first = picture_columns(preparation) + ([preparation.gather.id] if preparation.gather is not None else [])
+    paths = [source.frame[name] for name in first if name in source.frame.columns]
     return found.select(*paths, pl.all()) if len(found) else found
 
 

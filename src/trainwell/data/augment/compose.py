@@ -17,7 +17,7 @@ from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
 from trainwell.core.part import Part
 from trainwell.core.seeds import at_step, purpose_key
 from trainwell.data.augment.draw import Draw
-from trainwell.data.augment.registry import augmentations, mixes, warps
+from trainwell.data.augment.registry import augmentations, mixes, motions, warps
 from trainwell.data.augment.warp import frame_of, resample
 
 Inputs = tuple[Tensor, ...]
@@ -31,18 +31,20 @@ class Stage:
 
     Args:
         name: the registered name.
-        what: which of the three registries it is from.
+        what: which of the four registries it is from.
         change: the function with its options bound.
         key: of its draws; made of its name, so that removing another entry moves none of them.
     """
 
     name: str
-    what: Literal["augmentation", "warp", "mix"]
+    what: Literal["augmentation", "warp", "mix", "motion"]
     change: Callable[..., Any]
     key: int
 
 
-def build_augment(parts: Sequence[Part], *, n_classes: int | None, position: int = 0, seed: int = 0) -> Augment:
+def build_augment(
+    parts: Sequence[Part], *, n_classes: int | None, position: int = 0, seed: int = 0, series: bool = False
+) -> Augment:
     """All `parts` in their order as one function `(inputs, target, step) -> (inputs, target)`.
 
     The draws of a step are a function of (seed, entry, step): the same step gives the same bits, and taking an entry out of the
@@ -54,10 +56,11 @@ def build_augment(parts: Sequence[Part], *, n_classes: int | None, position: int
         n_classes: number of classes; None for a target of numbers.
         position: which of the inputs holds the pictures, `(B, C, H, W)` floats in [0, 1].
         seed: the run's seed.
+        series: whether that input holds series `(B, C, L)`, which are changed by motions alone.
 
     Raises:
         UnknownName: a name or option that nobody registered.
-        RecipeError: an option has an impossible value.
+        RecipeError: an option has an impossible value, or an entry is for pictures and the data are series, or the reverse.
 
     Example:
         >>> augment = build_augment([Part.of("flip"), Part.of({"name": "mixup", "alpha": 1.0})], n_classes=3)
@@ -66,6 +69,7 @@ def build_augment(parts: Sequence[Part], *, n_classes: int | None, position: int
         (torch.Size([4, 1, 8, 8]), torch.Size([4, 3]))
     """
     stages = _stages(parts, seed)
+    _fitting(stages, series)
     generators: dict[torch.device, torch.Generator] = {}
 
     def augment(inputs: Inputs, target: Tensor, step: int) -> tuple[Inputs, Tensor]:
@@ -82,8 +86,19 @@ def build_augment(parts: Sequence[Part], *, n_classes: int | None, position: int
         x, target = _apply(stages, x, target, drawer, n_classes)
         return (*inputs[:position], x, *inputs[position + 1 :]), target
 
-    _try(stages, n_classes)
+    _try(stages, n_classes, torch.zeros(2, 3, 16) if series else torch.zeros(2, 3, 4, 4))
     return augment
+
+
+def _fitting(stages: Sequence[Stage], series: bool) -> None:
+    """Refuses motions of pictures, and anything else of series."""
+    for stage in stages:
+        if (stage.what == "motion") != series:
+            has, for_what, known = ("series", "pictures", motions) if series else ("pictures", "series", augmentations)
+            raise RecipeError(
+                f"the augmentation {stage.name!r} is for {for_what}, and the data have {has}",
+                remedy=f"Use some of: {', '.join(known.names())}.",
+            )
 
 
 def _stages(parts: Sequence[Part], seed: int) -> list[Stage]:
@@ -103,7 +118,9 @@ def _stage(part: Part, key: int) -> Stage:
         return Stage(part.name, "warp", warps.bind(part.name, part.options), key)
     if part.name in mixes:
         return Stage(part.name, "mix", mixes.bind(part.name, part.options), key)
-    known = [*augmentations.names(), *warps.names(), *mixes.names()]
+    if part.name in motions:
+        return Stage(part.name, "motion", motions.bind(part.name, part.options), key)
+    known = [*augmentations.names(), *warps.names(), *mixes.names(), *motions.names()]
     raise UnknownName(f"there is no augmentation {part.name!r}", remedy=did_you_mean(part.name, known))
 
 
@@ -112,7 +129,7 @@ def _apply(stages: Sequence[Stage], x: Tensor, target: Tensor, drawer: Drawer, n
         if what == "warp":
             matrices = [stage.change(frame_of(x), drawer(stage)) for stage in group]
             x = resample(x, reduce(torch.matmul, matrices))
-        elif what == "augmentation":
+        elif what in ("augmentation", "motion"):
             for stage in group:
                 x = stage.change(x, drawer(stage))
         else:
@@ -127,7 +144,7 @@ def probabilities(target: Tensor, n_classes: int | None) -> Tensor:
     return target if n_classes is None or target.is_floating_point() else F.one_hot(target, n_classes).float()
 
 
-def _try(stages: Sequence[Stage], n_classes: int | None) -> None:
-    """Two black pictures through every stage: an impossible option speaks now, not at the first step."""
+def _try(stages: Sequence[Stage], n_classes: int | None, x: Tensor) -> None:
+    """Two black pictures, or flat series, through every stage: an impossible option speaks now, not at the first step."""
     target = torch.zeros(2, 1) if n_classes is None else torch.zeros(2, dtype=torch.int64)
-    _apply(stages, torch.zeros(2, 3, 4, 4), target, lambda _: Draw(torch.Generator()), n_classes)
+    _apply(stages, x, target, lambda _: Draw(torch.Generator()), n_classes)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from trainwell.core.errors import DataError
-from trainwell.data.kinds import boolean, category, datetime, number, picture
+from trainwell.data.kinds import boolean, category, datetime, number, picture, series
 from trainwell.data.kinds.kind import Guess, Kind, Raw
 
 KINDS: dict[str, Kind] = {
@@ -14,6 +14,7 @@ KINDS: dict[str, Kind] = {
     "datetime": datetime,
     "number": number,
     "picture": picture,
+    "series": series,
     "category": category,
 }
 
@@ -30,7 +31,7 @@ def kind_of(raw: Raw, asked: str = "auto") -> tuple[str, Guess]:
         if guess is None:
             raise DataError(f"column {raw.name!r} cannot be read as {asked}", remedy="Choose another kind for it.")
         return asked, guess
-    asking = KINDS if is_scalar(raw) else {"picture": picture}
+    asking: dict[str, Kind] = KINDS if is_scalar(raw) else {"picture": picture, "series": series}
     for name, kind in asking.items():
         guess = kind.recognise(raw)
         if guess is not None:

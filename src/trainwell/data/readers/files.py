@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
-from trainwell.data.readers import arrays, cifar, idx, parts, pictures, tables
+from trainwell.data.readers import arff, arrays, cifar, idx, parts, pictures, tables, ts
 from trainwell.data.readers.csv import read_csv
 from trainwell.data.readers.names_file import find_names
 from trainwell.data.readers.sniff import TABLES, sniff, suffix_format
@@ -79,6 +79,8 @@ def _read_table(path: Path, held: str, target: Target) -> Source:
         return source
     if held in ("npy", "npz"):
         return arrays.read_npz(path) if held == "npz" else arrays.read_npy(path)
+    if held in ("ts", "arff"):
+        return ts.read_ts(path) if held == "ts" else arff.read_arff(path)
     source = tables.READERS[held](path)
     source.base = str(path.parent)
     return source

@@ -57,9 +57,10 @@ def stack(sources: list[Source], names: list[str] | None = None) -> Source:
     Raises:
         DataError: a source lacks a column that the first one has, or has a column more, or its arrays have another shape.
     """
-    first = sources[0]
     if len(sources) == 1:
-        return first
+        return sources[0]
+    sources = _of_one_length(sources)
+    first = sources[0]
     names = names or [f"source {i + 1}" for i in range(len(sources))]
     for name, other in zip(names[1:], sources[1:], strict=True):
         _demand_same(first, other, name)
@@ -76,6 +77,19 @@ def stack(sources: list[Source], names: list[str] | None = None) -> Source:
         checks=checks + [_clash(c) for c in clashes],
         base=base,
     )
+
+
+def _of_one_length(sources: list[Source]) -> list[Source]:
+    """The same with the series of every source filled up to the longest with NaN."""
+    out = list(sources)
+    for name in [key for key, kind in sources[0].kinds.items() if kind == "series" and key in sources[0].arrays]:
+        held = [s.arrays.get(name) for s in out]
+        longest = max(a.shape[2] for a in held if a is not None)
+        for place, (source, array) in enumerate(zip(out, held, strict=True)):
+            if array is not None and array.shape[2] < longest:
+                filled = np.pad(array, ((0, 0), (0, 0), (0, longest - array.shape[2])), constant_values=np.nan)
+                out[place] = replace(source, arrays=source.arrays | {name: filled})
+    return out
 
 
 def _said_by_all(sources: list[Source], names: list[str]) -> list[Check]:

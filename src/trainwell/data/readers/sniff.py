@@ -37,11 +37,11 @@ SUFFIXES = {
     ".parquet": "parquet", ".pq": "parquet", ".feather": "arrow", ".arrow": "arrow", ".ipc": "arrow",
     ".jsonl": "ndjson", ".ndjson": "ndjson", ".json": "json",
     ".xlsx": "excel", ".xls": "excel", ".xlsm": "excel", ".ods": "excel",
-    ".npy": "npy", ".npz": "npz",
+    ".npy": "npy", ".npz": "npz", ".ts": "ts", ".arff": "arff",
 }  # fmt: skip
 """Suffix → format, for files whose first bytes do not say, and to notice files whose name lies."""
 
-TABLES = frozenset(("csv", "parquet", "arrow", "arrow_stream", "ndjson", "json", "excel", "npz", "npy"))
+TABLES = frozenset(("csv", "parquet", "arrow", "arrow_stream", "ndjson", "json", "excel", "npz", "npy", "ts", "arff"))
 """Formats that one file of a folder may have to be taken as the folder's table."""
 
 
@@ -111,6 +111,11 @@ def _text_format(path: Path, head: bytes) -> str:
     """Text: JSON where it starts like it and the suffix does not object, else a delimited table."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     promised = suffix_format(path)
+    lower = head.lower()
+    if promised == "arff" or (b"@relation" in lower and b"@attribute" in lower):
+        return "arff"
+    if b"@problemname" in lower or (promised == "ts" and b"@data" in lower):
+        return "ts"
     if start == b"[" and promised != "csv":
         return "json"
     if start == b"{" and promised != "csv":
