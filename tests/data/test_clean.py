@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trainwell.core.recipe import Recipe
 from trainwell.data.build import build
 from trainwell.data.card import Check
-from trainwell.data.clean import few_lines, repeated, row_keys, units_of
+from trainwell.data.clean import few_lines, repeated, units_of
 from trainwell.data.data import Data
 from trainwell.data.source import Source
 
@@ -34,9 +36,22 @@ def check(data: Data, code: str) -> Check:
 
 def test_equal_rows_share_a_unit_with_their_first() -> None:
     source = Source(pl.DataFrame({"x": [1, 2, 1, None, None, 2, 1], "y": list("abababa")}), "t")
-    units = units_of(row_keys(source, ["x"], {}), 7)
+    units = units_of(source, ["x"], {})
     assert units.tolist() == [0, 1, 0, 3, 3, 1, 0]
     assert repeated(units, np.array([False, True, True, True, True, True, True])).tolist() == [0, 0, 0, 0, 1, 1, 1]
+
+
+@given(st.lists(st.tuples(st.sampled_from([None, 0, 1, 2]), st.sampled_from(["a", "b"])), min_size=1, max_size=40))
+def test_a_unit_is_the_first_row_with_the_same_cells(rows: list[tuple[int | None, str]]) -> None:
+    rows = rows * 2  # texts that all differ would count as names of rows
+    frame = pl.DataFrame(rows, schema={"number": pl.Int64, "text": pl.String}, orient="row")
+    assert units_of(Source(frame, "t"), frame.columns, {}).tolist() == [rows.index(row) for row in rows]
+
+
+def test_rows_that_share_a_number_are_told_apart_by_their_text() -> None:
+    numbers = np.append(np.arange(20_000), [5, 6])  # the first 10,000 differ in their number alone
+    frame = pl.DataFrame({"number": numbers, "text": [*(["a"] * 20_000), "a", "b"]})
+    assert np.flatnonzero(units_of(Source(frame, "t"), frame.columns, {}) != np.arange(20_002)).tolist() == [20_000]
 
 
 def test_copies_stay_in_one_part_and_names_of_rows_do_not_hide_them() -> None:

@@ -28,64 +28,73 @@ from trainwell.data.splits import PARTS, TEST, TRAIN
 COARSE = 0.5
 
 
-def row_keys(source: Source, features: Iterable[str], hashes: dict[str, np.ndarray]) -> np.ndarray | None:
-    """(N,) uint64, equal for rows whose features are equal; names of rows are left out of it. None where no two rows are equal.
+def _hashable(series: pl.Series) -> bool:
+    return series.dtype not in (pl.Object, pl.Null) and not series.dtype.is_nested() and not looks_unique(series)
+
+
+def units_of(source: Source, features: Iterable[str], hashes: dict[str, np.ndarray]) -> np.ndarray:
+    """(N,) int64: the first row with the same features; names of rows are left out of the comparison.
 
     Args:
         source: the raw rows.
         features: the feature columns.
         hashes: one hash per row and array column (pictures, tensors).
     """
+    units = rows = np.arange(len(source))
     names = [n for n in features if n in source.frame.columns and n not in hashes and _hashable(source.frame[n])]
-    numbers = [n for n in names if source.frame.schema[n].is_numeric()]
-    if numbers and not hashes and _all_differ(source.frame.select(numbers)):
-        return None
+    if not names and not hashes:
+        return units
+    numbers = source.frame.select(n for n in names if source.frame.schema[n].is_numeric())
+    if numbers.width and not hashes and _hashes(numbers.head(10_000)).n_unique() == min(10_000, len(rows)):
+        rows = _alike(_hashes(numbers).to_numpy())  # rows that differ in a number need no look at their texts
+    keys = _row_keys(source.frame.select(names), hashes, rows)
+    copied = _alike(keys)
+    _, first, place = np.unique(keys[copied], return_index=True, return_inverse=True)
+    units[rows[copied]] = rows[copied][first][place]
+    return units
+
+
+def _row_keys(frame: pl.DataFrame, hashes: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """(len(rows),) uint64, equal for equal rows."""
     keys = None
-    if names:
-        keys = source.frame.select(names).hash_rows(seed=0).to_numpy()
+    if frame.width:
+        keys = _hashes(frame if len(rows) == len(frame) else frame[rows]).to_numpy()
     for column in hashes.values():
-        mixed = column * np.uint64(0x9E3779B97F4A7C15)
+        mixed = column[rows] * np.uint64(0x9E3779B97F4A7C15)
         keys = mixed if keys is None else keys * np.uint64(31) ^ mixed
+    assert keys is not None
     return keys
 
 
-def _all_differ(frame: pl.DataFrame) -> bool:
-    """Whether no two rows are equal; most tables with copies show it within their first rows."""
-    return all(part.hash_rows(seed=0).n_unique() == len(part) for part in (frame.head(10_000), frame))
+def _hashes(frame: pl.DataFrame) -> pl.Series:
+    return frame.hash_rows(seed=0)
 
 
-def _hashable(series: pl.Series) -> bool:
-    return series.dtype not in (pl.Object, pl.Null) and not series.dtype.is_nested() and not looks_unique(series)
-
-
-def units_of(keys: np.ndarray | None, n: int) -> np.ndarray:
-    """(N,) int64: the first row that is equal to each row."""
-    units = np.arange(n)
-    if keys is None:
-        return units
-    hashed = pl.Series(keys)
-    if hashed.n_unique() == n:
-        return units
-    copied = np.flatnonzero(hashed.is_duplicated())
-    _, first, place = np.unique(keys[copied], return_index=True, return_inverse=True)
-    units[copied] = copied[first][place]
-    return units
+def _alike(keys: np.ndarray) -> np.ndarray:
+    """Places of keys that occur more than once, ascending. Keys are counted by their first bits, then looked at if several."""
+    bits = max(8, len(keys).bit_length() + 2)
+    bucket = (keys >> np.uint64(64 - bits)).astype(np.int64)
+    several = np.flatnonzero((np.bincount(bucket, minlength=1) > 1)[bucket])
+    return several[pl.Series(keys[several]).is_duplicated().to_numpy()]
 
 
 def repeated(units: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """Rows that an earlier usable row is equal to, bool (N,)."""
-    if not _any_equal(units):
-        return np.zeros(len(units), bool)
-    rows = np.flatnonzero(usable)
-    _, first = np.unique(units[rows], return_index=True)
-    later = usable.copy()
-    later[rows[first]] = False
+    rows = _with_equals(units)
+    rows = rows[usable[rows]]
+    later = np.zeros(len(units), bool)
+    later[rows] = True
+    later[rows[np.unique(units[rows], return_index=True)[1]]] = False
     return later
 
 
-def _any_equal(units: np.ndarray) -> bool:
-    """Whether some row is equal to an earlier one."""
-    return bool((units != np.arange(len(units))).any())
+def _with_equals(units: np.ndarray) -> np.ndarray:
+    """Rows that some other row is equal to, ascending."""
+    own = units == np.arange(len(units))
+    again = np.flatnonzero(~own)
+    own[:] = False
+    own[again] = own[units[again]] = True
+    return np.flatnonzero(own)
 
 
 def duplicate_check(again: np.ndarray, usable: np.ndarray, treatment: str) -> Check:
@@ -106,39 +115,30 @@ def duplicate_check(again: np.ndarray, usable: np.ndarray, treatment: str) -> Ch
 
 def conflict_check(units: np.ndarray, codes: np.ndarray, usable: np.ndarray) -> list[Check]:
     """Rows with the same features and different classes: no network can tell them apart."""
-    if not _any_equal(units):
-        return []
-    rows = np.flatnonzero(usable)
-    pairs = np.unique(np.stack([units[rows], codes[rows]]), axis=1) if len(rows) < 2 else _pairs(units[rows], codes[rows])
+    rows = _with_equals(units)
+    rows = rows[usable[rows]]
+    pairs = np.unique(np.stack([units[rows], codes[rows]]), axis=1)
     unit, labels = np.unique(pairs[0], return_counts=True)
-    torn = np.isin(units, unit[labels > 1]) & usable
-    if not torn.any():
+    torn = rows[np.isin(units[rows], unit[labels > 1])]
+    if not len(torn):
         return []
-    examples = tuple(f"row {row}" for row in np.flatnonzero(torn)[:5])
-    text = f"{int(torn.sum()):,} rows share their features with a row of another class."
-    return [Check("conflicts", "WARN", text, count=int(torn.sum()), examples=examples)]
-
-
-def _pairs(units: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    counts = np.bincount(units)
-    several = counts[units] > 1
-    return np.unique(np.stack([units[several], codes[several]]), axis=1)
+    examples = tuple(f"row {row}" for row in torn[:5])
+    text = f"{len(torn):,} rows share their features with a row of another class."
+    return [Check("conflicts", "WARN", text, count=len(torn), examples=examples)]
 
 
 def straddle_check(units: np.ndarray, part: np.ndarray) -> list[Check]:
     """Equal rows in different parts: only possible where the parts were given, or split by time."""
-    if not _any_equal(units):
-        return []
-    used = part >= 0
-    trained = np.zeros(int(units.max()) + 1, bool) if len(units) else np.zeros(0, bool)
-    trained[units[part == TRAIN]] = True
+    rows = _with_equals(units)
+    trained = np.zeros(len(units), bool)
+    trained[units[rows[part[rows] == TRAIN]]] = True
     found = []
     for code, name in ((1, "validation"), (TEST, "test")):
-        shared = used & (part == code) & trained[units]
-        if shared.any():
-            rows = tuple(f"row {row}" for row in np.flatnonzero(shared)[:5])
-            text = f"{int(shared.sum()):,} {name} rows are equal to a train row: scores on them are too good."
-            found.append(Check("straddle", "WARN", text, count=int(shared.sum()), examples=rows))
+        shared = rows[(part[rows] == code) & trained[units[rows]]]
+        if len(shared):
+            examples = tuple(f"row {row}" for row in shared[:5])
+            text = f"{len(shared):,} {name} rows are equal to a train row: scores on them are too good."
+            found.append(Check("straddle", "WARN", text, count=len(shared), examples=examples))
     return found
 
 

@@ -5,6 +5,8 @@ Both look at a sample of encoded values, column by column, and are meant to stay
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
@@ -36,13 +38,18 @@ def tells(column: np.ndarray, target: np.ndarray, *, classes: bool) -> float:
     """
     if len(target) < LEAST_ROWS:
         return 0.0
-    order = np.random.Generator(np.random.Philox(0)).permutation(len(target))
-    halves = order[::2], order[1::2]
+    halves = _halves(len(target))
     if classes:
         bins = _bins(column)
         return min(_class_gain(bins, target, *halves), _class_gain(bins, target, *halves[::-1]))
     score = _normal_score(target)
     return min(_variance_share(column, score, *halves), _variance_share(column, score, *halves[::-1]))
+
+
+@lru_cache(maxsize=8)
+def _halves(n: int) -> tuple[np.ndarray, np.ndarray]:
+    order = np.random.Generator(np.random.Philox(0)).permutation(n)
+    return order[::2].copy(), order[1::2].copy()
 
 
 def _bins(column: np.ndarray, most: int = 256) -> np.ndarray:
@@ -59,7 +66,7 @@ def _bins(column: np.ndarray, most: int = 256) -> np.ndarray:
 
 def _class_gain(bins: np.ndarray, target: np.ndarray, known: np.ndarray, judged: np.ndarray) -> float:
     width = int(target.max()) + 1
-    pairs, counts = np.unique(bins[known] * width + target[known], return_counts=True)
+    pairs, counts = _counted(bins[known] * width + target[known])
     most_frequent = np.bincount(target[known]).argmax()
     answer = np.full(int(bins.max()) + 1, most_frequent)
     order = np.argsort(counts, kind="stable")
@@ -68,6 +75,15 @@ def _class_gain(bins: np.ndarray, target: np.ndarray, known: np.ndarray, judged:
     if (1 - base) * len(judged) < 10:
         return 0.0
     return float((right - base) / (1 - base))
+
+
+def _counted(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct codes, ascending, and how often each occurs."""
+    if int(codes.max()) > 4 * len(codes):
+        return np.unique(codes, return_counts=True)
+    counts = np.bincount(codes)
+    pairs = np.flatnonzero(counts)
+    return pairs, counts[pairs]
 
 
 def _normal_score(target: np.ndarray) -> np.ndarray:

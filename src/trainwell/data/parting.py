@@ -24,7 +24,7 @@ def split_rows(draft: Draft) -> dict[str, np.ndarray]:
     """The rows of every part, ascending, after duplicates and outliers are treated; in a bag, train rows may repeat."""
     source, card = draft.source, draft.card
     hashes = _hashes(draft)
-    units = clean.units_of(clean.row_keys(source, draft.features, hashes), len(source))
+    units = clean.units_of(source, draft.features, hashes)
     again = clean.repeated(units, draft.usable)
     treatment = _treatment(again, draft)
     card.add(clean.duplicate_check(again, draft.usable, treatment))

@@ -176,6 +176,16 @@ def test_whole_number_columns_take_the_short_way_to_the_same_bits() -> None:
     assert short.tobytes() == plain.tobytes()
 
 
+@pytest.mark.parametrize("stretch", [1.0, 1e-280, 1e37])
+def test_many_values_are_interpolated_in_another_order_to_the_same_bits(stretch: float) -> None:
+    values = np.random.Generator(np.random.Philox(5)).standard_t(2, 30_000)
+    values = (values / np.abs(values).max()) * stretch
+    cleaned = cleaned_of(values)
+    state = number.fit(cleaned, np.arange(0, 30_000, 2), Rule())
+    expected = np.interp(values, state.knots, state.levels).astype(np.float32)
+    assert np.array_equal(number.encode(state, cleaned)[:, 0], expected)
+
+
 def test_decoding_undoes_encoding() -> None:
     for scale in ("quantile", "standard", "minmax", "signed", "robust", "log", "none"):
         cleaned = cleaned_of([*VALUES, None])

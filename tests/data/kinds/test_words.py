@@ -54,3 +54,10 @@ def test_one_value_per_text_spreads_over_the_rows() -> None:
     words = words_of(pl.Series(["a", None, "b", "a"]))
     assert words.spread(np.array([10.0, 20.0]), -1.0).tolist() == [10.0, -1.0, 20.0, 10.0]
     assert words.counts(np.array([0, 1, 3])).tolist() == [2, 0]
+
+
+@given(st.lists(st.none() | st.integers(-4, 4) | st.integers(2**62, 2**63 - 1), max_size=30))
+def test_whole_numbers_are_counted_as_texts_are(cells: list[int | None]) -> None:
+    counted, plain = words_of(pl.Series(cells, dtype=pl.Int64)), words_of(pl.Series(cells, dtype=pl.Int64).cast(pl.String))
+    assert counted.codes.tolist() == plain.codes.tolist()
+    assert counted.texts.to_list() == plain.texts.to_list()

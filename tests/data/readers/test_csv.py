@@ -95,3 +95,11 @@ def test_numbers_with_leading_blanks_and_signs(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("a, b\n 1, +2.5\n 3, -4\n 5, 1e3\n")
     assert read_csv(path).frame.to_dict(as_series=False) == {"a": [1, 3, 5], "b": [2.5, -4.0, 1000.0]}
+
+
+@pytest.mark.parametrize("first", ["", "1"])
+def test_a_column_is_typed_by_all_its_rows(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "late.csv"
+    path.write_text("a,b\n" + f"{first},x\n" * 3_000 + "1.5,y\n" * 3_000)
+    cells = read_csv(path).frame["a"]
+    assert cells.to_list() == [float(first) if first else None] * 3_000 + [1.5] * 3_000

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 
 #: Whole numbers are counted by their value, not sorted, where their range is below this and below twice the number of rows.
 SMALL_RANGE = 1 << 21
@@ -31,7 +32,7 @@ class Distribution:
         """
         if whole is not None and whole[1] - whole[0] < 2 * len(values):
             return cls.counted(np.bincount((values[~np.isnan(values)] - whole[0]).astype(np.int32)), whole[0])
-        present = np.sort(values[~np.isnan(values)])
+        present = pl.Series(values[~np.isnan(values)] + 0.0).sort().to_numpy()  # + 0.0 makes -0.0 plain 0
         first = np.flatnonzero(np.concatenate([[True], present[1:] != present[:-1]])) if len(present) else np.zeros(0, np.int64)
         return cls(present[first], np.diff(np.append(first, len(present))))
 

@@ -78,6 +78,8 @@ def dictionary(series: pl.Series) -> tuple[np.ndarray, pl.Series]:
 
     In a text column most of them stand in the first rows; one pass numbers those, and only what is left is looked at again.
     """
+    if series.dtype in _INTEGERS and (counted := _counted(series)) is not None:
+        return counted
     head = series.head(_HEAD).unique(maintain_order=True).drop_nulls()
     if series.dtype != pl.String or len(series) <= 4 * _HEAD or len(head) > _HEAD // 4:
         distinct = series.unique(maintain_order=True).drop_nulls()
@@ -98,6 +100,24 @@ def _places(series: pl.Series, distinct: pl.Series) -> np.ndarray:
         return _numbers(series.cast(pl.Enum(distinct)).to_physical())
     left, right = series.alias("cell").to_frame(), distinct.alias("cell").to_frame().with_row_index("place")
     return _numbers(left.join(right, on="cell", how="left", maintain_order="left")["place"])
+
+
+def _counted(series: pl.Series) -> tuple[np.ndarray, pl.Series] | None:
+    """What `dictionary` says of whole numbers, by a table of their range; None where that is too wide."""
+    if series.null_count() == len(series):
+        return None
+    low, high = int(series.min()), int(series.max())  # type: ignore[arg-type]
+    if high - low > len(series):
+        return None
+    offsets = series.drop_nulls().to_numpy().astype(np.int64) - low
+    first = np.full(high - low + 1, len(offsets))
+    first[offsets[::-1]] = np.arange(len(offsets))[::-1]  # the last to be written is the first row
+    order = np.argsort(first, kind="stable")[: int((first < len(offsets)).sum())]
+    place = np.empty(len(first), np.int32)
+    place[order] = np.arange(len(order))
+    codes = np.full(len(series), -1, np.int32)
+    codes[series.is_not_null().to_numpy()] = place.take(offsets)
+    return codes, pl.Series(series.name, order + low, dtype=series.dtype)
 
 
 def _numbers(places: pl.Series) -> np.ndarray:

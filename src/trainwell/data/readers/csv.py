@@ -30,8 +30,8 @@ SAMPLE = 1 << 18
 MARK = b"\xef\xbb\xbf"
 """The byte order mark with which some programs begin UTF-8."""
 
-INFER = 10_000
-"""Rows from which Polars infers types; a surprise further down sends the file through text columns."""
+INFER = (1_000, 10_000)
+"""Rows from which Polars infers types; a surprise further down has it look at more, then read every column as text."""
 
 
 @dataclass
@@ -128,16 +128,24 @@ def _read_plain(file: _File, whole: bytes | None) -> tuple[pl.DataFrame | None, 
     """The table with types from its first rows; as text (the second value says so) where a later row surprises."""
     place = file.path if whole is None else whole
     skip = file.dialect.first_line - 1
-    for types in ({"infer_schema_length": INFER}, {"infer_schema": False}):
-        all_text = "infer_schema" in types
-        if file.dialect.padded and not all_text:
-            continue
-        options = _options(file) | ({"decimal_comma": False} if all_text else {})
+    for rows in () if file.dialect.padded else INFER:
         try:
-            return pl.read_csv(place, **options, skip_lines=skip, **types), all_text
+            frame = pl.read_csv(place, **_options(file), skip_lines=skip, infer_schema_length=rows)
         except (pl.exceptions.PolarsError, UnicodeDecodeError):
             continue
-    return None, True
+        if rows == INFER[-1] or not _begins_empty(frame, rows):
+            return frame, False
+    try:
+        options = _options(file) | {"decimal_comma": False}
+        return pl.read_csv(place, **options, skip_lines=skip, infer_schema=False), True
+    except (pl.exceptions.PolarsError, UnicodeDecodeError):
+        return None, True
+
+
+def _begins_empty(frame: pl.DataFrame, rows: int) -> bool:
+    """Whether some column became text only because its first `rows` cells are empty."""
+    head = frame.head(rows)
+    return any(t == pl.String and head[n].null_count() == len(head) < len(frame) for n, t in frame.schema.items())
 
 
 def _options(file: _File) -> dict[str, Any]:
