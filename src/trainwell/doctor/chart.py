@@ -25,7 +25,7 @@ Rows of the history, told apart by `split`. Every column may be absent; a rule t
            batch_scale unshuffled_same`
 `check`    an evaluation of fixed rows in evaluation mode: `step epoch train_loss train_score valid_loss valid_se valid_score
            recall_least entropy`; and of the validation rows whose class the network is surest of, how many there are, the share
-           that is labelled otherwise, and which: `sure_seen sure_wrong sure_rows`
+           that is labelled otherwise, which, and how evenly over classes: `sure_seen sure_wrong sure_rows sure_mixture`
 `train` `valid`   lines of the training loop: `step epoch loss learning_rate`, scores by name
 `end`      the run is over: `status`, `step`
 
@@ -154,6 +154,8 @@ class Chart:
         reference, chance = self.fact("reference"), self.fact("chance")
         if reference is None or score is None or reference - chance < 0.02:
             return None
+        if self.fact("task") == "regression" and self.fact("loss_kind") == "other":
+            return None  # of a loss of the user's own nobody knows what its outputs mean
         return float((score - chance) / (reference - chance))
 
 

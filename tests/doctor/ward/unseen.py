@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 
 import numpy as np
 import torch
@@ -772,7 +774,7 @@ def squares_of_rectified_units() -> Program:
         def forward(self, x: Tensor) -> Tensor:
             return F.relu(x) ** 2
 
-    return on_table(mlp(20, 4, width=48, act=Squared), lr=0.02)
+    return on_table(mlp(20, 4, width=48, act=Squared), lr=0.003)
 
 
 @healthy
@@ -840,6 +842,38 @@ def scaled_loss() -> Program:
     return on_table(model, loss=Scaled(), optimizer=adam(model))
 
 
+OPTIMIZERS = {
+    "sgd": lambda m: SGD(m.parameters(), 0.05),
+    "nesterov": lambda m: SGD(m.parameters(), 0.02, momentum=0.9, nesterov=True),
+    "adamw": lambda m: AdamW(m.parameters(), 2e-3, weight_decay=0.05),
+    "rmsprop": lambda m: RMSprop(m.parameters(), 1e-3),
+}
+NETWORKS = {
+    "leaky": lambda i, o: mlp(i, o, act=nn.LeakyReLU, width=40),
+    "tanh orthogonal": lambda i, o: mlp(i, o, act=nn.Tanh, depth=3, width=40),
+    "mish norm": lambda i, o: mlp(i, o, act=nn.Mish, norm=True, width=32),
+    "residual": lambda i, o: Residual(i, o, depth=4, width=40),
+    "dropout": lambda i, o: mlp(i, o, dropout=0.4, width=128, depth=2),
+    "wide": lambda i, o: mlp(i, o, width=300, depth=1),
+}
+TASKS = {"table": (table, 20, 4), "rings": (rings, 4, 2), "friedman": (friedman, 8, 1)}
+
+
+def grid() -> list[Case]:
+    """Networks × tasks × optimizers at rates one would choose; two of three."""
+    cells = list(product(TASKS.items(), NETWORKS.items(), OPTIMIZERS.items()))
+    return [Case(f"grid {t} {n} {o}", partial(cell, task, net, opt)) for k, ((t, task), (n, net), (o, opt)) in enumerate(cells)
+            if k % 3]  # fmt: skip
+
+
+def cell(task, net, opt) -> Program:
+    make, n_in, n_out = task
+    model = net(n_in, n_out)
+    optimizer = opt(model)
+    loss = nn.MSELoss() if make is friedman else nn.CrossEntropyLoss()
+    return Program(make(), model, optimizer, loss, epochs=60 if isinstance(optimizer, SGD) else 30)
+
+
 def sick_cases() -> list[Case]:
     return SICK
 
@@ -849,4 +883,4 @@ def twin_cases() -> list[Case]:
 
 
 def healthy_cases() -> list[Case]:
-    return HEALTHY
+    return [*HEALTHY, *grid()]

@@ -104,7 +104,9 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08, upda
 
 
 @diagnoses.register
-def undertrained(chart: Chart, *, falling: float = 0.25, standing: float = 0.9, updates: int = 60) -> Finding | None:
+def undertrained(
+    chart: Chart, *, falling: float = 0.25, standing: float = 0.9, margin: float = 0.08, updates: int = 60
+) -> Finding | None:
     """TW309: The run ended while the losses were still falling.
 
     What it means: More updates would have brought more; the network has not shown what it can do.
@@ -116,6 +118,7 @@ def undertrained(chart: Chart, *, falling: float = 0.25, standing: float = 0.9, 
     Args:
         falling: share of the progress that falls into the last third.
         standing: largest standing against the reference model that counts.
+        margin: smallest distance to the reference in score.
         updates: shorter runs are trials, not trainings.
 
     Example:
@@ -127,6 +130,8 @@ def undertrained(chart: Chart, *, falling: float = 0.25, standing: float = 0.9, 
     rows = [r for r in chart.checks if r.get("train_loss") is not None]
     where = chart.reached()
     if len(rows) < 3 or not chart.finished or where is None or where >= standing or rows[-1]["step"] < updates:
+        return None
+    if chart.number("reference") - (chart.best("valid_score") or 0.0) < margin:
         return None
     end = int(rows[-1]["step"])
     before = [r for r in rows if r["step"] <= 0.67 * end] or rows[:1]

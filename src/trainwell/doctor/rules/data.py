@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainwell.doctor.chart import Chart
+from trainwell.doctor.chart import Chart, middle
 from trainwell.doctor.finding import Finding
 from trainwell.doctor.registry import diagnoses
 
@@ -143,7 +143,8 @@ def copies_across_split(chart: Chart, *, share: float = 0.05) -> Finding | None:
     across, within = chart.number("duplicates"), chart.number("duplicates_train")
     if across - 2 * within <= share:
         return None
-    text = f"{across:.0%} of the validation rows are copies of training rows (training rows repeat in {within:.1%})"
+    part = chart.fact("duplicate_part", "validation")
+    text = f"{across:.0%} of the {part} rows are copies of training rows (training rows repeat in {within:.1%})"
     measured = {"across": across, "within": within}
     return Finding(text, rows=tuple(chart.fact("duplicate_rows", ())), severity="error", measurement=measured)
 
@@ -207,17 +208,24 @@ def imbalance(chart: Chart, *, ratio: float = 10.0, recall: float = 0.5) -> Find
 
 @diagnoses.register
 def label_noise(
-    chart: Chart, *, floor: float = 0.1, spread: float = 2.0, cleaner: float = 0.12, mixture: float = 0.93, alike: float = 0.35
+    chart: Chart,
+    *,
+    floor: float = 0.1,
+    spread: float = 2.0,
+    cleaner: float = 0.12,
+    mixture: float = 0.93,
+    alike: float = 0.35,
+    even: float = 0.8,
 ) -> Finding | None:
     """TW009: Labels are wrong also where the task is easy.
 
     What it means: A share of the labels is wrong at random. The network first learns the truth, then the mistakes.
     Evidence: The network's own, on validation rows: among the quarter of them whose class it is surest of, the share that is
-        labelled otherwise, against the same share of all. A task may be as hard as it likes: where the network is surest, it
-        is right, unless labels are wrong. Before there is a network that knows anything, neighbours tell: among the ten
-        nearest training rows, the share that does not hold the most frequent label, at the best quarter of the rows; how much
-        it differs from row to row, against coin tosses; and whether the neighbours' vote is right far more often than they
-        agree, or the other labels spread evenly over all classes.
+        labelled otherwise, against the same share of all, and whether those labels spread evenly over four classes or more:
+        hard classes are taken for each other, wrong labels may be any. Where neighbours know as much as the network, they tell:
+        among the ten nearest training rows, the share that does not hold the most frequent label, at the best quarter of the
+        rows; how much it differs from row to row, against coin tosses; and whether the neighbours' vote is right far more often
+        than they agree, or the other labels spread evenly over all classes.
     Remedy: Look at the rows that are named, mend their labels, and stop early: `early_stopping=5`, `label_smoothing=0.1`.
     Reference: Northcutt et al., "Confident learning", JAIR 2021; Zhang et al., "Understanding deep learning…", 2017.
 
@@ -227,16 +235,17 @@ def label_noise(
         cleaner: how far the vote's score on validation rows lies above the neighbours' agreement.
         mixture: how evenly the other labels spread over the classes; 1 is evenly.
         alike: smallest share of wrong labels in the surest quarter, as a part of that of all rows, that counts as random.
+        even: how evenly the labels of those rows spread over the other classes, at least.
 
     Example:
         >>> facts = {"neighbour_floor": 0.3, "neighbour_spread": 1.1, "labels_score": 0.9, "labels_chance": 0.1}
         >>> label_noise(Chart.of(**facts, neighbour_share=0.6, reference=0.9)).measurement["floor"]
         0.3
     """
-    return _contradicted(chart, floor, alike) or _unlike_neighbours(chart, floor, spread, cleaner, mixture)
+    return _contradicted(chart, floor, alike, even) or _unlike_neighbours(chart, floor, spread, cleaner, mixture)
 
 
-def _contradicted(chart: Chart, floor: float, alike: float) -> Finding | None:
+def _contradicted(chart: Chart, floor: float, alike: float, even: float) -> Finding | None:
     """What the network says against the labels of validation rows where it is surest, in three evaluations running."""
     rows = [r for r in chart.checks if r.get("sure_wrong") is not None and r.get("valid_score") is not None][-3:]
     if len(rows) < 3 or chart.fact("classes", 2) < 2:
@@ -244,8 +253,10 @@ def _contradicted(chart: Chart, floor: float, alike: float) -> Finding | None:
     last, least = rows[-1], min(float(r["sure_wrong"]) for r in rows)
     wrong, chance = 1 - float(last["valid_score"]), chart.number("chance", 1 / max(2.0, chart.number("classes", 2.0)))
     noise = (least * (1 - least) / float(last["sure_seen"])) ** 0.5
-    informed = (float(last["valid_score"]) - chance) / max(1e-9, 1 - chance) > 0.25
+    informed = (float(last["valid_score"]) - chance) / max(1e-9, 1 - chance) > 0.3
     if not informed or least - 2 * noise < floor / 2 or least < floor or least < alike * wrong:
+        return None
+    if middle([float(r.get("sure_mixture", 0)) for r in rows]) < even:
         return None
     named = tuple(int(i) for i in last.get("sure_rows", ()))
     text = f"of the validation rows whose class the network is surest of, {least:.0%} are labelled otherwise"

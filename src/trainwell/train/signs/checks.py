@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -122,15 +123,18 @@ def decided(output: Tensor, target: Tensor) -> Tensor | None:
 
 
 def true_classes(output: Tensor, target: Tensor) -> Tensor | None:
-    """The true classes `(N,)` of codes or one-hot rows; None for values."""
+    """The true classes `(N,)` of codes, one-hot rows or probabilities; None for values."""
     if not target.is_floating_point():
         return target.long() if target.ndim == 1 else target.flatten().long() if target.numel() == len(target) else None
     if _is_binary(target) and output.numel() == len(output):
         return target.flatten().long()
-    one_hot = (
-        target.ndim == 2 and target.shape[1] > 1 and bool(((target == 0) | (target == 1)).all() and (target.sum(1) == 1).all())
-    )
-    return target.argmax(1) if one_hot else None
+    return target.argmax(1) if are_shares(target) else None
+
+
+def are_shares(target: Tensor) -> bool:
+    """Whether every row holds shares of classes: not negative, and 1 in sum."""
+    wide = target.ndim == 2 and target.shape[1] > 1
+    return wide and bool((target >= 0).all() and ((target.sum(1) - 1).abs() < 1e-4).all())
 
 
 def _is_binary(target: Tensor) -> bool:
@@ -179,7 +183,31 @@ def contradicted(output: Tensor, classes: Tensor, truth: Tensor) -> dict[str, An
         return {}
     surest = sureness(output).argsort(descending=True)[: len(output) // 4]
     wrong = surest[(classes != truth)[surest]]
-    return {"sure_wrong": len(wrong) / len(surest), "sure_seen": len(surest), "sure_rows": wrong[:NAMED].tolist()}
+    found = {"sure_wrong": len(wrong) / len(surest), "sure_seen": len(surest), "sure_rows": wrong[:NAMED].tolist()}
+    return found | {"sure_mixture": mixture(classes[wrong], truth[wrong], output.shape[-1])}
+
+
+def mixture(answer: Tensor, truth: Tensor, n_classes: int) -> float:
+    """How evenly the labels of contradicted rows spread over the other classes, given the answer: 1 is evenly.
+
+    Labels that are wrong at random may be any; classes that are hard to tell apart are taken for each other.
+
+    Example:
+        >>> mixture(torch.zeros(8).long(), torch.tensor([1, 1, 1, 1, 1, 1, 1, 1]), 4)
+        0.0
+    """
+    if n_classes < 4:
+        return 0.0
+    weighed, rows = 0.0, 0
+    for k in answer.unique():
+        counts = truth[answer == k].bincount().float()
+        counts = counts[counts > 0]
+        n = int(counts.sum())
+        if n >= 4:
+            # Few rows look less even than they are: Miller and Madow's correction.
+            entropy = float(torch.special.entr(counts / n).sum()) + (len(counts) - 1) / (2 * n)
+            weighed, rows = weighed + n * min(1.0, entropy / math.log(n_classes - 1)), rows + n
+    return weighed / rows if rows else 0.0
 
 
 def sureness(output: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def loaded_facts(data: Data) -> dict[str, Any]:
 
     Example:
         >>> from trainwell.data.load import load
-        >>> facts = loaded_facts(load("iris"))
+        >>> facts = loaded_facts(load("wine"))
         >>> facts["classes"], facts["reference"] > 0.8
         (3, True)
     """
@@ -40,7 +40,8 @@ def loaded_facts(data: Data) -> dict[str, Any]:
     facts |= bad_cells(x, y) | _copies(data)
     if facts.get("bad_cells") or facts.get("bad_targets"):
         return facts
-    if x_valid is not None and len(valid) >= 20 and data.recipe.split.how != "time" and not data.shape.horizon:  # the future may well be elsewhere
+    alike = data.recipe.split.how != "time" and not data.shape.horizon  # the future may well lie elsewhere
+    if alike and x_valid is not None and len(valid) >= 20:
         facts |= shift(x, x_valid)
     return facts | neighbour_facts(x, y, x_valid, y_valid) | _scales(data, train) | _leaks(data, train, y)
 

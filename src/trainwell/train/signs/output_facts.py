@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.train.signs.activations import Look, look_through
-from trainwell.train.signs.checks import averaged, true_classes
+from trainwell.train.signs.checks import are_shares, averaged
 from trainwell.train.signs.loss_kind import loss_kind
 from trainwell.train.signs.quiet import undisturbed
 
@@ -63,7 +63,7 @@ def _operations(look: Look) -> dict[str, Any]:
 
 
 def _targets(output: Tensor, target: Tensor) -> dict[str, Any]:
-    kind = target_kind(output, target)
+    kind = target_kind(target)
     facts: dict[str, Any] = {"target_kind": kind, "target_shape": list(target.shape), "batch_size": len(target)}
     if target.is_floating_point():
         facts |= {"target_low": float(target.min()), "target_high": float(target.max())}
@@ -75,17 +75,16 @@ def _targets(output: Tensor, target: Tensor) -> dict[str, Any]:
     return facts
 
 
-def target_kind(output: Tensor, target: Tensor) -> str:
+def target_kind(target: Tensor) -> str:
     """classes (codes), one_hot, binary (one column of 0 and 1), probabilities, or numbers."""
     if not target.is_floating_point():
         return "classes"
     zero_one = bool(((target == 0) | (target == 1)).all())
     if zero_one and target.numel() == len(target) and len(target) > 3 and 0 < float(target.mean()) < 1:
         return "binary"
-    if true_classes(output, target) is not None and target.ndim == 2 and target.shape[1] > 1:
-        return "one_hot"
-    rows = target.ndim == 2 and target.shape[1] > 1 and bool((target >= 0).all() and ((target.sum(1) - 1).abs() < 1e-4).all())
-    return "probabilities" if rows else "numbers"
+    if are_shares(target):
+        return "one_hot" if zero_one else "probabilities"
+    return "numbers"
 
 
 def _broadcasts(output: Tensor, target: Tensor) -> bool:
