@@ -10,9 +10,11 @@ from train.small import numbers, pictures, recipe
 from trainwell.core.recipe import Recipe
 from trainwell.train import many, units
 from trainwell.train.fit import fit
+from trainwell.train.machine import Lap
 from trainwell.train.many import fit_many, fit_orders
 from trainwell.train.plan import Machine, Way
 from trainwell.train.run import Run
+from trainwell.train.stack.choose import Choice
 from trainwell.train.units import order_name
 
 DENSE = recipe(model={"name": "mlp", "width": 8}, optimizer="adamw", epochs=3, early_stopping=0)
@@ -25,7 +27,7 @@ def always_stacked(monkeypatch, request):
     workers = 2 if request.param == "processes" else 1
 
     def stack(programs, *, workers=workers):
-        return Way(Machine(stack="stack"), 0.001, workers)
+        return Choice(Way(Machine(stack="stack"), 0.001, workers), Lap(0.001, 0.001))
 
     monkeypatch.setattr(units, "choose_way", lambda programs, workers=0: stack(programs))
 
@@ -33,7 +35,7 @@ def always_stacked(monkeypatch, request):
 @pytest.fixture
 def always_in_processes(monkeypatch):
     """The planner's answer is two processes that train one by one."""
-    monkeypatch.setattr(units, "choose_way", lambda programs, workers: Way(Machine(), 0.001, 2))
+    monkeypatch.setattr(units, "choose_way", lambda programs, workers: Choice(Way(Machine(), 0.001, 2), Lap(0.001, 0.001)))
 
 
 def same_weights(one: Run, other: Run) -> bool:

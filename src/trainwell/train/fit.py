@@ -319,7 +319,8 @@ def _check_same(program: Program, plan: Plan, folder: Path) -> None:
 
 def make_plan(program: Program, batches: Batches) -> Plan:
     """Decide every number of a run: measured ways of executing, steps of a time limit, log and validation intervals."""
-    return plan_for(program, Way(*choose_machine(program, batches[0], steps=steps_of(program))))
+    machine, lap = choose_machine(program, batches[0], steps=steps_of(program))
+    return plan_for(program, Way(machine, lap.seconds))
 
 
 def steps_of(program: Program) -> int:

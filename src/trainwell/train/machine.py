@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -53,8 +54,8 @@ def _number(value: float | str) -> float:
     return value
 
 
-def choose_machine(program: Program, batch: tuple[Inputs, torch.Tensor], *, steps: int) -> tuple[Machine, float]:
-    """The fastest way measured on copies of the network, and its seconds per step.
+def choose_machine(program: Program, batch: tuple[Inputs, torch.Tensor], *, steps: int) -> tuple[Machine, Lap]:
+    """The fastest way measured on copies of the network, and what a step takes in it.
 
     Args:
         program: what will be trained; it is left untouched.
@@ -64,14 +65,14 @@ def choose_machine(program: Program, batch: tuple[Inputs, torch.Tensor], *, step
     ways = _ways(program)
     trials = [Trial(program, way, batch) for way in ways]
     needed = len(ways) > 1 or program.recipe.time_limit > 0  # else there is nothing to choose, and nobody asks for the pace
-    seconds = race(trials, budget=0.04 * steps * trials[0].once() if needed else 0.0)
-    best = min(range(len(ways)), key=lambda i: seconds[i] * (1.0 if i == 0 else 1 / MARGIN))
-    chosen, pace = ways[best], seconds[best]
-    for other in _for_long_runs(program, chosen, pace * steps):
+    laps = race(trials, budget=0.04 * steps * trials[0].once().seconds if needed else 0.0)
+    best = min(range(len(ways)), key=lambda i: laps[i].cost * (1.0 if i == 0 else 1 / MARGIN))
+    chosen, lap = ways[best], laps[best]
+    for other in _for_long_runs(program, chosen, lap.seconds * steps):
         again = race([trials[best], Trial(program, other, batch)], budget=4.0)
-        if again[1] < 0.9 * again[0]:
-            chosen, pace = other, again[1]
-    return replace(chosen, why=_why(ways, seconds, chosen, pace)), pace
+        if again[1].cost < 0.9 * again[0].cost:
+            chosen, lap = other, again[1]
+    return replace(chosen, why=_why(ways, laps, chosen, lap)), lap
 
 
 def _ways(program: Program) -> list[Machine]:
@@ -120,6 +121,32 @@ def _may_compile(program: Program, run_seconds: float) -> bool:
     return wanted == "on" or (wanted == "auto" and program.device.type == "cuda" and run_seconds > 8 * COMPILE_COST)
 
 
+class Lap(NamedTuple):
+    """How long something took.
+
+    Args:
+        cost: seconds by which ways are compared: of computing where one thread computes, so that others who use this machine
+            do not count; else as `seconds`.
+        seconds: of the wall clock.
+    """
+
+    cost: float
+    seconds: float
+
+
+def timed(work: Callable[[], object], machine: Machine) -> Lap:
+    """How long `work` takes, done in the machine's way."""
+    clock = time.thread_time if machine.threads == 1 and machine.device == "cpu" else time.perf_counter
+    begun, start = clock(), time.perf_counter()
+    work()
+    return Lap(clock() - begun, time.perf_counter() - start)
+
+
+def median(laps: Sequence[Lap]) -> Lap:
+    """The middle cost and the middle time."""
+    return Lap(*(statistics.median(column) for column in zip(*laps, strict=True)))
+
+
 class Trial:
     """A copy of the program's network trained a few steps in one way, to time it."""
 
@@ -128,26 +155,27 @@ class Trial:
         self._engine = build_engine(replace(program, network=deepcopy(program.network)), machine)
         self._batch, self._number = batch, 0
 
-    def once(self) -> float:
-        """Seconds of one step."""
+    def once(self) -> Lap:
+        """Time one step."""
         torch.set_num_threads(self.machine.threads)
-        start = time.perf_counter()
+        return timed(self._step, self.machine)
+
+    def _step(self) -> None:
         # A rate of zero times exactly the same work and leaves the copy where it is, so no trial can diverge.
         inputs, target = self._batch
         self._engine.step(inputs, target, rates=[0.0], number=self._number)
         self._number += 1
-        return time.perf_counter() - start
 
 
-def race(trials: list[Trial], *, budget: float) -> list[float]:
-    """Median seconds per step of each, taken in turns so that drift of the machine hits all alike.
+def race(trials: list[Trial], *, budget: float) -> list[Lap]:
+    """Median time of a step of each, taken in turns so that drift of the machine hits all alike.
 
     Args:
         trials: what is timed.
         budget: seconds for all together, kept between 0.2 and 6; everybody gets at least three turns, and who runs alone and
             for no budget gets no more.
     """
-    laps: list[list[float]] = [[] for _ in trials]
+    laps: list[list[Lap]] = [[] for _ in trials]
     for trial in trials:
         trial.once()
     least = 0.2 if budget or len(trials) > 1 else 0.0
@@ -156,13 +184,13 @@ def race(trials: list[Trial], *, budget: float) -> list[float]:
         for trial, lap in zip(trials, laps, strict=True):
             trial.once()  # the first step after a switch of threads or layout pays for the switch
             lap.append(trial.once())
-    return [statistics.median(lap) for lap in laps]
+    return [median(lap) for lap in laps]
 
 
-def _why(ways: list[Machine], seconds: list[float], chosen: Machine, pace: float) -> str:
-    shown = [f"{describe(w)} {1000 * s:.2f} ms" for w, s in zip(ways, seconds, strict=True)]
+def _why(ways: list[Machine], laps: list[Lap], chosen: Machine, lap: Lap) -> str:
+    shown = [f"{describe(w)} {1000 * own.cost:.2f} ms" for w, own in zip(ways, laps, strict=True)]
     if chosen not in ways:
-        shown.append(f"{describe(chosen)} {1000 * pace:.2f} ms")
+        shown.append(f"{describe(chosen)} {1000 * lap.cost:.2f} ms")
     return f"{describe(chosen)} chosen of: {', '.join(shown)} a step"
 
 

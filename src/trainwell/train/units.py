@@ -6,7 +6,7 @@ import signal
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
@@ -20,6 +20,7 @@ from trainwell.train.loop import Observer
 from trainwell.train.plan import Plan, Way, read_plan
 from trainwell.train.run import Run
 from trainwell.train.stack.choose import choose_way
+from trainwell.train.stack.engine import StackEngine
 from trainwell.train.stack.group import groups
 from trainwell.train.stack.run import fit_stack
 from trainwell.train.workers import run_tasks
@@ -113,11 +114,13 @@ class Unit:
         works: networks of one structure, or a single one.
         way: how; None leaves it to be measured.
         shared: whether it may be trained in a process of its own.
+        engine: of the stack, if measuring has left one.
     """
 
     works: list[Work]
     way: Way | None = None
-    shared: bool = field(default=False)
+    shared: bool = False
+    engine: StackEngine | None = None
 
     def train(self, observers: Sequence[Observer], save_every: float) -> list[Run]:
         """Train it; a signal ends the whole."""
@@ -127,7 +130,10 @@ class Unit:
             root, folders = self.works[0].root, [w.folder for w in self.works]
             place = root / f"stack-{self.way.machine.stack}" if root is not None else None
             programs = [w.program for w in self.works]
-            runs = fit_stack(programs, self.way, folders=folders, checkpoints=place, observers=watching, save_every=save_every)
+            runs = fit_stack(
+                programs, self.way, folders=folders, checkpoints=place, observers=watching, save_every=save_every,
+                engine=self.engine,
+            )  # fmt: skip
         else:
             for work, seen in zip(self.works, watching, strict=True):
                 recipe, seed = work.order
@@ -208,18 +214,19 @@ def form_units(works: Sequence[Work], workers: int) -> list[Unit]:
         if len(group) == 1:
             single += group
             continue
-        way = choose_way([w.program for w in group[:MOST_MEMBERS]], workers=workers)
-        units += _of_group(group, way)
+        chosen = choose_way([w.program for w in group[:MOST_MEMBERS]], workers=workers)
+        units += _of_group(group, chosen.way, chosen.engine)
     several = workers > 1 and len(single) > 1 and all(w.program.device.type == "cpu" for w in single)
     return units + [Unit([work], shared=several) for work in single]
 
 
-def _of_group(group: Sequence[Work], way: Way) -> list[Unit]:
+def _of_group(group: Sequence[Work], way: Way, engine: StackEngine | None) -> list[Unit]:
     if not way.machine.stack:
         return [Unit([w], way, shared=True) for w in group] if way.workers > 1 else [Unit(list(group), way)]
     stacks = max(way.workers, -(-len(group) // MOST_MEMBERS))
     shares = [list(group[place::stacks]) for place in range(stacks)]
-    return [Unit(share, _named(way, share), shared=way.workers > 1) for share in shares]
+    own = engine if stacks == 1 else None
+    return [Unit(share, _named(way, share), shared=way.workers > 1, engine=own) for share in shares]
 
 
 def _named(way: Way, works: Sequence[Work]) -> Way:

@@ -21,12 +21,12 @@ class StackBatches:
     """
 
     def __init__(self, members: Sequence[Batches]) -> None:
-        self._all, self._active = list(members), list(members)
+        self.members, self._active = list(members), list(members)
         self._chunk, self._batches = -1, list[Batch]()
 
     def keep(self, members: Sequence[int]) -> None:
         """Go on with these members only."""
-        self._active = [self._all[i] for i in members]
+        self._active = [self.members[i] for i in members]
         self._chunk = -1
 
     def __getitem__(self, step: int) -> Batch:
@@ -37,7 +37,7 @@ class StackBatches:
 
     def close(self) -> None:
         """Stop what members may have started."""
-        for member in self._all:
+        for member in self.members:
             member.close()
 
     @property

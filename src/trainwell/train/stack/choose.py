@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-import statistics
 import time
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 import torch
 
 from trainwell.train.compile import Program
-from trainwell.train.fit import build_batches, steps_of
-from trainwell.train.machine import MARGIN, Trial, choose_machine, race
+from trainwell.train.fit import build_batches, repeatable, steps_of
+from trainwell.train.loop import Observer
+from trainwell.train.machine import MARGIN, Lap, Trial, choose_machine, median, race, timed
 from trainwell.train.plan import Machine, Way
-from trainwell.train.stack.batches import StackBatches
 from trainwell.train.stack.engine import StackEngine
+from trainwell.train.stack.run import new_engine
 from trainwell.train.stack.trace import NotStackable
 from trainwell.train.workers import run_tasks
 
@@ -28,7 +29,15 @@ LONG_RUN = 4.0
 MOST_BYTES = 2 << 30
 
 
-def choose_way(programs: Sequence[Program], *, workers: int) -> Way:
+class Choice(NamedTuple):
+    """A way, what one step of all networks takes in it, and the engine if it is a stack in this process."""
+
+    way: Way
+    lap: Lap
+    engine: StackEngine | None = None
+
+
+def choose_way(programs: Sequence[Program], *, workers: int) -> Choice:
     """How to train a group: one by one or stacked, here or shared among processes; the name of a stack is left to the caller.
 
     Args:
@@ -36,51 +45,53 @@ def choose_way(programs: Sequence[Program], *, workers: int) -> Way:
         workers: most processes.
     """
     first, k, steps = programs[0], len(programs), steps_of(programs[0])
-    machine, pace = choose_machine(first, build_batches(first)[0], steps=steps)
-    ways = {"one by one": Way(machine, pace * k)}
-    stackable = _bytes(first) * k <= MOST_BYTES and (first.device.type != "cpu" or pace <= LONG_STEP)
+    machine, lap = choose_machine(first, build_batches(first)[0], steps=steps)
+    ways = {"one by one": Choice(Way(machine, lap.seconds), Lap(k * lap.cost, k * lap.seconds))}
+    stackable = _bytes(first) * k <= MOST_BYTES and (first.device.type != "cpu" or lap.cost <= LONG_STEP)
     if stackable:
-        ways |= _stacked(programs, machine, budget=0.04 * steps * pace * k)
-    best = min(ways.values(), key=lambda way: way.pace)
-    if workers > 1 and first.device.type == "cpu" and steps * best.pace > LONG_RUN:
+        ways |= _stacked(programs, machine, budget=0.04 * steps * lap.seconds * k)
+    name = min(ways, key=lambda n: ways[n].lap.cost / (1.0 if n == "one by one" else MARGIN))
+    here = ways[name].lap.seconds
+    if workers > 1 and first.device.type == "cpu" and steps * here > LONG_RUN:
         ways |= _shared(programs, machine, workers=min(workers, k), stackable=len(ways) > 1)
-    name = min(ways, key=lambda n: ways[n].pace / (1.0 if n == "one by one" else MARGIN))
-    shown = ", ".join(f"{n} {1000 * way.pace:.2f} ms" for n, way in ways.items())
-    way = ways[name]
-    alone = not way.machine.stack
-    return replace(
-        way,
-        machine=replace(way.machine, why=f"{name} chosen for {k} networks of: {shown} a step of all"),
-        pace=way.pace / k * way.workers if alone else way.pace,
-    )
+        fastest = min(ways, key=lambda n: ways[n].lap.seconds)
+        name = fastest if ways[fastest].way.workers > 1 and ways[fastest].lap.seconds < MARGIN * here else name
+    shown = ", ".join(f"{n} {1000 * choice.lap.cost:.2f} ms" for n, choice in ways.items())
+    chosen = ways[name]
+    why = f"{name} chosen for {k} networks of: {shown} a step of all"
+    return chosen._replace(way=replace(chosen.way, machine=replace(chosen.way.machine, why=why)))
 
 
-def _stacked(programs: Sequence[Program], machine: Machine, budget: float) -> dict[str, Way]:
+def _stacked(programs: Sequence[Program], machine: Machine, budget: float) -> dict[str, Choice]:
     try:
-        together = measure(programs, budget=budget)
+        with repeatable():
+            engine = new_engine(programs)
+            together = measure(engine, budget=budget)
     except NotStackable:
         return {}
-    threads, seconds = min(together.items(), key=lambda item: item[1])
+    threads, lap = min(together.items(), key=lambda item: item[1].cost)
     stack = replace(machine, threads=threads, channels_last=False, compiled=False, precision="float32", stack="stack")
-    return {f"one stack on {threads} thread{'s' if threads > 1 else ''}": Way(stack, seconds)}
+    return {f"one stack on {threads} thread{'s' if threads > 1 else ''}": Choice(Way(stack, lap.seconds), lap, engine)}
 
 
-def _shared(programs: Sequence[Program], machine: Machine, *, workers: int, stackable: bool) -> dict[str, Way]:
-    """What the same costs when so many processes do it at the same time, each on one core, measured by doing it."""
+def _shared(programs: Sequence[Program], machine: Machine, *, workers: int, stackable: bool) -> dict[str, Choice]:
+    """What the same takes when so many processes do it at the same time, each on one core, measured by doing it."""
     shares = [programs[place::workers] for place in range(workers)]
     one = replace(machine, threads=1, compiled=False)
 
-    def alone(program: Program) -> float:
-        trial = Trial(program, one, build_batches(program)[0])
-        return race([trial], budget=0.3)[0]
+    def alone(program: Program, _tell: Observer) -> float:
+        return race([Trial(program, one, build_batches(program)[0])], budget=0.3)[0].seconds
 
-    tasks = [lambda _tell, share=share: alone(share[0]) * len(share) for share in shares]
-    found = {f"{workers} processes": Way(one, max(run_tasks(tasks, lambda _: None, workers=workers)), workers)}
+    def together(share: Sequence[Program], _tell: Observer) -> float:
+        return min(lap.seconds for lap in measure(new_engine(share), budget=0.3).values())
+
+    paces = run_tasks([partial(alone, share[0]) for share in shares], lambda _: None, workers=workers)
+    all_of = max(pace * len(share) for pace, share in zip(paces, shares, strict=True))
+    found = {f"{workers} processes": Choice(Way(one, max(paces), workers), Lap(all_of, all_of))}
     if stackable and len(programs) >= 2 * workers:
-        tasks = [lambda _tell, share=share: min(measure(share, budget=0.3).values()) for share in shares]
+        paces = run_tasks([partial(together, share) for share in shares], lambda _: None, workers=workers)
         stack = replace(one, channels_last=False, precision="float32", stack="stack")
-        seconds = max(run_tasks(tasks, lambda _: None, workers=workers))
-        found[f"{workers} stacks in processes"] = Way(stack, seconds, workers)
+        found[f"{workers} stacks in processes"] = Choice(Way(stack, max(paces), workers), Lap(max(paces), max(paces)))
     return found
 
 
@@ -89,23 +100,21 @@ def _bytes(program: Program) -> int:
     return 7 * sum(p.numel() * p.element_size() for p in program.network.parameters())
 
 
-def measure(programs: Sequence[Program], budget: float) -> dict[int, float]:
-    """Seconds per step of the stack by number of threads, measured on copies."""
-    copies = [replace(p, network=deepcopy(p.network)) for p in programs]
-    batches = StackBatches([build_batches(p) for p in copies])
-    engine = StackEngine(copies, batches)
-    found: dict[int, list[float]] = {t: [] for t in _threads(programs[0])}
-    end, number, batch = time.perf_counter() + min(max(budget, 0.1), 4.0), 0, batches[0]
-    while number < 4 * len(found) or (time.perf_counter() < end and number < 40 * len(found)):
+def measure(engine: StackEngine, budget: float) -> dict[int, Lap]:
+    """What a step of the stack takes by number of threads; the engine is left as it was."""
+    before = {name: tensor.clone() for name, tensor in engine.tensors().items()}
+    found: dict[int, list[Lap]] = {t: [] for t in _threads(engine.programs[0])}
+    step = partial(engine.step, *engine.batches[0], rates=[0.0] * len(engine.programs))
+    device = str(engine.programs[0].device)
+    end, number = time.perf_counter() + min(max(budget, 0.1), 4.0), 0
+    while number < 2 * len(found) or (time.perf_counter() < end and number < 20 * len(found)):
         for threads, laps in found.items():
             torch.set_num_threads(threads)
-            for lap in range(2):  # the first step after a switch of threads pays for the switch
-                start = time.perf_counter()
-                engine.step(*batch, rates=[0.0] * len(copies), number=number)
-                number += 1
-                if lap:
-                    laps.append(time.perf_counter() - start)
-    return {threads: statistics.median(laps) for threads, laps in found.items()}
+            step(number=number)  # the first step after a switch of threads pays for the switch
+            laps.append(timed(partial(step, number=number), Machine(device=device, threads=threads)))
+            number += 1
+    engine.restore(before)
+    return {threads: median(laps) for threads, laps in found.items()}
 
 
 def _threads(program: Program) -> list[int]:

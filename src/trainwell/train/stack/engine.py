@@ -11,7 +11,6 @@ from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
-from torch.fx import GraphModule
 
 from trainwell.core.recipe import Recipe
 from trainwell.core.seeds import purpose_key
@@ -23,6 +22,7 @@ from trainwell.train.stack.draws import Draws, Recording, Site
 from trainwell.train.stack.group import filled
 from trainwell.train.stack.limits import StackLimits
 from trainwell.train.stack.loss import stack_loss
+from trainwell.train.stack.memory import settle
 from trainwell.train.stack.rules import RULES, Rule
 from trainwell.train.stack.trace import NotStackable, Tensors, trace
 from trainwell.train.steps import Inputs, as_floats
@@ -44,7 +44,7 @@ class StackEngine:
 
     def __init__(self, programs: Sequence[Program], batches: StackBatches) -> None:
         self.programs, self.micro = list(programs), 1
-        self._batches, self._device = batches, programs[0].device
+        self.batches, self._device = batches, programs[0].device
         self._best: dict[int, dict[str, Tensor]] = {}
         self._active = self._stack = list(range(len(programs)))
         self._layout = Layout([p.network for p in programs])
@@ -82,9 +82,10 @@ class StackEngine:
         views = self._layout.views(self._flat)
         tensors = Tensors(views, self._buffers, {n: t.detach() for n, t in state.items() if n not in known})
         network.train()
-        self._graph: GraphModule = trace(network, tensors, stack_loss(programs), inputs, target, self._draws.factors)
-        self._fixed = (*views.values(), *self._buffers.values())
+        graph = trace(network, tensors, stack_loss(programs), inputs, target, self._draws.factors)
         self._drawn = tuple(f for f in self._draws.factors if f is not None)
+        fixed = (*views.values(), *self._buffers.values())
+        self._step = settle(graph, fixed, len(self._drawn), list(self._layout.views(self._gradients).values()))
 
     def _augmented(self, inputs: Inputs, target: Tensor, number: int) -> tuple[Inputs, Tensor]:
         """Bytes as floats, then each member's own augmentation."""
@@ -103,8 +104,7 @@ class StackEngine:
     def step(self, inputs: Inputs, target: Tensor, *, rates: Sequence[float], number: int) -> Sequence[float | None]:
         inputs, target = self._augmented(inputs, target, number)
         self._draws.fill(number)
-        losses, *gradients = self._graph(*self._fixed, *inputs, target, *self._drawn)
-        torch.cat([g.flatten(1) for g in gradients], 1, out=self._gradients)
+        losses = self._step(*inputs, target, *self._drawn)
         column = self._flat.new_tensor(self._spread(rates))[:, None]
         shown, bad = losses.tolist(), self._not_finite(losses)
         if bad is not None:
@@ -172,14 +172,14 @@ class StackEngine:
         rows = torch.tensor([self._stack.index(m) for m in self._active], device=self._device)
         rule, average, averaged = self._rule, self._average, self._averaged
         self._stack = list(self._active)
-        self._batches.keep(self._stack)
+        self.batches.keep(self._stack)
         self._lay_out()
         rule.keep(rows, self._flat)
         self._rule = rule
         if average is not None and self._average is not None:
             self._average.copy_(average[rows])
             self._averaged = {n: b[rows].clone() for n, b in averaged.items()}
-        self._trace(*self._augmented(*self._batches[0], 0))
+        self._trace(*self._augmented(*self.batches[0], 0))
 
     def finish(self, member: int) -> nn.Module:
         if member not in self._best:
@@ -199,9 +199,9 @@ class StackEngine:
     def restore(self, tensors: dict[str, Tensor]) -> None:
         if tensors["stack"].tolist() != self._stack:
             self._stack = tensors["stack"].tolist()
-            self._batches.keep(self._stack)
+            self.batches.keep(self._stack)
             self._lay_out()
-            self._trace(*self._augmented(*self._batches[0], 0))
+            self._trace(*self._augmented(*self.batches[0], 0))
         self._best = {}
         places = {"flat": self._flat, "average": self._average}
         for name, tensor in tensors.items():

@@ -24,6 +24,7 @@ def fit_stack(
     checkpoints: Path | None,
     observers: Sequence[Sequence[Observer]],
     save_every: float = 20.0,
+    engine: StackEngine | None = None,
 ) -> list[Run]:
     """Train programs of one group together; called again after a crash, it continues to the same bits.
 
@@ -34,20 +35,25 @@ def fit_stack(
         checkpoints: where the stack's own state is kept.
         observers: of each program.
         save_every: seconds between checkpoints.
+        engine: of these programs, if there is one already.
 
     Raises:
         NotStackable: the networks' code cannot be traced.
     """
     with repeatable():
         torch.set_num_threads(way.machine.threads)
-        batches = [build_batches(p) for p in programs]
-        together = StackBatches(batches)
-        engine = StackEngine(programs, together)
+        engine = engine or new_engine(programs)
+        batches = engine.batches.members
         plans = [_plan(program, way, folder) for program, folder in zip(programs, folders, strict=True)]
         parts = zip(programs, plans, folders, observers, strict=True)
         members = [new_member(*part, number) for number, part in enumerate(parts)]
-        job = Job(engine=engine, batches=together, members=members, folder=checkpoints, save_every=save_every)
+        job = Job(engine=engine, batches=engine.batches, members=members, folder=checkpoints, save_every=save_every)
         return carry_out(job, programs, batches, folders)
+
+
+def new_engine(programs: Sequence[Program]) -> StackEngine:
+    """The engine of programs that nobody has trained yet."""
+    return StackEngine(programs, StackBatches([build_batches(p) for p in programs]))
 
 
 def _plan(program: Program, way: Way, folder: Path | None) -> Plan:
