@@ -22,7 +22,7 @@ def stop_half_way(row: dict) -> bool:
     return row["split"] == "train" and row["step"] >= 5
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "rmsprop", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "rmsprop", "sgd"])
 @pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
 def test_a_run_stopped_and_continued_ends_in_the_same_bits_in_every_memory_order(
     tmp_path: Path, memory_format: str, optimizer: str
