@@ -6,6 +6,7 @@ import math
 
 from trainwell.evaluate.evaluation import Evaluation, Example, Gap, label, rows_named
 from trainwell.report import figures
+from trainwell.report.futures import future_figures
 from trainwell.report.markup import Markup, el, join, say
 from trainwell.report.numbers import short
 from trainwell.report.story import Story
@@ -126,7 +127,10 @@ def training(story: Story) -> Markup:
 
 def errors(story: Story, e: Evaluation) -> Markup:
     """What goes wrong, as figures, and the rows worth looking at."""
-    drawn = _class_figures(e) if e.task == "classification" else _value_figures(e)
+    if e.future is not None:
+        drawn = future_figures(e.future)
+    else:
+        drawn = _class_figures(e) if e.task == "classification" else _value_figures(e)
     parts = [figures.grid(drawn)]
     if e.per_class and len(e.per_class) > 2:
         parts.append(el("div", el("h3", say("Every class")), class_table(e.per_class), class_="card"))

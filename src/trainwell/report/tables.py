@@ -15,7 +15,7 @@ Cell = str | Markup | tuple[str | Markup, str]
 Marks = Sequence[tuple[float, str]]
 Heads = Sequence[str | tuple[str, str]]
 #: Baselines that learn nothing lie far off; an axis that held them would show nothing else.
-FAR = ("most frequent class", "mean of the target")
+FAR = ("most frequent class", "mean of the target", "repeat the last value", "drift")
 
 
 def table(heads: Heads, rows: Sequence[Sequence[Cell]], styles: Sequence[str] = (), *, stacked: bool = False) -> Markup:

@@ -23,7 +23,7 @@ FIT_STYLES = {"overfit": "yellow", "underfit": "yellow", "balanced": "green"}
 #: Width from which a table shows more columns.
 WIDE = 110
 #: Baselines that learn nothing: far from the others, they would squeeze them into one corner of the axis.
-FAR = ("most frequent class", "mean of the target")
+FAR = ("most frequent class", "mean of the target", "repeat the last value", "drift")
 #: Columns of a card that are printed.
 MOST_COLUMNS = 60
 BLOCKS = "▁▂▃▄▅▆▇█"
