@@ -23,13 +23,13 @@ CNN = recipe(model={"name": "cnn", "width": 4, "stages": 2})
 def chosen(asked: Recipe, *, steps: int, seconds: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> Machine:
     """What is chosen on a machine on which steps take these seconds."""
 
-    def race(trials: Sequence[machine.Trial], *, budget: float) -> list[float]:
-        return [seconds[trial.machine.precision] for trial in trials]
+    def race(trials: Sequence[machine.Trial], *, budget: float) -> list[machine.Lap]:
+        return [machine.Lap(*2 * (seconds[trial.machine.precision],)) for trial in trials]
 
     monkeypatch.setattr(machine, "race", race)
     program = compile_program(asked, pictures())
-    way, pace = machine.choose_machine(program, build_batches(program)[0], steps=steps)
-    assert pace == seconds[way.precision]
+    way, lap = machine.choose_machine(program, build_batches(program)[0], steps=steps)
+    assert lap.seconds == seconds[way.precision]
     return way
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from train.small import Picky, numbers, pictures, recipe
 
+from train.small import Picky, numbers, pictures, recipe
 from trainwell.train.compile import compile_program
 from trainwell.train.fit import repeatable
 from trainwell.train.plan import Machine, Way
