@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from trainwell.data.kinds.kind import Raw
-from trainwell.data.roles import called_id, is_prose, names_rows
+from trainwell.data.roles import called_id, names_rows
 
 N = 50
 SHUFFLED = np.random.Generator(np.random.Philox(0)).permutation(N) * 3
@@ -53,9 +53,3 @@ def test_columns_that_name_rows(name: str, cells: list[Any], expected: bool) -> 
 def test_running_numbers_are_judged_by_train_rows_alone() -> None:
     cells = [*range(40), *[999] * 10]
     assert names_rows(raw_of("n", cells, np.arange(0, 40, 2)))
-
-
-def test_sentences_are_prose_and_addresses_of_streets_are_not() -> None:
-    assert is_prose(raw_of("t", [f"the quick brown fox jumps {i} times" for i in range(N)]))
-    assert not is_prose(raw_of("t", ["the quick brown fox jumps often", "it was a dark and stormy night"] * 25))
-    assert not is_prose(raw_of("t", [f"Station {i}" for i in range(N)]))

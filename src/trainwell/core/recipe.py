@@ -145,7 +145,7 @@ class Prepare(Plain):
     picture_channels: Auto | Literal[1, 3] = "auto"
     """1 for grey, 3 for colour; `auto` is 1 if every picture is grey."""
     tokens: Auto | Annotated[list[Tokens], BeforeValidator(_listed), Field(min_length=1)] = "auto"
-    """How texts are cut, in one way or several; `auto` is words and characters, or characters alone in scripts without spaces."""
+    """How texts are cut, in one way or several; `auto` is words and characters, characters alone in scripts without spaces."""
     vocabulary: int = Field(20_000, ge=10)
     """Most different tokens of each way, the most frequent first; the others share one code."""
     text_length: Auto | AtLeastOne = "auto"

@@ -7,7 +7,7 @@ from math import prod
 from typing import Literal
 
 Task = Literal["classification", "regression"]
-InputKind = Literal["number", "category", "picture", "series", "tensor"]
+InputKind = Literal["number", "category", "picture", "series", "text", "tensor"]
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,13 @@ class Input:
     Args:
         name: the array's name in the data ("number", "category", "picture", or a user's name).
         kind: what the values are; decides which encoder a registered network uses.
-        shape: per example: `(F,)` numbers, `(C,)` category codes, `(C, H, W)` pictures, `(C, L)` a series.
-        cardinalities: number of codes of each category column; codes run from 0 (unseen or rare) to `cardinality - 1`.
+        shape: per example: `(F,)` numbers, `(C,)` category codes, `(C, H, W)` pictures, `(C, L)` a series, `(L,)`
+            the codes of a text's tokens, padded with 0 behind its end.
+        cardinalities: number of codes of each category column; codes run from 0 (unseen or rare) to `cardinality - 1`. Of a
+            text its one number of codes: 0 is padding, 1 a token that the train rows do not have.
         columns: the source columns, in the order of the last axis of numbers and categories.
         dtype: of a `tensor` input, which arrives as it is; whole numbers may be tokens.
+        tokens: how a text was cut: words, characters, bpe or unigram.
         horizon: of a series whose future is forecast: steps ahead. The outputs are its channels, step after step.
     """
 
@@ -31,6 +34,7 @@ class Input:
     columns: tuple[str, ...] = ()
     dtype: str = "float32"
     horizon: int = 0
+    tokens: str = ""
 
     @property
     def size(self) -> int:

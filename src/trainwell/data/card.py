@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -87,11 +88,29 @@ def _what(column: dict[str, Any]) -> str:
         said.append(f"{column.get('distinct', len(column['top'])):,} values: {top}")
     elif "first" in column:
         said.append(f"{column['first']} to {column['last']}")
+    elif "tokens" in column:
+        said.append(about_text(column))
     elif "shape" in column:
         said.append("x".join(str(side) for side in column["shape"]))
     else:
         said.append(column["why"])
     return " ".join(said) + (f"; {column['missing']:,} empty" if column.get("missing") else "")
+
+
+def about_text(about: Mapping[str, Any]) -> str:
+    """What is known of a text column, in one line.
+
+    Example:
+        >>> tokens = {"words": {"vocabulary": 900, "length": 40}}
+        >>> about_text({"tokens": tokens, "lengths": {"0.5": 8, "0.99": 38, "1": 90}, "without_code": 0.02, "cut_off": 0.01})
+        '900 words; half the texts have 8 or more, the longest 90; 2.0% of the tokens have no code of their own; 1.0% cut off'
+    """
+    ways = " and ".join(f"{way['vocabulary']:,} {how}" for how, way in about["tokens"].items())
+    lengths = about["lengths"]
+    line = f"{ways}; half the texts have {lengths['0.5']:,} or more, the longest {lengths['1']:,}"
+    if about["without_code"]:
+        line += f"; {about['without_code']:.1%} of the tokens have no code of their own"
+    return line + (f"; {about['cut_off']:.1%} cut off" if about["cut_off"] else "")
 
 
 def _check_lines(checks: list[Check]) -> list[str]:

@@ -89,10 +89,7 @@ def _warned(name: str, kind: str, why: str, code: str, done: str) -> Prepared:
 
 
 def _unworthy(raw: Raw, kind: str, recipe: Recipe) -> Prepared | None:
-    """Free text and names of rows, which a network could only learn by heart."""
-    if kind == "category" and roles.is_prose(raw):
-        why = "free text, for which there is no encoder among the column kinds"
-        return _warned(raw.name, "text", why, "text", "was left out")
+    """Names of rows, which a network could only learn by heart."""
     if kind not in ("category", "number") or recipe.prepare.identifier == "keep":
         return None
     why = roles.names_rows(raw) if kind == "category" or raw.series.dtype.is_integer() else ""
@@ -109,7 +106,7 @@ def _fit(raw: Raw, kind: str, guess: Guess, rule: Rule, cleaned: Cleaned, around
         return Prepared(raw.name, entry | {"role": "left out", "why": why}, checks=[*checks, _constant_check(raw.name, why)])
     array = does.encode(state, cleaned)
     prepared = Prepared(raw.name, entry, Fitted(raw.name, kind, guess.form, state), array, checks)
-    if kind not in ("picture", "series"):
+    if kind not in ("picture", "series", "text"):  # none of their numbers says much alone
         _look_for_leak(prepared, around)
         _look_for_drift(prepared, around)
     return prepared

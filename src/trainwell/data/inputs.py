@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trainwell.core.shape import Input, Shape
+from trainwell.data.kinds import text
 from trainwell.data.kinds.kind import Kind
 from trainwell.data.kinds.known import KINDS
 
@@ -32,16 +33,18 @@ class Fitted:
 
 
 def gather_inputs(columns: tuple[Fitted, ...], encoded: list[np.ndarray], n: int) -> dict[str, np.ndarray]:
-    """The encoded columns side by side: "number" (n, F) float32, "category" (n, C) int32, each picture column by itself."""
+    """The encoded columns side by side: "number" (n, F) float32, "category" (n, C) int32, others by themselves."""
     blocks: dict[str, list[np.ndarray]] = {"number": [], "category": []}
-    names, pictures = whole_names(columns), {}
+    names, whole = whole_names(columns), dict[str, np.ndarray]()
     for column, array in zip(columns, encoded, strict=True):
         if column.input in ("picture", "series"):
-            pictures[names[column.name]] = array
+            whole[names[column.name]] = array
+        elif column.input == "text":
+            whole |= text_arrays(columns, column, array)
         else:
             blocks[column.input].append(array if array.ndim == 2 else array[:, None])
     sided = {name: side_by_side(arrays, n) for name, arrays in blocks.items() if arrays}
-    return sided | pictures
+    return sided | whole
 
 
 def side_by_side(arrays: list[np.ndarray], n: int, block: int = 8_192) -> np.ndarray:
@@ -61,9 +64,29 @@ def whole_names(columns: tuple[Fitted, ...]) -> dict[str, str]:
     return found
 
 
+def text_arrays(columns: tuple[Fitted, ...], column: Fitted, encoded: np.ndarray) -> dict[str, np.ndarray]:
+    """The encoded text column `(N, L)` by input name, one for each way in which it is cut."""
+    return {
+        name: part for name, (_, part) in zip(text_names(columns)[column.name], text.split(column.state, encoded), strict=True)
+    }
+
+
+def text_names(columns: tuple[Fitted, ...]) -> dict[str, list[str]]:
+    """Input names of the text columns: "text", or the column's own name of several; a further way is `text.characters`."""
+    texts = [column for column in columns if column.input == "text"]
+    heads = {column.name: "text" if len(texts) == 1 else column.name for column in texts}
+    return {
+        column.name: [heads[column.name] + (f".{level.how}" if place else "") for place, level in enumerate(column.state.cuts)]
+        for column in texts
+    }
+
+
 def shape_of(columns: tuple[Fitted, ...], tensors: Mapping[str, np.ndarray]) -> Shape:
-    """The inputs in the network's forward order: numbers, categories, pictures, series, tensors."""
-    return Shape((*_number_input(columns), *_category_input(columns), *_wholes(columns), *_tensor_inputs(tensors)))
+    """The inputs in the network's forward order: numbers, categories, pictures, series, texts, tensors."""
+    cells = (*_number_input(columns), *_category_input(columns))
+    return Shape(
+        (*cells, *_picture_inputs(columns), *_series_inputs(columns), *_text_inputs(columns), *_tensor_inputs(tensors))
+    )
 
 
 def _number_input(columns: tuple[Fitted, ...]) -> Iterator[Input]:
@@ -93,8 +116,11 @@ def _series_inputs(columns: tuple[Fitted, ...]) -> Iterator[Input]:
             yield Input(names[column.name], "series", column.state.shape, columns=(column.name,))
 
 
-def _wholes(columns: tuple[Fitted, ...]) -> tuple[Input, ...]:
-    return (*_picture_inputs(columns), *_series_inputs(columns))
+def _text_inputs(columns: tuple[Fitted, ...]) -> Iterator[Input]:
+    names = text_names(columns)
+    for column in [c for c in columns if c.input == "text"]:
+        for name, level in zip(names[column.name], column.state.cuts, strict=True):
+            yield Input(name, "text", (level.length,), (level.size,), (column.name,), "int32", tokens=level.how)
 
 
 def _tensor_inputs(tensors: Mapping[str, np.ndarray]) -> Iterator[Input]:

@@ -24,7 +24,7 @@ from trainwell.data.forecast.ends import ends_of
 from trainwell.data.forecast.state import Forecast
 from trainwell.data.gather import gathered
 from trainwell.data.gathering import Gather
-from trainwell.data.inputs import Fitted, gather_inputs, whole_names
+from trainwell.data.inputs import Fitted, gather_inputs, text_arrays, whole_names
 from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.words import as_cells, cell_text
 from trainwell.data.source import Source
@@ -99,7 +99,9 @@ class Preparation:
         if name in source.frame.columns:
             return Raw(name, _as_scalars(source.frame[name], column.kind), rows, source.base, source.words.get(name))
         if column.kind in ("picture", "series"):
-            raise DataError(f"the {column.kind} column {name!r} is missing", remedy=f"Give a column or an array of {column.kind}.")
+            raise DataError(
+                f"the {column.kind} column {name!r} is missing", remedy=f"Give a column or an array of {column.kind}."
+            )
         hint = did_you_mean(name, source.frame.columns)
         hint = f" {hint}" if hint.startswith("Did") else ""
         problems.append((-1, name, f"the column is missing; every cell was treated as empty.{hint}"))
@@ -131,19 +133,22 @@ class Preparation:
 
     def _other_inputs(self, row: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         for column in self.columns:
-            if column.input in ("picture", "series"):
+            if column.input == "text":
+                arrays |= text_arrays(self.columns, column, self._text_cells[column.name](row.get(column.name))[None])
+            elif column.input in ("picture", "series"):
                 cell = column.does.encode_cell(column.state)
                 picture = cell(row.get(column.name)) if cell is not None else None
                 if picture is None:
-                    raise DataError(f"the {column.input} {row.get(column.name)!r:.80} cannot be read", where=f"column {column.name!r}")
+                    raise DataError(
+                        f"the {column.input} {row.get(column.name)!r:.80} cannot be read", where=f"column {column.name!r}"
+                    )
                 arrays[self._whole_names[column.name]] = picture[None]
         return arrays | {t.name: _one_tensor(row, t) for t in self._tensors}
 
     def _encode_row_slowly(self, row: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        cells = [c.name for c in self.columns if c.input in ("number", "category")]
-        frame = pl.DataFrame([_cell_series(name, row.get(name)) for name in cells])
-        plain = replace(self, columns=tuple(c for c in self.columns if c.input in ("number", "category")), shape=Shape(()))
-        return self._other_inputs(row, plain.encode(frame).arrays)
+        columns = tuple(c for c in self.columns if c.input in ("number", "category"))
+        frame = pl.DataFrame([_cell_series(c.name, row.get(c.name)) for c in columns])
+        return self._other_inputs(row, replace(self, columns=columns, shape=Shape(())).encode(frame).arrays)
 
     @cached_property
     def _number_cells(self) -> list[tuple[str, Callable[[Any], list[float] | None]]]:
@@ -152,6 +157,10 @@ class Preparation:
     @cached_property
     def _category_cells(self) -> list[tuple[str, Callable[[Any], int | None]]]:
         return [(c.name, _cell(c)) for c in self.columns if c.input == "category"]
+
+    @cached_property
+    def _text_cells(self) -> dict[str, Callable[[Any], np.ndarray]]:
+        return {c.name: _cell(c) for c in self.columns if c.input == "text"}
 
     @cached_property
     def _only_cells(self) -> bool:

@@ -100,14 +100,16 @@ def _columns(headers: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) ->
 
 
 def _input(plain: dict[str, Any]) -> Input:
-    names, sizes = tuple(plain["columns"]), tuple(plain["cardinalities"])
-    return Input(plain["name"], plain["kind"], tuple(plain["shape"]), sizes, names, plain["dtype"], plain.get("horizon", 0))
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+    return Input(**fields)
 
 
 def _gather(header: dict[str, Any]) -> Gather | None:
     if "gather" not in header:
         return None
-    listed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in header["gather"].items()}
+    listed: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in header["gather"].items()
+    }
     return Gather(**listed)
 
 

@@ -1,4 +1,4 @@
-"""Whether a column is worth giving to a network: names of rows, free text and constants are not."""
+"""Whether a column is worth giving to a network: names of rows and constants are not."""
 
 from __future__ import annotations
 
@@ -58,19 +58,6 @@ def _runs(seen: pl.Series, rows: np.ndarray) -> bool:
         return False
     apart = seen.to_numpy().astype(np.int64) - rows
     return bool((apart == apart[0]).all())
-
-
-def is_prose(raw: Raw) -> bool:
-    """Whether the train cells are sentences: mostly different, and of several words or many letters."""
-    if raw.series.dtype != pl.String:
-        return False
-    counts = raw.counts
-    distinct, present = int((counts > 0).sum()), int(counts.sum())
-    if present < _ENOUGH or distinct < 0.5 * present:
-        return False
-    texts = raw.words.texts.filter(pl.Series(counts > 0)).head(2_000)
-    spaces, letters = texts.str.count_matches(r"\s").median(), texts.str.len_chars().median()
-    return float(spaces or 0) >= 3 or float(letters or 0) >= 40  # type: ignore[arg-type]
 
 
 def looks_unique(series: pl.Series) -> bool:

@@ -40,6 +40,10 @@ def rule_for(recipe: Recipe, name: str, kind: str) -> Rule:
         max_categories=prepare.max_categories,
         picture_size=prepare.picture_size,
         picture_channels=prepare.picture_channels,
+        tokens=prepare.tokens,
+        vocabulary=prepare.vocabulary,
+        text_length=prepare.text_length,
+        lowercase=prepare.lowercase,
     )
 
 

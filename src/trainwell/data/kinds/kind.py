@@ -9,7 +9,7 @@ that is what a saved preparation holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -39,6 +39,10 @@ class Rule:
     max_categories: int = 10_000
     picture_size: int | str = "auto"
     picture_channels: int | str = "auto"
+    tokens: str | Sequence[str] = "auto"
+    vocabulary: int = 20_000
+    text_length: int | str = "auto"
+    lowercase: bool = True
 
 
 @dataclass(frozen=True)
@@ -105,10 +109,11 @@ class Cleaned:
 
     Args:
         values: number: float64 with NaN for missing; boolean: int8, -1 false, 0 missing, +1 true; category: int32 places
-            in `labels`, -1 for missing; datetime: datetime64[us] with NaT; picture: `(N, C, H, W)` uint8, perhaps a memory map.
+            in `labels`, -1 for missing; datetime: datetime64[us] with NaT; text: int32 places in `labels`, -1 for empty;
+            picture: `(N, C, H, W)` uint8, perhaps a memory map.
         missing: rows without a usable value, bool (N,).
         unreadable: numbers of the rows whose cell held something this kind cannot read (also counted as missing).
-        labels: the distinct texts of a category column.
+        labels: the distinct texts of a category or text column.
         checks: for the card, in full sentences.
         set_aside: rows that cannot be used at all (broken pictures), bool (N,), or None.
         scratch: what `fit` and `describe` share, so that it is computed once.
@@ -126,7 +131,7 @@ class Cleaned:
 class Kind(Protocol):
     """The functions of one kind. A module satisfies it; `known.py` lists the modules by name."""
 
-    #: The network input that the encoded column joins: "number", "category" or "picture".
+    #: The network input that the encoded column joins: "number", "category", "picture" or "text".
     INPUT: str
 
     @property
@@ -146,7 +151,8 @@ class Kind(Protocol):
         """Names of the encoded columns: `("age", "age.missing")`; one name for categories and pictures."""
 
     def encode(self, state: Any, cleaned: Cleaned) -> np.ndarray:
-        """Finite values for the network: `(N, len(features))` float32, `(N,)` int32 codes, or `(N, C, H, W)` uint8."""
+        """Finite values for the network: `(N, len(features))` float32, `(N,)` or `(N, L)` int32 codes, or
+        `(N, C, H, W)` uint8."""
 
     def encode_cell(self, state: Any) -> Callable[[Any], Any] | None:
         """One plain Python cell to what `encode` gives for it: a list of floats or an int code.

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from trainwell.core.errors import DataError
-from trainwell.data.kinds import boolean, category, datetime, number, picture, series
+from trainwell.data.kinds import boolean, category, datetime, number, picture, series, text
 from trainwell.data.kinds.kind import Guess, Kind, Raw
 
 KINDS: dict[str, Kind] = {
@@ -15,6 +15,7 @@ KINDS: dict[str, Kind] = {
     "number": number,
     "picture": picture,
     "series": series,
+    "text": text,
     "category": category,
 }
 
