@@ -128,7 +128,7 @@ def test_chance_draws_the_same_remedies_for_the_same_seed():
 @pytest.fixture(scope="module")
 def improved(digits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("improved")
-    return improve(HEALTHY.but(lr=1e6), digits, rounds=1, most=1, folder=folder), folder
+    return improve(HEALTHY.but(lr=1e6), digits, rounds=1, folder=folder), folder
 
 
 def test_improving_ends_better_on_rows_that_chose_nothing(improved):
@@ -148,7 +148,7 @@ def test_the_ledger_has_everything_that_was_tried(improved):
 def test_improving_continues_where_it_was_stopped(improved, digits):
     found, folder = improved
     rows = []
-    again = improve(HEALTHY.but(lr=1e6), digits, rounds=1, most=1, folder=folder, observers=[rows.append])
+    again = improve(HEALTHY.but(lr=1e6), digits, rounds=1, folder=folder, observers=[rows.append])
     assert rows == []
     assert again.recipe == found.recipe
 

@@ -27,6 +27,7 @@ from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import higher_is_better, metric_of, score_runs
 from trainwell.study.verdict import Verdict, pair_interval
 from trainwell.train.again import load_again
+from trainwell.train.fit import attempt
 from trainwell.train.loop import Observer
 from trainwell.train.many import fit_orders
 from trainwell.train.rate_range import find_rate
@@ -242,6 +243,7 @@ class Case:
         observers: of every training.
         runs: networks trained so far, by the name of their order.
         scores: on validation rows.
+        examined: runs that the doctor looked at, likewise.
     """
 
     recipe: Recipe
@@ -251,13 +253,30 @@ class Case:
     observers: Sequence[Observer] = ()
     runs: dict[str, Run] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
+    examined: dict[str, Run] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.metric = self.metric or metric_of(self.recipe)
 
     def first(self) -> Run:
-        """The first repeat of the untouched recipe, which the doctor examines."""
-        return self.trained(orders_of(self.recipe, 1))[0]
+        """The first repeat of the recipe with the doctor beside it, for the others are trained as a stack, unseen.
+
+        Raises:
+            KeyboardInterrupt: a signal stopped it.
+        """
+        recipe, seed = order = orders_of(self.recipe, 1)[0]
+        name = order_name(order)
+        if name not in self.examined:
+            folder = self.folder / "examined" / name if self.folder is not None else None
+            if folder is not None and (folder / "run.json").exists():
+                self.examined[name] = Run.open(folder)
+            else:
+                self.examined[name] = attempt(
+                    recipe, self.data, seed=seed, folder=folder, observers=self.observers, watched=True
+                )
+        if self.examined[name].signal:
+            raise KeyboardInterrupt
+        return self.examined[name]
 
     def trained(self, orders: Sequence[Order]) -> list[Run]:
         """The runs of these orders; those that are not known yet are trained in one go."""
@@ -280,7 +299,7 @@ def treated(
     case: Case, findings: Sequence[Finding], *, pairs: int | None = None, most: int = 2, rounds: int = 3, random: int = 0
 ) -> Treatment:
     """Rounds of remedies against findings until one is kept, as `treat` does."""
-    asked = [*measured(case, findings), *candidates(case.recipe, findings)][: most * rounds]
+    asked = prescribed(case, findings)[: most * rounds]
     chance = random_candidates(case.recipe, random)
     n = pairs or max(PAIRS, fewest_pairs(0.05 / max(1, len(asked), len(chance))))
     trials: list[Trial] = []
@@ -309,17 +328,24 @@ def treated(
     )
 
 
-def measured(case: Case, findings: Sequence[Finding]) -> list[Candidate]:
-    """Against a wrong rate, the rate that a range test of some hundred updates finds: better than any guessed factor."""
-    code = next((f.code for f in findings if not f.because_of and f.code in RATE), "")
+def prescribed(case: Case, findings: Sequence[Finding]) -> list[Candidate]:
+    """What the findings prescribe, with a measured rate among it where they say that the rate is wrong.
+
+    The rate that a range test of some hundred updates finds is better than one guessed by a factor. It comes first where the
+    cause is the rate, and second where the rate is only a consequence, which is how a wrong cause shows.
+    """
+    others = candidates(case.recipe, findings)
+    code = next((f.code for f in findings if f.code in RATE), "")
     if not code:
-        return []
+        return others
     try:
         found = find_rate(case.recipe, case.data).suggestion
     except TrainingError:  # every rate explodes: something else is wrong, and the other remedies have their turn
-        return []
+        return others
     rate = float(f"{found:.2g}")
-    return [Candidate(code, f"Take the rate that a range test finds, {rate:g}.", case.recipe.but(learning_rate=rate))]
+    own = Candidate(code, f"Take the rate that a range test finds, {rate:g}.", case.recipe.but(learning_rate=rate))
+    place = 0 if code == findings[0].code else 1
+    return [*others[:place], own, *others[place:]]
 
 
 def judged(case: Case, tried: Sequence[Candidate], pairs: int, *, arm: Arm = "remedy") -> list[Trial]:
