@@ -143,7 +143,8 @@ def divided(assignments: list[str]) -> tuple[list[str], dict[str, str]]:
 
 def _board(source: str, metric: str | None, recipe: Recipe, data: Data) -> TuningBoard:
     from trainwell.cli.tune_progress import TuningBoard
+    from trainwell.evaluate.evaluation import label
     from trainwell.study.scores import higher_is_better, metric_of
 
     known = metric or metric_of(recipe.resolved(data.under(recipe).facts)[0])
-    return TuningBoard(f"tuning on {Path(source).name}", metric=known, higher_is_better=lambda: higher_is_better(known))
+    return TuningBoard(f"tuning on {Path(source).name}", metric=label(known), higher_is_better=lambda: higher_is_better(known))

@@ -139,12 +139,14 @@ def forest(rows: Sequence[Row], what: str, *, width: float = 460) -> Markup:
 
 def _page_table(found: Ablation) -> Markup:
     heads = ["trick", "with", "without", "inside the recipe", *(["alone"] if found.bare else []), "source"]
-    rows = [_page_row(effect, alone=found.bare is not None) for effect in found.effects]
+    rows = [_page_row(effect, alone=found.bare is not None, brief=bool(found.warnings)) for effect in found.effects]
     return table(heads, rows)
 
 
-def _page_row(effect: Effect, *, alone: bool) -> list[Cell]:
+def _page_row(effect: Effect, *, alone: bool, brief: bool) -> list[Cell]:
     if effect.inside is None:
         return [effect.name, "–", "–", f"not tried: {effect.not_for}", *(["–"] if alone else []), effect.source]
-    lonely = [effect.alone.sentence if effect.alone else "–"] if alone else []
-    return [effect.name, effect.on, effect.off, effect.inside.sentence, *lonely, effect.source]
+    asked = [effect.inside, *([effect.alone] if alone else [])]
+    # Where too few pairs can tell nothing at all, the head of the page says so once.
+    said = ["–" if v is None else f"{v.word}: {v.evidence}" if brief else v.sentence for v in asked]
+    return [effect.name, effect.on, effect.off, *said, effect.source]

@@ -80,9 +80,9 @@ def write_guidance(found: Guidance, path: str | Path) -> Path:
     path = Path(path)
     path = path / f"guide-{found.topic}.html" if path.is_dir() else path
     about = f"{found.key}, {label(found.metric)} on {rows_named(found.part)}, {found.repeats} networks per value"
-    head = el(
-        "header", el("div", el("b", "trainwell"), class_="brand"), el("h1", found.sentence), el("p", about, class_="soft")
-    )
+    advice, _, why = found.sentence.partition("; ")
+    said = [el("p", text, class_="soft") for text in (why[:1].upper() + why[1:], f"{about}.") if text]
+    head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", advice), *said)
     drawn = [_scores(found), *_costs(found), *_idle(found), *_gradients(found)]
     rows = table(_heads(found), [_cells(found, p) for p in found.points])
     body = join(head, section("Sweep", grid(drawn)), section("Values", el("div", rows, class_="card"), *_noise(found)))

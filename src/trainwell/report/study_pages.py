@@ -14,7 +14,7 @@ from trainwell.report.forest import Mark, intervals
 from trainwell.report.html import document
 from trainwell.report.markup import Markup, el, join
 from trainwell.report.sections import section
-from trainwell.report.svg import Panel, axis_of
+from trainwell.report.svg import Axis, Panel, axis_of
 from trainwell.report.tables import table
 from trainwell.report.terminal import number
 from trainwell.study.compare import Comparison, FalseAlarms
@@ -38,6 +38,10 @@ def _page(path: str | Path, name: str, title: str, sentences: Sequence[str], *pa
     head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", title), *lines)
     write_atomic(path, document(title, join(head, *parts)))
     return path
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _whole(drawing: Markup) -> Markup:
@@ -69,13 +73,13 @@ def write_comparison(found: Comparison, path: str | Path) -> Path:
         marks.append(Mark(f"pair {seed}", _alone(a - b), SINGLE, f"pair {seed}: {number(a)} against {number(b)}"))
     known = [abs(v) for m in marks for v in (m.interval.value, m.interval.low, m.interval.high) if math.isfinite(v)]
     far = 1.05 * max(known, default=0.0) or 1.0
-    axis = axis_of([-far, far], f"difference in {what}", margin=0.0)
+    axis = Axis(-far, far, f"difference in {what}")
     better = "Right" if verdict.higher_is_better else "Left"
     note = f"{better} of the line, {found.names[0]} is better. Whiskers: 95% intervals over pairs, which share split and seed."
     drawn = figure("Differences", intervals(marks, axis, width=BROAD, zero=True), note=note)
     about = f"{found.names[0]} against {found.names[1]}: {what} on {rows_named(found.part)}, {len(found.seeds)} pairs."
-    title = f"{verdict.word[0].upper()}{verdict.word[1:]}: {verdict.evidence}"
-    said = [about, f"{verdict.advice}." if verdict.advice else "", _against_itself(found.false_alarms)]
+    title = _sentence(f"{verdict.word}: {verdict.evidence}").removesuffix(".")
+    said = [about, _sentence(verdict.advice) if verdict.advice else "", _against_itself(found.false_alarms)]
     return _page(path, "comparison", title, said, section("Pairs", _whole(drawn)))
 
 
@@ -145,7 +149,7 @@ def write_cross_validation(found: CrossValidation, path: str | Path) -> Path:
     scores = el("div", table(["score", "mean of folds", "all rows together"], rows), class_="card")
     judged = f"{found.rows:,} of {found.of:,} rows were judged, each by networks that never saw it."
     parts = section("Folds", _whole(drawn)), section("Scores", scores)
-    return _page(path, "cross-validation", "Cross-validation", [f"{found.sentence}.", judged], *parts)
+    return _page(path, "cross-validation", "Cross-validation", [_sentence(found.sentence), judged], *parts)
 
 
 def learning_curve_figure(found: LearningCurve) -> Markup:
@@ -159,7 +163,7 @@ def learning_curve_figure(found: LearningCurve) -> Markup:
     panel = Panel(x, axis_of([*lows, *highs, *fitted], ""), width=BROAD, name=f"{label(found.metric)} over training rows")
     panel.line(xs, fitted, "c1", "fitted")
     panel.whiskers(sizes, lows, highs, "c0")
-    tips = [f"{p.rows:,} rows: {found.metric} {p.score}" for p in found.points]
+    tips = [f"{p.rows:,} rows: {label(found.metric)} {p.score}" for p in found.points]
     panel.dots(sizes, [p.score.value for p in found.points], "c0", tips)
     title = label(found.metric)[0].upper() + label(found.metric)[1:]
     note = f"On {rows_named(found.part)}. Whiskers: 95% intervals over repeats. The line goes on to twice the rows."
@@ -173,5 +177,5 @@ def write_learning_curve(found: LearningCurve, path: str | Path) -> Path:
         found: the curve.
         path: the file, or a folder for `learning-curve.html` in it.
     """
-    said = [f"{found.sentence}.", _against_itself(found.false_alarms)]
+    said = [_sentence(found.sentence), _against_itself(found.false_alarms)]
     return _page(path, "learning-curve", "Will more data help?", said, section("Curve", _whole(learning_curve_figure(found))))

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
+from trainwell.evaluate.evaluation import label
 from trainwell.report.figures import figure, grid
 from trainwell.report.html import document
 from trainwell.report.markup import Markup, el, join
@@ -66,7 +67,7 @@ def leaderboard(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], metric: 
 def show_tuned(tuned: Tuned, *, console: Console | None = None) -> None:
     """Print the leaderboard, the importance of each key, and what the winner's score is worth."""
     out = console or Console()
-    out.print(leaderboard(tuned.trials.head(SHOWN).to_dicts(), list(tuned.space), tuned.metric))
+    out.print(leaderboard(tuned.trials.head(SHOWN).to_dicts(), list(tuned.space), label(tuned.metric)))
     if len(tuned.trials) > SHOWN:
         out.print(Text(f"… {len(tuned.trials) - SHOWN} more candidates", "dim"))
     out.print()
@@ -87,10 +88,10 @@ def _importance(shares: Mapping[str, float]) -> Table:
 def sentences(tuned: Tuned) -> list[tuple[str, str]]:
     """What to remember, each with its heading."""
     n = int(tuned.trials["score"].is_not_null().sum())
-    best = f"candidate {tuned.number} of {n}: {tuned.metric} {short(tuned.score)} on validation rows, which chose it"
+    best = f"candidate {tuned.number} of {n}: {label(tuned.metric)} {short(tuned.score)} on validation rows, which chose it"
     found = [("best", best)]
     if tuned.fresh is not None:
-        found += _about_luck(tuned.fresh, tuned.metric)
+        found += _about_luck(tuned.fresh, label(tuned.metric))
     if not tuned.finished:
         found.append(("time", "the time was up before every candidate was scored; call again to go on"))
     return found
@@ -119,7 +120,8 @@ def write_tuning(tuned: Tuned, path: str | Path) -> Path:
     """
     path = Path(path)
     path = path / "tuning.html" if path.is_dir() else path
-    head = el("header", el("h1", "Tuning"), el("p", tuned.reason, class_="soft"))
+    reason = f"{tuned.reason[0].upper()}{tuned.reason[1:]}."
+    head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", "Tuning"), el("p", reason, class_="soft"))
     lines = [el("p", el("b", f"{heading}: "), text) for heading, text in sentences(tuned)]
     drawn = [history(tuned), *slices(tuned)]
     parts = [
@@ -138,7 +140,9 @@ def history(tuned: Tuned) -> Markup:
     for row in rows:
         known = best[-1:] + ([row["score"]] if row["state"] == "done" else [])
         best.append(max(known) if tuned.higher_is_better else min(known)) if known else best.append(math.nan)
-    panel = Panel(Axis(0.0, max([1.0, *numbers]), "candidate"), axis_of(scores, tuned.metric), name="score over candidates")
+    panel = Panel(
+        Axis(0.0, max([1.0, *numbers]), "candidate"), axis_of(scores, label(tuned.metric)), name="score over candidates"
+    )
     for state, style in (("done", "c0"), ("dropped", "c1")):
         chosen = [row for row in rows if row["state"] == state]
         panel.dots(
@@ -158,7 +162,7 @@ def _slice(tuned: Tuned, key: str) -> Markup:
     rows = [row for row in _finite_rows(tuned) if row[key] is not None]
     values, scores = [float(row[key]) for row in rows], [float(row["score"]) for row in rows]
     log = ":log" in tuned.space[key] and min(values, default=0.0) > 0
-    panel = Panel(axis_of(values, key, log=log), axis_of(scores, tuned.metric), name=f"{tuned.metric} over {key}")
+    panel = Panel(axis_of(values, key, log=log), axis_of(scores, label(tuned.metric)), name=f"{label(tuned.metric)} over {key}")
     panel.dots(values, scores, "c0", [_tip(row, tuned) for row in rows])
     share = f"Explains {tuned.importance[key]:.0%} of the differences." if key in tuned.importance else ""
     return figure(key, panel.svg(), note=share)
@@ -170,11 +174,11 @@ def _finite_rows(tuned: Tuned) -> list[dict[str, Any]]:
 
 def _tip(row: Mapping[str, Any], tuned: Tuned) -> str:
     values = ", ".join(f"{key} {value_text(row[key])}" for key in tuned.space if row[key] is not None)
-    return f"candidate {row['number']}: {tuned.metric} {short(float(row['score']))}; {values}"
+    return f"candidate {row['number']}: {label(tuned.metric)} {short(float(row['score']))}; {values}"
 
 
 def _page_table(tuned: Tuned) -> Markup:
-    heads: Heads = [("#", "num"), (tuned.metric, "num"), *((key, "num") for key in tuned.space), "state"]
+    heads: Heads = [("#", "num"), (label(tuned.metric), "num"), *((key, "num") for key in tuned.space), "state"]
     rows: list[list[Cell]] = [
         [(str(row["number"]), "num"), ("–" if row["score"] is None else short(float(row["score"])), "num")]
         + [(value_text(row[key]), "num") for key in tuned.space]

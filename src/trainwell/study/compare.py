@@ -16,7 +16,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.seeds import draw_seed
 from trainwell.core.stats import Floats, holm, sign_flip_p
 from trainwell.data.data import Data
-from trainwell.evaluate.evaluation import rows_named
+from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.study.cost import seconds_of
 from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
@@ -216,7 +216,9 @@ class Comparison:
     seconds: tuple[float, float] = field(default=(0.0, 0.0))
 
     def __str__(self) -> str:
-        lines = [f"{self.names[0]} against {self.names[1]}, {self.metric} on {rows_named(self.part)}, {len(self.seeds)} pairs"]
+        lines = [
+            f"{self.names[0]} against {self.names[1]}, {label(self.metric)} on {rows_named(self.part)}, {len(self.seeds)} pairs"
+        ]
         lines.append(str(self.verdict))
         return "\n".join([*lines, str(self.false_alarms)] if self.false_alarms else lines)
 

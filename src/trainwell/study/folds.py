@@ -18,6 +18,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Interval
 from trainwell.data.data import Data
 from trainwell.data.source import Source
+from trainwell.evaluate.evaluation import label
 from trainwell.score.defaults import report_metrics
 from trainwell.score.metric import Statistic
 from trainwell.score.predictions import Predictions
@@ -99,14 +100,14 @@ class CrossValidation:
         times = f" x {self.repeats} repeats" if self.repeats > 1 else ""
         lost = sum(fold.status == "not finite" for fold in self.folds)
         failed = f"; {lost} of {len(self.folds)} networks became not finite and are left out" if lost else ""
-        return f"{self.metric} {self.scores[self.metric]} over {n} {self.how} folds{times}{failed}"
+        return f"{label(self.metric)} {self.scores[self.metric]} over {n} {self.how} folds{times}{failed}"
 
     def __str__(self) -> str:
-        head = f"{'fold':<8}{'train':>8}{'test':>8}  {self.metric}"
+        head = f"{'fold':<8}{'train':>8}{'test':>8}  {label(self.metric)}"
         lines = [
             f"{f.repeat}.{f.fold:<6}{f.rows['train']:>8,}{f.rows['test']:>8,}  {f.scores[self.metric]:.4g}" for f in self.folds
         ]
-        pooled = f"all {self.rows:,} of {self.of:,} rows together: {self.metric} {self.pooled[self.metric]}"
+        pooled = f"all {self.rows:,} of {self.of:,} rows together: {label(self.metric)} {self.pooled[self.metric]}"
         return "\n".join([self.sentence, head, *lines, pooled])
 
     def frame(self, repeat: int = 0) -> pl.DataFrame:

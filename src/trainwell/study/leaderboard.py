@@ -15,6 +15,7 @@ from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Floats, Interval
 from trainwell.data.data import Data
+from trainwell.evaluate.evaluation import label
 from trainwell.score.metric import Statistic
 from trainwell.score.registry import metrics
 from trainwell.study.compare import FalseAlarms, aa_check
@@ -97,7 +98,9 @@ class Leaderboard:
             chosen, d = self.places[0].mean, self.held_out.decimals
             luck = f"on the validation rows that chose it, it looked {abs(self.optimism):.{d}f} "
             luck += "better" if self.optimism > 0 else "no better" if self.optimism == 0 else "worse"
-            found.append(f"{self.places[0].name} on test rows: {self.metric} {self.held_out}; {luck} ({chosen.value:.{d}f}).")
+            found.append(
+                f"{self.places[0].name} on test rows: {label(self.metric)} {self.held_out}; {luck} ({chosen.value:.{d}f})."
+            )
         return found
 
     def _tie_sentence(self) -> str:
@@ -112,7 +115,7 @@ class Leaderboard:
 
     def __str__(self) -> str:
         width = max(len(place.name) for place in self.places)
-        lines = [f"{'':<{width + 8}}{self.metric} on validation rows, {len(self.seeds)} repeats"]
+        lines = [f"{'':<{width + 8}}{label(self.metric)} on validation rows, {len(self.seeds)} repeats"]
         lines += [f"{p.group + 1:>3}  {p.name:<{width}}   {p.mean}  {p.seconds:.3g} s, {p.parameters:,}" for p in self.places]
         return "\n".join([*lines, *self.sentences, *([str(self.false_alarms)] if self.false_alarms else [])])
 

@@ -15,7 +15,7 @@ from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Floats, Interval
 from trainwell.data.data import Data
-from trainwell.evaluate.evaluation import rows_named
+from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.models.registry import models
 from trainwell.score.registry import metrics
 from trainwell.study.compare import FalseAlarms, Verdict, aa_check, judge
@@ -94,12 +94,14 @@ class LearningCurve:
         """The answer in one line."""
         more = f"twice the data: {self._points(self.twice)}"
         if self.wider is None or self.widths is None:
-            return f"{self.metric}: {more}"
+            return f"{label(self.metric)}: {more}"
         gain = self.wider.difference
         if not higher_is_better(self.metric):
             gain = Interval(-gain.value, -gain.high, -gain.low, gain.n, gain.level)
         word = "" if self.wider.word != "cannot tell" else ", which is not to be told from nothing"
-        return f"{self.metric}: {more}; a wider network ({self.widths[0]} to {self.widths[1]}): {self._points(gain)}{word}"
+        return (
+            f"{label(self.metric)}: {more}; a wider network ({self.widths[0]} to {self.widths[1]}): {self._points(gain)}{word}"
+        )
 
     def _points(self, gain: Interval) -> str:
         """A gain in points of a hundred for shares, else in the score's own unit."""
@@ -110,7 +112,7 @@ class LearningCurve:
         return f"{scaled.value:+{form}}{unit} ({scaled.low:{form}} to {scaled.high:{form}})"
 
     def __str__(self) -> str:
-        lines = [f"{'rows':>10}  {self.metric} on {rows_named(self.part)}"]
+        lines = [f"{'rows':>10}  {label(self.metric)} on {rows_named(self.part)}"]
         lines += [f"{point.rows:>10,}  {point.score}" for point in self.points]
         last = self.points[-1]
         lines.append(f"The curve without its last point would have said {self.foretold} for {last.rows:,} rows.")

@@ -13,8 +13,9 @@ import numpy as np
 
 from trainwell.core.errors import RecipeError, UsageError
 from trainwell.core.recipe import Recipe
-from trainwell.core.stats import Interval
+from trainwell.core.stats import Interval, decimals_for
 from trainwell.data.data import Data
+from trainwell.evaluate.evaluation import label
 from trainwell.score.registry import metrics
 from trainwell.study.compare import judge
 from trainwell.study.scores import predictions_of, score_runs
@@ -280,9 +281,9 @@ def _reason(search: Search, best: Trial, trials: Sequence[Trial], importance: Ma
         search.better(t.score) for t in trials if t.state == "done" and t.score is not None and math.isfinite(t.score)
     )
     count = sum(t.state != "open" for t in trials)
-    said = [f"candidate {best.number} of {count}: {search.metric} {best.score:.4g} on validation rows"]
+    said = [f"candidate {best.number} of {count}: {label(search.metric)} {_plain(best.score)} on validation rows"]
     if len(scores) > 1:
-        said[0] += f", the next best {abs(scores[1]):.4g}"
+        said[0] += f", the next best {_plain(abs(scores[1]))}"
     if importance:
         key, share = next(iter(importance.items()))
         said.append(f"{key} explains {share:.0%} of the differences")
@@ -291,9 +292,14 @@ def _reason(search: Search, best: Trial, trials: Sequence[Trial], importance: Ma
     return "; ".join(said)
 
 
+def _plain(score: float | None) -> str:
+    return "nothing" if score is None else f"{score:,.{decimals_for(0.0, score)}f}"
+
+
 def _honestly(fresh: Fresh) -> str:
     mean = float(np.mean(fresh.valid))
-    said = f"on {len(fresh.valid)} fresh splits {mean:.4g}, so that {max(fresh.optimism, 0.0):.2g} of its score was luck"
+    said = f"on {len(fresh.valid)} fresh splits {_plain(mean)}"
+    said += f", so that {fresh.optimism:,.{decimals_for(fresh.optimism)}f} of its score was luck" if fresh.optimism > 0 else ""
     if fresh.test is not None:
         said += f"; on test rows {fresh.test}"
         said += f", before tuning {fresh.test_before}" if fresh.test_before is not None else ""
