@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from trainwell.train.again import resume
     from trainwell.train.fit import fit
     from trainwell.train.five_steps import compile
+    from trainwell.train.many import fit_many
     from trainwell.train.rate_range import find_rate
     from trainwell.train.replay import replay
     from trainwell.train.run import Run
@@ -74,6 +75,7 @@ _HOME = {
     "examine": "trainwell.doctor.examine",
     "find_rate": "trainwell.train.rate_range",
     "fit": "trainwell.train.fit",
+    "fit_many": "trainwell.train.many",
     "honesty": "trainwell.study.honesty",
     "guide": "trainwell.study.guide",
     "improve": "trainwell.study.improve",
@@ -111,6 +113,7 @@ __all__ = [
     "examine",
     "find_rate",
     "fit",
+    "fit_many",
     "honesty",
     "guide",
     "improve",
