@@ -70,9 +70,10 @@ def garden(folder: Path, *, wrong: float) -> tuple[Path, set[str]]:
     for k, kind in enumerate(kinds):
         for path in sorted((HOME / "flowers_small" / kind).glob("*.jpg"))[:400]:
             other = kinds[(k + int(draw.integers(1, len(kinds)))) % len(kinds)] if draw.random() < wrong else kind
-            moved |= {path.name} if other != kind else set()
+            name = f"{kind} {path.name}"  # the same file may lie in two folders
+            moved |= {name} if other != kind else set()
             (folder / other).mkdir(parents=True, exist_ok=True)
-            (folder / other / path.name).symlink_to(path)
+            (folder / other / name).symlink_to(path)
     return folder, moved
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from trainwell.doctor.pages import explain, pages
 from trainwell.doctor.registry import diagnoses
 from trainwell.doctor.remedies import remedies_for
 from trainwell.report.markup import Markup, el, say
+from trainwell.report.signs import picture_of
 
 STYLES = {"error": "bold red", "warning": "bold yellow", "advice": "bold cyan"}
 #: How severities are drawn in the report: with the colours of the card's checks.
@@ -70,17 +71,25 @@ def show_finding_page(word: str, language: str = "en", *, console: Console | Non
         out.print(Padding(Text(text), (0, 0, 1, 2)))
 
 
-def findings_section(findings: Sequence[Finding]) -> Markup:
-    """Findings as a list of the report, the causes only; what they explain is named behind them."""
+def findings_section(findings: Sequence[Finding], rows: Sequence[Mapping[str, Any]] = ()) -> Markup:
+    """Findings as a list of the report, the causes only; what they explain is named behind them.
+
+    Args:
+        findings: of a run.
+        rows: its history and what the doctor measured, for the picture beside each finding.
+    """
     causes = [f for f in findings if not f.because_of]
     if not causes:
         return el("p", say(NOTHING), class_="soft")
-    return el("ul", *(_item(f, findings) for f in causes), class_="checks")
+    return el("ul", *(_item(f, findings, rows) for f in causes), class_="checks")
 
 
-def _item(finding: Finding, findings: Sequence[Finding]) -> Markup:
+def _item(finding: Finding, findings: Sequence[Finding], rows: Sequence[Mapping[str, Any]]) -> Markup:
     explained = [f"{f.code} {f.name}" for f in findings if f.because_of == finding.code]
     parts: list[Any] = [el("strong", f"{finding.code} {finding.name} "), finding.sentence, ". ", finding.remedy]
     if explained:
         parts.append(el("div", f"This probably explains {', '.join(explained)}.", class_="soft"))
+    picture = picture_of(finding.code, rows)
+    if picture is not None:
+        parts.append(el("div", picture, class_="grid signs"))
     return el("li", el("span", finding.severity, class_=f"pill {PILLS[finding.severity]}"), el("div", *parts))

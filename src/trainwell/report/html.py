@@ -59,7 +59,8 @@ def _sections(story: Story) -> list[tuple[str, Markup]]:
     if any(r.get("split") in ("train", "valid") for r in story.history):
         found.append(("Training", sections.training(story)))
     if story.findings is not None:
-        found.append(("Findings", sections.section("Findings", el("div", findings_section(story.findings), class_="card"))))
+        listed = findings_section(story.findings, [*story.history, *story.signs])
+        found.append(("Findings", sections.section("Findings", el("div", listed, class_="card"))))
     if e:
         found.append(("Errors", sections.errors(story, e)))
         if e.slices_seen:

@@ -77,6 +77,7 @@ def story_of(run: Run, data: Data, evaluation: Evaluation) -> Story:
         evaluation=evaluation,
         card=data.card,
         history=run.history.rows,
+        signs=run.signs.rows,
         findings=examine(run),
         recipe=recipe_lines(run.recipe, text),
         recipe_text=text,

@@ -31,6 +31,7 @@ class Story:
         evaluation: scores and what explains them; None shows the report without them.
         card: the data card.
         history: rows as `History` holds them.
+        signs: what the doctor measured, for the pictures beside its findings.
         findings: what the doctor named; None when it was not asked.
         facts: short facts beside the scores: name → text.
         recipe: the keys that were chosen, with reasons.
@@ -47,6 +48,7 @@ class Story:
     evaluation: Evaluation | None
     card: Card
     history: Sequence[Mapping[str, Any]] = ()
+    signs: Sequence[Mapping[str, Any]] = ()
     findings: Sequence[Finding] | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     recipe: Sequence[RecipeLine] = ()
