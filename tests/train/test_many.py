@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +72,37 @@ def test_finished_runs_are_not_trained_again(tmp_path, monkeypatch):
     again = fit_many(DENSE, numbers(), seeds=[0, 1], folder=tmp_path)
     assert all(same_weights(a, b) for a, b in zip(first, again, strict=True))
     assert Run.open(tmp_path / order_name((DENSE, 1))).status == "finished"
+
+
+def in_a_child(work) -> int:
+    """The process that does the work, with none of this one's clean-up at its end."""
+    child = os.fork()
+    if child == 0:
+        try:
+            torch.set_num_threads(1)
+            work()
+        finally:
+            os._exit(0)
+    return child
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # fork beside threads
+@pytest.mark.usefixtures("always_stacked")
+def test_killed_stacks_go_on_to_the_same_bits(tmp_path):
+    recipes = [DENSE.but(learning_rate=r, model__dropout=0.2 * i, ema=0.9, epochs=8) for i, r in enumerate(RATES)]
+    orders, data = [(r, 0) for r in recipes], numbers()
+    start = time.monotonic()
+    whole = fit_orders(orders, data, folder=tmp_path / "whole")
+    length, draw = time.monotonic() - start, random.Random(0)
+    for _ in range(6):
+        child = in_a_child(lambda: fit_orders(orders, data, folder=tmp_path / "torn", save_every=0.0))
+        time.sleep(draw.uniform(0.1, 0.9) * length)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    torn = fit_orders(orders, data, folder=tmp_path / "torn")
+    assert all(same_weights(a, b) for a, b in zip(whole, torn, strict=True))
+    assert [r.history.column("loss", split="valid") for r in whole] == [r.history.column("loss", split="valid") for r in torn]
 
 
 @pytest.mark.usefixtures("always_stacked")
