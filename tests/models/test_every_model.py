@@ -26,6 +26,14 @@ SHAPES = {
     "colour": Shape((Input("picture", "picture", (3, 20, 13)),)),
     "mixed": Shape((NUMBERS, CATEGORIES, Input("picture", "picture", (3, 16, 16)))),
     "tensor": Shape((Input("signal", "tensor", (3, 7)),)),
+    "text": Shape((Input("text", "text", (12,), (30,), ("review",), "int32", tokens="words"),)),
+    "review": Shape(
+        (
+            NUMBERS,
+            Input("text", "text", (12,), (30,), ("review",), "int32", tokens="words"),
+            Input("text.characters", "text", (25,), (30,), ("review",), "int32", tokens="characters"),
+        )
+    ),
     "series": Shape((Input("series", "series", (2, 20)),)),
     "windows": Shape((Input("series", "series", (3, 20), horizon=1),)),
     "covariates": Shape(
@@ -40,7 +48,8 @@ PICTURES = ("grey", "colour")
 OF_PICTURES = dict.fromkeys(("cnn", "resnet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg"), PICTURES)
 OF_SERIES = dict.fromkeys(("fcn", "resnet1d", "inception_time"), ("series",))
 FORECASTS = dict.fromkeys(("nlinear", "dlinear", "patchtst", "tsmixer"), ("windows", "covariates"))
-TAKES = OF_PICTURES | OF_SERIES | FORECASTS | {"gru": ("series", "windows", "covariates")}
+OF_TEXTS = dict.fromkeys(("bag_of_ngrams", "textcnn", "text_team", "rnn", "text_transformer"), ("text", "review"))
+TAKES = OF_PICTURES | OF_TEXTS | OF_SERIES | FORECASTS | {"gru": ("series", "windows", "covariates")}
 BLOCKS = [{"name": "linear", "width": 8}, "relu"]
 
 #: Options that keep the tests quick, and those without a default.
@@ -59,6 +68,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "gru": {"width": 8},
     "patchtst": {"width": 8, "hidden": 16, "patch": 4, "stride": 2, "dropout": 0.0},
     "tsmixer": {"width": 8, "dropout": 0.0},
+    "bag_of_ngrams": {"buckets": 512},
+    "textcnn": {"width": 8, "maps": 4},
+    "text_team": {"width": 8, "maps": 4, "buckets": 512},
+    "rnn": {"width": 8, "cell": "gru"},
+    "text_transformer": {"width": 8, "depth": 1, "heads": 2},
     "nlinear": {},
     "dlinear": {},
 } | {f"resnet{depth}": {"width": 4} for depth in (18, 34, 50, 101, 152)}
@@ -85,6 +99,9 @@ def _values(given: Input, rows: int, generator: torch.Generator) -> Tensor:
     if given.kind == "category":  # every row another pair of codes, as long as there are pairs
         pair = torch.arange(rows)
         return torch.stack([pair % 5, pair // 5 % 5], 1).to(torch.int32)
+    if given.kind == "text":  # of many lengths, padded behind
+        codes = torch.randint(1, given.cardinalities[0], (rows, *given.shape), generator=generator, dtype=torch.int32)
+        return torch.where(torch.arange(given.size) < torch.arange(rows)[:, None] % given.size + 1, codes, 0)
     values = torch.rand if given.kind == "picture" else torch.randn
     return values(rows, *given.shape, generator=generator)
 
@@ -104,7 +121,7 @@ def test_output_has_a_row_per_example_and_finite_values(name: str, kind: str) ->
     network, inputs = make(name, kind).eval(), draw(kind, 4)
     out = network(*inputs)
     assert (out.shape[0], out.shape[-1]) == (4, 3)
-    assert out.ndim == (3 if name == "tabm" else 2)
+    assert out.ndim == (3 if name in ("tabm", "text_team") else 2)
     assert torch.isfinite(out).all()
 
 

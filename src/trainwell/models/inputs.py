@@ -11,9 +11,13 @@ from trainwell.core.errors import CompileError
 from trainwell.core.shape import Input, Shape
 from trainwell.models.categories import Categories
 from trainwell.models.embeddings import PeriodicEmbeddings, PiecewiseLinearEmbeddings
+from trainwell.models.ngrams import NgramBag, spans
 from trainwell.models.picture import Normalize, PictureFeatures
 
 Numbers = Literal["plain", "piecewise", "periodic"]
+
+#: Features a text becomes in each way in which it is cut.
+TEXT_WIDTH = 32
 
 #: Features a picture becomes when it stands beside other inputs.
 PICTURE_WIDTH = 64
@@ -29,8 +33,8 @@ class Inputs(nn.Module):
     """Every input encoded by its kind, flattened and joined.
 
     Numbers pass as they are or are embedded; categories are one-hot or, where they are many, embedded; a picture alone is
-    flattened, beside other inputs it goes through a small convolutional encoder; other tensors are flattened. In tables of
-    more than some hundred columns the embeddings are narrower and the bins fewer than asked for.
+    flattened, beside other inputs it goes through a small convolutional encoder; a text becomes a bag of n-grams; other tensors
+    are flattened. In tables of more than some hundred columns the embeddings are narrower and the bins fewer than asked for.
 
     **Shape:** one tensor `(B, …)` per input of `shape` → `(B, width)`.
 
@@ -69,6 +73,8 @@ class Inputs(nn.Module):
                 module, chunks = _categories(given, one_hot, category_width)
             elif given.kind == "picture":
                 module, chunks = _picture(given, position, alone)
+            elif given.kind == "text":
+                module, chunks = _text(shape, position), [TEXT_WIDTH]
             else:
                 module, chunks = nn.Flatten(), [given.size]
             self.encoders.append(module)
@@ -101,6 +107,12 @@ def _categories(given: Input, one_hot: int, width: int) -> tuple[nn.Module, list
     width = _within(MOST_FEATURES, len(given.cardinalities), width)
     layer = Categories(given.cardinalities, one_hot=one_hot, width=width)
     return layer, layer.chunks
+
+
+def _text(shape: Shape, position: int) -> nn.Module:
+    texts = [given for given in shape.inputs if given.kind == "text"]
+    shortest, longest = spans(texts, 2, 4)[texts.index(shape.inputs[position])]
+    return NgramBag(longest, TEXT_WIDTH, shortest=shortest, buckets=1 << 15, start=0.1, position=position)
 
 
 def _within(most: int, columns: int, wanted: int) -> int:
