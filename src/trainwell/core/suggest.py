@@ -141,13 +141,11 @@ def _for_pictures(facts: Facts, preset: str, side: int, chosen: Part) -> Choices
         }
     if side > WORKING_SIDE:
         return _pictures_with_adamw(facts, batch) | _for_large_pictures(facts, preset, side, chosen)
-    epochs = {"good": 20, "best": 60}[preset]
+    epochs = {"good": 12, "best": 36}[preset]
     model = {"name": "resnet", "stem": "half", "width": 32, "mirror": facts.labels_mirror}
-    return _pictures_with_adamw(facts, batch) | {
+    return _pictures_with_muon(facts) | {
         "model": Choice(Part.of(model), f"residual convolutions at half resolution for pictures of {side} pixels"),
-        "learning_rate": Choice(3e-3, "measured on 28x28 clothes"),
-        "epochs": Choice(epochs if facts.rows > 20_000 else 3 * epochs, f"preset {preset}"),
-        "ema": Choice(0.998, "averaged weights generalise better on pictures"),
+        "epochs": Choice(epochs if facts.rows > 20_000 else 5 * epochs, f"preset {preset}"),
         "augment": Choice([*flips, Part.of({"name": "crop", "share": 0.07})], "labels survive them"),
     }
 
@@ -221,11 +219,11 @@ def _for_forecasts(facts: Facts, preset: str) -> Choices:
 
 def _for_series(facts: Facts, preset: str) -> Choices:
     """Convolutions over whole series; most sets are small, so passes are many and cheap."""
-    updates = {"quick": 300, "good": 1_500, "best": 5_000}[preset]
+    updates = {"quick": 200, "good": 500, "best": 2_000}[preset]
     batch = min(64, max(4, facts.rows // 8), max(2, facts.rows))
     epochs = max(3, round(updates * batch / facts.rows))
     return {
-        "model": Choice(Part.of({"name": "inception_time"}), "convolutions of three lengths: best measured on series"),
+        "model": Choice(Part(name="fcn"), "three convolutions and an average over time: best measured on small sets of series"),
         "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
         "learning_rate": Choice(1e-3, "measured on series of the UCR archive"),
         "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
@@ -236,8 +234,17 @@ def _for_series(facts: Facts, preset: str) -> Choices:
         "clip_norm": Choice(0.0, "batch norm keeps gradients in range"),
         "label_smoothing": Choice(0.0, "probabilities stay honest"),
         "ema": Choice(0.0, "the schedule ends in a flat place by itself"),
-        "augment": Choice([], "none by itself"),
+        "augment": Choice([], "warping and slicing did harm on gestures"),
         "validate_every": _once_an_epoch(facts, batch),
+    }
+
+
+def _pictures_with_muon(facts: Facts) -> Choices:
+    batch = min(256, max(32, facts.rows // 50), max(2, facts.rows))
+    return _pictures_with_adamw(facts, batch) | {
+        "optimizer": Choice(Part(name="muon"), "28x28 clothes in 5 passes: .927 instead of adamw's .921 in the same time"),
+        "learning_rate": Choice(3e-3, "measured on 28x28 clothes with muon"),
+        "ema": Choice(0.99, "averaged weights generalise better on pictures"),
     }
 
 

@@ -48,7 +48,7 @@ def start(source: Source, recipe: Recipe, as_is: bool) -> Draft:
     if not usable.any():
         raise DataError("no row has a usable target", where=source.origin, remedy="Choose another target column.")
     tensors = {name: array for name, array in source.arrays.items() if source.kinds.get(name) not in ("picture", "series")}
-    taken = {*names, *not_features(recipe.split)}
+    taken = {*names, *not_features(recipe.split), *([source.gathered.id] if source.gathered is not None else [])}
     features = [n for n in (*source.frame.columns, *source.arrays) if n not in taken and n not in tensors]
     return Draft(source, recipe, card, names, found.target, values, usable, features, tensors, as_is)
 

@@ -47,12 +47,18 @@ def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
 
 def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
     """`(N, C, L)` float64, NaN where nothing was measured and behind the end; series without a number are missing."""
-    values = np.asarray(raw.values, np.float64) if isinstance(raw.values, np.ndarray) else _of_lists(raw.values)
-    values = np.where(np.isfinite(values), values, np.nan)
+    values = _measured(raw.values if isinstance(raw.values, np.ndarray) else _of_lists(raw.values))
     missing = np.asarray(np.isnan(values).all(axis=(1, 2)))
     lengths = lengths_of(values)
     checks = _said(raw.name, values, missing, lengths)
     return Cleaned(values, missing, checks=checks, scratch={"lengths": lengths})
+
+
+def _measured(values: np.ndarray) -> np.ndarray:
+    """Float64 with the digits of float32, as arrays are kept, so that a row alone gives the same bits; NaN for infinity."""
+    with np.errstate(over="ignore"):
+        values = np.asarray(values, np.float32).astype(np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _of_lists(series: pl.Series) -> np.ndarray:
@@ -145,7 +151,7 @@ def encode_cell(state: State) -> Callable[[Any], Any] | None:
             return None
         if array.ndim != 2 or array.shape[0] != state.channels:
             return None
-        return encode(state, Cleaned(np.where(np.isfinite(array), array, np.nan)[None], np.zeros(1, bool)))[0]
+        return np.asarray(encode(state, Cleaned(_measured(array)[None], np.zeros(1, bool)))[0])
 
     return cell
 
