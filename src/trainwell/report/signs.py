@@ -61,7 +61,7 @@ def update_sizes(chart: Chart) -> Markup | None:
     for limit in (1e-5, 0.3):
         if panel.y.low <= limit <= panel.y.high:
             panel.rule(panel.x.low, limit, panel.x.high, limit)
-    note = "As a share of the layer's weights. Healthy updates lie below the dashed line at 0.3."
+    note = "Shares of a layer's weights; healthy ones lie below the upper dashed line."
     return figure("Size of updates", panel.svg(), note=note)
 
 

@@ -8,7 +8,7 @@ CHINESE = {
     "Gradient by depth": "各层梯度",
     "Norms, from the first layer to the last.": "范数，从第一层到最后一层。",
     "Size of updates": "更新幅度",
-    "As a share of the layer's weights. Healthy updates lie below the dashed line at 0.3.": "占该层权重的比例。健康的更新低于 0.3 处的虚线。",
+    "Shares of a layer's weights; healthy ones lie below the upper dashed line.": "占该层权重的比例；健康的更新低于上方虚线。",
     "Silent or saturated units": "沉默或饱和的单元",
     "On fixed rows, in the layers that are worst off.": "在固定的样本上，取最差的几层。",
     "The gap": "差距",

@@ -33,6 +33,8 @@ from trainwell.train.watch import TOLD_AFTER, say
 
 #: Seconds that judging the fixed rows once may take, which decides how many rows they are.
 JUDGING = 0.04
+#: Rows that are judged once more when the training is over.
+CLOSING_ROWS = 1024
 
 
 class Beside:
@@ -113,6 +115,7 @@ class Beside:
     def close(self, step: int, ending: Ending | None) -> list[Finding]:
         """The training is over after `step` updates; returns all findings."""
         if self._probes is not None and ending != "not finite":
+            self._probes.judge = self._judge_of(CLOSING_ROWS)
             self._probes.close(step)
         spent = self._probes.budget.spent if self._probes is not None else 0.0
         self.signs.add(split="end", step=step, status=ending, seconds_before=self._before, seconds_beside=spent)
@@ -153,7 +156,9 @@ class Beside:
             began = time.perf_counter()
             self.program.network(*batch[0])
             pace = (time.perf_counter() - began) / len(batch[1])
-        rows = max(128, min(CHECK_ROWS, int(JUDGING / max(pace, 1e-9))))
+        return self._judge_of(max(128, min(CHECK_ROWS, int(JUDGING / max(pace, 1e-9)))))
+
+    def _judge_of(self, rows: int) -> Judge:
         data, device = self.program.data, self.program.device
         self._valid = spread(data.rows["valid"], rows)
         train, valid = (arrays_of(data, some, device) for some in (spread(data.rows["train"], rows), self._valid))

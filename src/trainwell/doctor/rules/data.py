@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainwell.doctor.chart import Chart, middle
+from trainwell.doctor.chart import Chart
 from trainwell.doctor.finding import Finding
 from trainwell.doctor.registry import diagnoses
 
@@ -246,28 +246,27 @@ def label_noise(
 
 
 def _contradicted(chart: Chart, floor: float, alike: float, even: float) -> Finding | None:
-    """What the network says against the labels of validation rows where it is surest, in three evaluations running."""
-    rows = [r for r in chart.checks if r.get("sure_wrong") is not None and r.get("valid_score") is not None][-3:]
-    if len(rows) < 3 or chart.fact("classes", 2) < 2:
+    """What the network says at its end against the labels of the validation rows where it is surest."""
+    last = next((r for r in reversed(chart.checks) if r.get("sure_wrong") is not None), None)
+    if last is None or last.get("valid_score") is None or not chart.finished:
         return None
-    last, least = rows[-1], min(float(r["sure_wrong"]) for r in rows)
+    share, seen = float(last["sure_wrong"]), float(last["sure_seen"])
     wrong, chance = 1 - float(last["valid_score"]), chart.number("chance", 1 / max(2.0, chart.number("classes", 2.0)))
-    noise = (least * (1 - least) / float(last["sure_seen"])) ** 0.5
-    informed = (float(last["valid_score"]) - chance) / max(1e-9, 1 - chance) > 0.3
-    if not informed or least - 2 * noise < floor / 2 or least < floor or least < alike * wrong:
+    noise = (share * (1 - share) / max(1.0, seen)) ** 0.5
+    informed = (1 - wrong - chance) / max(1e-9, 1 - chance) > 0.3
+    if not informed or share - 2 * noise < floor / 2 or share < max(floor, alike * wrong):
         return None
-    if middle([float(r.get("sure_mixture", 0)) for r in rows]) < even:
+    if float(last.get("sure_mixture", 0)) < even:
         return None
     named = tuple(int(i) for i in last.get("sure_rows", ()))
-    text = f"of the validation rows whose class the network is surest of, {least:.0%} are labelled otherwise"
-    measured = {"floor": least, "wrong": wrong, "seen": last["sure_seen"]}
-    return Finding(text, step=int(rows[0]["step"]), rows=named, measurement=measured)
+    text = f"of the {seen:.0f} validation rows whose class the network is surest of, {share:.0%} are labelled otherwise"
+    return Finding(text, step=int(last["step"]), rows=named, measurement={"floor": share, "wrong": wrong, "seen": seen})
 
 
 def _unlike_neighbours(chart: Chart, floor: float, spread: float, cleaner: float, mixture: float) -> Finding | None:
     chance, share = chart.number("labels_chance", 1.0), chart.number("neighbour_share", 1.0)
     reference, best = chart.number("reference"), chart.best("valid_score")
-    informed = (chart.number("labels_score") - chance) / max(1e-9, 1 - chance) > 0.25
+    informed = (chart.number("labels_score") - chance) / max(1e-9, 1 - chance) > 0.4
     low, varied = chart.number("neighbour_floor"), chart.number("neighbour_spread", 99)
     if low < floor or varied > spread or not informed:
         return None
