@@ -7,6 +7,7 @@ import re
 import pytest
 
 from house.verbs import verbs
+from trainwell.cli.contents import CONTENTS
 from trainwell.cli.main import EPILOG
 from trainwell.cli.train_verbs import FIT_EXAMPLES
 
@@ -29,6 +30,17 @@ def test_each_example_is_one_line(words: list[str], epilog: str) -> None:
     assert len(commands(epilog)) >= 5
     for command in commands(epilog):
         assert f" {command}" in lines
+
+
+def test_every_verb_is_one_line_under_a_heading() -> None:
+    listed = [verb for under in CONTENTS.values() for verb in under]
+    assert sorted(listed) == [words[0] for words in verbs()], "a new verb needs a line in cli/contents.py"
+    page = done("--help").out.splitlines()
+    at = [next(i for i, text in enumerate(page) if re.match(rf"│ {verb} ", text)) for verb in listed]
+    assert at == sorted(at)
+    for under in CONTENTS.values():
+        for verb, line in under.items():
+            assert any(re.match(rf"│ {verb} +{re.escape(line)} ", text) for text in page)
 
 
 @pytest.mark.parametrize("words", verbs(), ids=" ".join)

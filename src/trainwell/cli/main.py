@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 
 from trainwell.cli.ablate_verbs import add_to as add_ablate_verbs
 from trainwell.cli.compare_verbs import add_to as add_compare_verbs
+from trainwell.cli.contents import arrange
 from trainwell.cli.data_verbs import add_to as add_data_verbs
 from trainwell.cli.doctor_verbs import add_to as add_doctor_verbs
 from trainwell.cli.ensemble_verbs import add_to as add_ensemble_verbs
@@ -68,6 +69,7 @@ for add_verbs in (
     add_info_verbs,
 ):
     add_verbs(app)
+arrange(app)
 
 
 def _version(show: bool) -> None:

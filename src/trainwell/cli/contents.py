@@ -1,0 +1,60 @@
+"""What `trainwell --help` lists: every verb in one line, under the question it answers."""
+
+from __future__ import annotations
+
+import typer
+
+#: Heading → verb → its line, in the order in which they are listed.
+CONTENTS: dict[str, dict[str, str]] = {
+    "Train": {
+        "demo": "Train on real digits, evaluate, report: the whole way.",
+        "look": "Print the data card: what is there, and what is done.",
+        "fit": "Read data, train a network, evaluate it, write a report.",
+        "resume": "Continue a run that was stopped, to the same bits.",
+        "init": "Write a project: recipe, schema, Makefile, README.",
+    },
+    "Use what was trained": {
+        "evaluate": "Score a run or an ensemble, with intervals.",
+        "predict": "Answer raw rows or pictures.",
+        "report": "Write the report of a run: one HTML file.",
+        "summary": "Draw the network of a run layer by layer.",
+        "runs": "List the runs below a folder, best first.",
+    },
+    "Find out by experiment": {
+        "compare": "Say whether a change helps, hurts or cannot be told.",
+        "cross-validate": "Judge a recipe on every row, fold by fold.",
+        "leaderboard": "Rank recipes, with intervals, ties and costs.",
+        "tune": "Search for a better recipe, and say what is luck.",
+        "guide": "Advise on one choice: depth, width, batch, …",
+        "ablate": "Say which known tricks help on these data.",
+        "learning-curve": "Say whether more data would help.",
+        "ensemble": "Train several networks that answer together.",
+        "distil": "Train one network to say what an ensemble says.",
+        "honesty": "Check that scores can be believed.",
+        "lab": "Try the craft's claims in small experiments.",
+    },
+    "Find what is wrong": {
+        "examine": "Name what went wrong in a run, causes first.",
+        "treat": "Try the remedies; keep what a rerun proves.",
+        "improve": "Train, examine, treat, while something is proved.",
+        "replay": "Execute one update again, exactly.",
+        "lr-find": "Try growing learning rates and suggest one.",
+        "verify-resume": "Kill a training at random; compare the bits.",
+    },
+    "Look up": {
+        "parts": "List what can stand in a recipe.",
+        "explain": "Explain a name, an option or a finding.",
+    },
+}
+
+
+def arrange(app: typer.Typer) -> None:
+    """Give every verb its heading, its line and its place; one that has none here stays first, with its own words."""
+    places = {verb: (panel, line) for panel, verbs in CONTENTS.items() for verb, line in verbs.items()}
+    order = list(places)
+    found = {command.name or getattr(command.callback, "__name__", ""): command for command in app.registered_commands}
+    for name, command in found.items():
+        if name in places:
+            command.rich_help_panel, command.short_help = places[name]
+    rank = {id(command): order.index(name) if name in places else -1 for name, command in found.items()}
+    app.registered_commands.sort(key=lambda command: rank[id(command)])
