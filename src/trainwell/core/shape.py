@@ -56,6 +56,11 @@ class Shape:
         return tuple(i.name for i in self.inputs)
 
     @property
+    def texts(self) -> tuple[int, ...]:
+        """Places of the inputs that are texts, whose padding can be cut off."""
+        return tuple(place for place, i in enumerate(self.inputs) if i.kind == "text")
+
+    @property
     def horizon(self) -> int:
         """Steps that are forecast; 0 where nothing is."""
         return max((i.horizon for i in self.inputs), default=0)

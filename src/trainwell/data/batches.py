@@ -66,6 +66,17 @@ def balanced_order(classes: Tensor, generator: torch.Generator) -> Tensor:
     return torch.multinomial(weights, len(classes), replacement=True, generator=generator)
 
 
+def trimmed(codes: Tensor) -> Tensor:
+    """Texts `(B, L)` without the columns in which all of them are padding; one column stays.
+
+    Example:
+        >>> trimmed(torch.tensor([[5, 6, 0, 0], [7, 0, 0, 0]])).tolist()
+        [[5, 6], [7, 0]]
+    """
+    used = (codes != 0).any(0).nonzero()
+    return codes[:, : int(used[-1]) + 1 if len(used) else 1]
+
+
 class Batches:
     """The batch of any step: `batches[step] -> (inputs, target)`.
 
@@ -77,6 +88,7 @@ class Batches:
         batch_size: rows per step.
         prefetch: gather the next chunk in a thread while the current one trains; pays for memory maps and GPUs.
         place: moves a gathered tensor to the training device.
+        texts: places of the inputs whose padding is cut off batch by batch.
 
     Consecutive small batches are gathered together, one `index_select` for many steps.
     """
@@ -90,9 +102,10 @@ class Batches:
         batch_size: int,
         prefetch: bool = False,
         place: Callable[[Tensor], Tensor] = lambda x: x,
+        texts: Sequence[int] = (),
     ) -> None:
         self.arrays = (*inputs, target)
-        self.stream, self.batch_size, self.place = stream, batch_size, place
+        self.stream, self.batch_size, self.place, self.texts = stream, batch_size, place, texts
         row_bytes = sum(a[:1].numel() * a.element_size() for a in self.arrays)
         self.per_chunk = max(1, CHUNK_BYTES // max(1, row_bytes * batch_size))
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="gather") if prefetch else None
@@ -125,5 +138,7 @@ class Batches:
         size = self.batch_size
         start = chunk * self.per_chunk * size
         rows = self.stream.between(start, start + self.per_chunk * size)
-        parts = [self.place(a.index_select(0, rows.to(a.device))).split(size) for a in self.arrays]
+        parts = [list(self.place(a.index_select(0, rows.to(a.device))).split(size)) for a in self.arrays]
+        for text in self.texts:
+            parts[text] = [trimmed(codes) for codes in parts[text]]
         return [(batch[:-1], batch[-1]) for batch in zip(*parts, strict=True)]

@@ -259,6 +259,7 @@ def build_batches(program: Program) -> Batches:
         batch_size=program.batch_size,
         prefetch=(mapped and not _resident(data)) or (remote and not fits),
         place=lambda x: x.to(program.device),
+        texts=data.shape.texts,
     )
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.core.shape import Task
+from trainwell.data.batches import trimmed
 from trainwell.data.data import Data
 from trainwell.data.forecast.grid import ROW, steps_since_first
 from trainwell.score.predictions import Ahead, Predictions
@@ -27,7 +28,12 @@ FEWEST_WINDOWS, MOST_ERRORS = 20, 20_000_000
 
 
 def forward_rows(
-    network: nn.Module, arrays: Sequence[np.ndarray], rows: np.ndarray, *, stop: Callable[[], bool]
+    network: nn.Module,
+    arrays: Sequence[np.ndarray],
+    rows: np.ndarray,
+    *,
+    stop: Callable[[], bool],
+    texts: Sequence[int] = (),
 ) -> Tensor | None:
     """Outputs of some rows in evaluation mode, on the CPU, `(N, …)`; None when `stop()` turned true on the way.
 
@@ -36,6 +42,7 @@ def forward_rows(
         arrays: encoded inputs in the order of the network's arguments.
         rows: row numbers into them.
         stop: asked between slices.
+        texts: places of the inputs whose padding is cut off.
     """
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     row_bytes = sum(int(np.prod(a.shape[1:])) * a.dtype.itemsize for a in arrays)
@@ -45,9 +52,14 @@ def forward_rows(
         if stop():
             return None
         chosen = rows[start : start + size]
-        inputs = tuple(torch.from_numpy(np.ascontiguousarray(a[chosen])).to(device) for a in arrays)
+        inputs = trimmed_inputs([torch.from_numpy(np.ascontiguousarray(a[chosen])).to(device) for a in arrays], texts)
         pieces.append(infer(network, inputs).cpu())
     return torch.cat(pieces) if pieces else torch.empty(0)
+
+
+def trimmed_inputs(inputs: Sequence[Tensor], texts: Sequence[int]) -> tuple[Tensor, ...]:
+    """The inputs of some rows, the texts at these places without padding that none of the rows needs."""
+    return tuple(trimmed(x) if place in texts else x for place, x in enumerate(inputs))
 
 
 def finish(output: Tensor, task: Task) -> np.ndarray:
@@ -60,7 +72,7 @@ def finish(output: Tensor, task: Task) -> np.ndarray:
 def predict_rows(network: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
     """Predictions and targets of rows of `data`, in the target's own unit."""
     arrays = [data.arrays[name] for name in data.shape.names]
-    output = forward_rows(network, arrays, rows, stop=lambda: False)
+    output = forward_rows(network, arrays, rows, stop=lambda: False, texts=data.shape.texts)
     assert output is not None
     return as_predictions(output, data, rows)
 
@@ -115,7 +127,7 @@ def validator(program: Program) -> Validate:
     chosen = {name: metrics[name] for name in recipe.metrics}
 
     def validate(network: nn.Module, interruption: Interruption) -> dict[str, float] | None:
-        output = forward_rows(network, arrays, rows, stop=lambda: bool(interruption))
+        output = forward_rows(network, arrays, rows, stop=lambda: bool(interruption), texts=data.shape.texts)
         if output is None:
             return None
         predictions = as_predictions(output, data, rows)

@@ -33,7 +33,7 @@ from trainwell.models.custom import build_own
 from trainwell.models.registry import models
 from trainwell.score.predictions import Predictions
 from trainwell.train.plan import Plan, read_plan, write_plan
-from trainwell.train.predicting import finish, forward_rows, predict_rows
+from trainwell.train.predicting import finish, forward_rows, predict_rows, trimmed_inputs
 from trainwell.train.steps import infer
 from trainwell.train.summary import Layers, layers, typical_inputs
 
@@ -212,7 +212,8 @@ class Run:
         return own_unit(self._outputs(arrays), self.preparation)
 
     def _outputs(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
-        output = forward_rows(self.network, arrays, np.arange(len(arrays[0])), stop=lambda: False)
+        texts = self.preparation.shape.texts
+        output = forward_rows(self.network, arrays, np.arange(len(arrays[0])), stop=lambda: False, texts=texts)
         assert output is not None
         if not len(output):
             return np.empty((0, self.preparation.target.n_out))
@@ -220,7 +221,8 @@ class Run:
 
     def predict_row(self, row: Mapping[str, Any]) -> np.ndarray:
         """Probabilities or values for one raw row `(n_out,)`: the shortest way from a dict to an answer."""
-        inputs = tuple(torch.from_numpy(array) for array in self._in_order(self.preparation.encode_row(row)))
+        arrays = self._in_order(self.preparation.encode_row(row))
+        inputs = trimmed_inputs([torch.from_numpy(array) for array in arrays], self.preparation.shape.texts)
         return own_unit(finish(infer(self.network, inputs), self.preparation.target.task), self.preparation)[0]
 
     def save(self, folder: str | Path) -> Run:
