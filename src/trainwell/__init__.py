@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from trainwell.study.lab.carry_out import lab
     from trainwell.study.leaderboard import leaderboard
     from trainwell.study.learning_curve import learning_curve
+    from trainwell.study.safe_augment import safe_augment
     from trainwell.study.treat import treat
     from trainwell.study.tune import tune
     from trainwell.study.tuning.result import Tuned
@@ -86,6 +87,7 @@ _HOME = {
     "replay": "trainwell.train.replay",
     "report": "trainwell.report.run",
     "resume": "trainwell.train.again",
+    "safe_augment": "trainwell.study.safe_augment",
     "treat": "trainwell.study.treat",
     "tune": "trainwell.study.tune",
     "watch": "trainwell.train.watch",
@@ -124,6 +126,7 @@ __all__ = [
     "replay",
     "report",
     "resume",
+    "safe_augment",
     "treat",
     "tune",
     "watch",

@@ -13,6 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from trainwell.cli.ablate_verbs import add_to as add_ablate_verbs
+from trainwell.cli.augment_verbs import add_to as add_augment_verbs
 from trainwell.cli.compare_verbs import add_to as add_compare_verbs
 from trainwell.cli.contents import arrange
 from trainwell.cli.data_verbs import add_to as add_data_verbs
@@ -66,6 +67,7 @@ for add_verbs in (
     add_treat_verbs,
     add_replay_verbs,
     add_lab_verbs,
+    add_augment_verbs,
     add_info_verbs,
 ):
     add_verbs(app)
