@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainwell.core.errors import DataError, RecipeError
-from trainwell.core.recipe import Split
+from trainwell.core.recipe import Recipe, Split
+from trainwell.data.load import load
 from trainwell.data.splits import NOWHERE, TEST, TRAIN, VALID, Table, assign
 
 
@@ -148,3 +150,17 @@ def test_impossible_splits_are_sentences() -> None:
         assign(Split(how="group", by="g", fold=0, test=0), Table(np.ones(50, bool), np.arange(50) % 3))
     with pytest.raises(DataError, match="not the name of a part"):
         assign(Split(how="given"), Table(np.ones(2, bool), np.arange(2), given=np.array(["train", "tset"])))
+
+
+@pytest.mark.parametrize(
+    ("column", "at"), [("day", ["2024-03-01", "2024-03-21", "2024-03-31"]), ("number", ["60", "80", "90"])]
+)
+def test_parts_begin_at_moments(column, at):
+    days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 4, 9), eager=True)  # 100 days; 1 March is the 61st
+    frame = pl.DataFrame({"day": days, "number": range(100), "x": range(100), "y": [i % 7 + 0.5 for i in range(100)]})
+    data = load(
+        frame.sample(fraction=1, shuffle=True, seed=0), "y", recipe=Recipe(split={"how": "time", "by": column, "at": at})
+    )
+    numbers = data.source.frame["number"].to_numpy()
+    found = {part: sorted(numbers[rows].tolist()) for part, rows in data.rows.items()}
+    assert found == {"train": list(range(60)), "valid": list(range(60, 80)), "test": list(range(80, 90))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from PIL import Image
 
 
 def write_samples(folder: Path) -> None:
-    """people.csv, more.csv and new.csv (the last without answers); houses.csv, train.csv and test.csv; flowers/."""
+    """People, more and new (the last without answers); houses, train and test; flowers/; power; gestures/."""
     draw = np.random.default_rng(0)
     people(draw, 400).write_csv(folder / "people.csv")
     people(draw, 100).write_csv(folder / "more.csv")
@@ -20,6 +20,8 @@ def write_samples(folder: Path) -> None:
     houses(draw, 300).write_csv(folder / "train.csv")
     houses(draw, 100).write_csv(folder / "test.csv")
     flowers(draw, folder / "flowers")
+    power(draw, 2400).write_csv(folder / "power.csv")
+    gestures(draw, folder / "gestures")
 
 
 def people(draw: np.random.Generator, n: int) -> pl.DataFrame:
@@ -59,3 +61,26 @@ def flowers(draw: np.random.Generator, folder: Path) -> None:
         for i in range(24):
             pixels = np.clip(draw.normal(colour, 40, (24, 24, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{i:02}.png")
+
+
+def power(draw: np.random.Generator, n: int) -> pl.DataFrame:
+    """The load of a small town by the hour: a day's wave, less on holidays, which are known ahead."""
+    hour = np.arange(n)
+    holiday = np.isin(hour // 24 % 7, (5, 6)).astype(int)
+    load = 50 + 10 * np.sin(hour * 2 * np.pi / 24) - 8 * holiday + draw.normal(0, 1, n)
+    times = [datetime(2024, 1, 1) + timedelta(hours=int(h)) for h in hour]
+    return pl.DataFrame({"time": times, "load": load.round(2), "holiday": holiday})
+
+
+def gestures(draw: np.random.Generator, folder: Path) -> None:
+    """Two movements of a hand along two axes, as the archives of series have them."""
+    folder.mkdir()
+    head = "@problemName gestures\n@classLabel true wave circle\n@data\n"
+    for part in ("TRAIN", "TEST"):
+        lines = []
+        for i in range(40):
+            angle = np.arange(30) * 0.4 + draw.uniform(0, 6)
+            axes = (np.sin(angle), np.cos(angle) if i % 2 else 0.1 * angle)
+            cells = [",".join(f"{v:.3f}" for v in axis + draw.normal(0, 0.1, 30)) for axis in axes]
+            lines.append(":".join([*cells, "circle" if i % 2 else "wave"]))
+        (folder / f"gestures_{part}.ts").write_text(head + "\n".join(lines) + "\n")

@@ -39,6 +39,7 @@ def split_rows(draft: Draft) -> dict[str, np.ndarray]:
         else None,
         times=_times(draft, rule) if rule.how == "time" else None,
         given=_given(draft, rule),
+        unit=float(rule.how == "time" and _time_kind(draft, rule) != "datetime"),
     )
     part = assign(rule, table)
     if treatment == "drop":
@@ -128,6 +129,10 @@ def _groups(groups: pl.Series) -> np.ndarray:
     number_of = groups.rank("dense").cast(pl.Int64).fill_null(0).to_numpy().copy()
     number_of[empty] = int(number_of.max()) + 1 + np.arange(int(empty.sum()))
     return number_of
+
+
+def _time_kind(draft: Draft, rule: Split) -> str:
+    return kind_of(raw_of(draft.source, str(rule.by), np.arange(len(draft.source))))[0]
 
 
 def _times(draft: Draft, rule: Split) -> np.ndarray:

@@ -33,6 +33,7 @@ class Table:
         labels: class of each row for stratifying, int64 (N,), or None.
         times: for `how: time`, float64 (N,), NaN where unknown.
         given: part names that the source or a column brings, or None.
+        unit: what a number of `split.at` is worth in `times`; 0 where it holds dates.
     """
 
     usable: np.ndarray
@@ -40,6 +41,7 @@ class Table:
     labels: np.ndarray | None = None
     times: np.ndarray | None = None
     given: np.ndarray | None = None
+    unit: float = 0
 
 
 def assign(rule: Split, table: Table) -> np.ndarray:
@@ -259,14 +261,17 @@ def _keep_each_class_in_training(part: np.ndarray, table: Table, rule: Split) ->
             return
         held = np.bincount(table.labels[part == where], minlength=classes)
         for label in np.flatnonzero((trained == 0) & (held > 0)):
-            row = np.flatnonzero((part == where) & (table.labels == label))[0]
-            part[(table.units == table.units[row]) & (part != NOWHERE)] = TRAIN
+            rows = np.flatnonzero((part == where) & (table.labels == label))
+            if len(rows):  # else they came along with the unit of another class
+                part[(table.units == table.units[rows[0]]) & (part != NOWHERE)] = TRAIN
 
 
 def _by_time(rule: Split, table: Table) -> np.ndarray:
     """Earlier rows train, later ones judge; rows of the same moment stay together; `gap` rows between parts go nowhere."""
     assert table.times is not None
     part = np.full(len(table.usable), NOWHERE, np.int8)
+    if rule.at is not None:
+        return np.where(table.usable, at_moments(rule.at, table.times, unit=table.unit), NOWHERE).astype(np.int8)
     known = np.flatnonzero(table.usable & ~np.isnan(table.times))
     order = known[np.argsort(table.times[known], kind="stable")]
     times, n = table.times[order], len(order)
@@ -285,6 +290,43 @@ def _by_time(rule: Split, table: Table) -> np.ndarray:
         start, end = cut(rule.fold + 1), cut(rule.fold + 2)
     part[order[start:end]] = VALID
     part[order[: max(0, start - (gap if rule.valid or rule.fold is not None else 0))]] = TRAIN
+    return part
+
+
+def at_moments(at: list[str], times: np.ndarray, *, unit: float = 0) -> np.ndarray:
+    """Parts that begin at given moments: of two, validation and test; of one, test; a third one ends the test.
+
+    Args:
+        at: dates (`2017-06-26`, `2017-06-26 12:00`), or numbers.
+        times: of the rows, microseconds since 1970 or numbers, NaN where unknown.
+        unit: what a number of `at` is worth in `times`; 0 where `at` holds dates.
+
+    Raises:
+        RecipeError: these are no moments, or not one to three in order.
+        DataError: no row lies before the first of them.
+
+    Example:
+        >>> at_moments(["2", "3"], np.array([1.0, 2.0, 3.0, 4.0]), unit=1).tolist()
+        [0, 1, 2, 2]
+    """
+    where = "recipe key 'split.at'"
+    try:
+        if unit:
+            moments = np.array([float(text) * unit for text in at])
+        else:
+            dates = [np.datetime64(str(text).strip().replace(" ", "T"), "us") for text in at]
+            moments = np.array(dates).astype(np.int64).astype(np.float64)
+    except ValueError:
+        raise RecipeError(
+            f"split.at={at} are no moments", where=where, remedy="Write 2017-06-26 or 2017-06-26 12:00."
+        ) from None
+    if not 1 <= len(moments) <= 3 or (np.diff(moments) < 0).any():
+        raise RecipeError(f"split.at takes one to three moments in order, however: {at}", where=where, remedy="Sort them.")
+    part = np.searchsorted(moments, times, side="right")
+    part = part * 2 if len(moments) == 1 else np.where(part > TEST, NOWHERE, part)
+    part = np.where(np.isnan(times), NOWHERE, part).astype(np.int8)
+    if not (part == TRAIN).any():
+        raise DataError(f"no row lies before split.at={at[0]}", remedy="Give a later moment.")
     return part
 
 

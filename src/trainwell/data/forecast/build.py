@@ -12,6 +12,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
 from trainwell.data.card import Card, Check
 from trainwell.data.data import Data
+from trainwell.data.forecast.clock import SECOND
 from trainwell.data.forecast.describe import check_leaks, describe
 from trainwell.data.forecast.grid import Grid, names_in, regular
 from trainwell.data.forecast.season import season_of
@@ -20,7 +21,7 @@ from trainwell.data.forecast.wheels import calendar, wheels_that_turn
 from trainwell.data.forecast.windows import counts_ahead
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
-from trainwell.data.splits import PARTS, TRAIN, Table, assign, draw_bag, draw_sample, given_parts
+from trainwell.data.splits import PARTS, TRAIN, Table, assign, at_moments, draw_bag, draw_sample, given_parts
 from trainwell.data.target import Target
 
 Rebuild = Callable[[Source, Recipe], Data]
@@ -78,31 +79,11 @@ def _parts(grid: Grid, recipe: Recipe) -> np.ndarray:
     if not measured.any():
         raise DataError("not one number to forecast was measured", remedy="Choose another target column.")
     if rule.how == "time" and rule.at is not None:
-        return _at_moments(rule.at, grid)
+        return at_moments(rule.at, grid.times.astype(np.float64), unit=SECOND if grid.numbered else 0)
     table = Table(np.ones(len(grid), bool), np.arange(len(grid)), times=grid.times.astype(np.float64), given=grid.parts)
     if rule.how == "given":
         return given_parts(table)
     return assign(rule.model_copy(update={"sample": 1.0}), table)
-
-
-def _at_moments(at: list[str], grid: Grid) -> np.ndarray:
-    """Parts that begin at the given moments: valid, test, and nothing more."""
-    try:
-        if grid.numbered:
-            moments = [round(float(text) * 1_000_000) for text in at]
-        else:
-            moments = [int(np.datetime64(str(text).strip().replace(" ", "T"), "us").astype(np.int64)) for text in at]
-    except ValueError:
-        raise RecipeError(
-            f"split.at={at} are no moments", where="recipe key 'split.at'", remedy="Write 2017-06-26 or 2017-06-26 12:00."
-        ) from None
-    if not 1 <= len(moments) <= 3 or sorted(moments) != moments:
-        raise RecipeError(f"split.at takes one to three moments in order, however: {at}", where="recipe key 'split.at'")
-    part = np.searchsorted(np.array(moments), grid.times, side="right").astype(np.int8)
-    part = np.where(part > 2, -1, part) if len(moments) > 1 else np.where(part == 1, 2, part)  # one moment: train and test
-    if not (part == TRAIN).any():
-        raise DataError(f"no row lies before split.at={at[0]}", remedy="Give an earlier table, or a later moment.")
-    return np.asarray(part, np.int8)
 
 
 def _lookback(grid: Grid, part: np.ndarray, recipe: Recipe) -> int:
