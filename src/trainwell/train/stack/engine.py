@@ -5,6 +5,7 @@ K members in the stack, P numbers in each. All parameters lie in one tensor `(K,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
@@ -106,7 +107,8 @@ class StackEngine:
         self._draws.fill(number)
         losses = self._step(*inputs, target, *self._drawn)
         column = self._flat.new_tensor(self._spread(rates))[:, None]
-        shown, bad = losses.tolist(), self._not_finite(losses)
+        shown: list[float] = losses.tolist()
+        bad = None if math.isfinite(sum(shown) + self._gradients.sum().item()) else self._not_finite(losses)
         if bad is not None:
             self._gradients[bad] = 0.0
             column[bad] = 0.0
@@ -124,9 +126,7 @@ class StackEngine:
         return [of.get(member, 0.0) for member in self._stack]
 
     def _not_finite(self, losses: Tensor) -> Tensor | None:
-        """Which members' loss or gradient is not finite, bool `(K,)`; None, the usual case, costs one pass."""
-        if torch.isfinite(self._gradients.sum() + losses.sum()):
-            return None
+        """Which members' loss or gradient is not finite, bool `(K,)`; None if a mere sum of finite numbers was too large."""
         bad = ~(torch.isfinite(losses) & torch.isfinite(self._gradients).all(1))
         return bad if bool(bad.any()) else None
 
