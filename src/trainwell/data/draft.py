@@ -9,6 +9,7 @@ import numpy as np
 from trainwell.core.errors import DataError, did_you_mean
 from trainwell.core.recipe import Recipe, Split
 from trainwell.data.card import Card, Check
+from trainwell.data.kinds import text
 from trainwell.data.kinds.kind import Raw
 from trainwell.data.kinds.words import as_cells
 from trainwell.data.source import Source
@@ -40,11 +41,14 @@ def start(source: Source, recipe: Recipe, as_is: bool) -> Draft:
     usable = values >= 0 if values.ndim == 1 else ~np.isnan(values).any(axis=1)
     for name in names:
         card.columns.append({"name": name, "kind": found.target.task, "role": "target", "why": found.why})
+    if recipe.target is None and source.target is None:
+        said = f"No target was named; {names[0]!r} is predicted, the only column beside the texts."
+        card.add(Check("target_guess", "WARN", said, names[0]))
     card.checks += found.checks
     if n := int((~usable).sum()):
         examples = tuple(f"row {row}" for row in np.flatnonzero(~usable)[:5])
-        text = f"{n:,} of {len(usable):,} rows have no usable target and were set aside."
-        card.add(Check("target", "WARN", text, ", ".join(names), n, examples))
+        said = f"{n:,} of {len(usable):,} rows have no usable target and were set aside."
+        card.add(Check("target", "WARN", said, ", ".join(names), n, examples))
     if not usable.any():
         raise DataError("no row has a usable target", where=source.origin, remedy="Choose another target column.")
     tensors = {name: array for name, array in source.arrays.items() if source.kinds.get(name) not in ("picture", "series")}
@@ -59,7 +63,7 @@ def target_names(source: Source, recipe: Recipe) -> tuple[str, ...]:
     Raises:
         DataError: neither names one, or the named column is not there.
     """
-    wanted = recipe.target if recipe.target is not None else source.target
+    wanted = recipe.target if recipe.target is not None else source.target or beside_text(source)
     columns = source.frame.columns
     if wanted is None or wanted == []:
         shown = ", ".join(columns[:20]) + (", …" if len(columns) > 20 else "")
@@ -71,6 +75,15 @@ def target_names(source: Source, recipe: Recipe) -> tuple[str, ...]:
         if name not in columns:
             raise DataError(f"there is no column {name!r}", where=source.origin, remedy=did_you_mean(name, columns))
     return names
+
+
+def beside_text(source: Source) -> str | None:
+    """The only other column of a table of texts, which is then what they are labelled with; None for any other source."""
+    columns, rows = source.frame.columns, np.arange(len(source))
+    if len(columns) != 2 or source.arrays:
+        return None
+    texts = [name for name in columns if text.recognise(raw_of(source, name, rows)) is not None]
+    return next(name for name in columns if name not in texts) if len(texts) == 1 else None
 
 
 def not_features(rule: Split) -> tuple[str, ...]:

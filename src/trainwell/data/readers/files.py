@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
-from trainwell.data.readers import arff, arrays, cifar, idx, parts, pictures, tables, ts
+from trainwell.data.readers import arff, arrays, cifar, idx, parts, pictures, tables, texts, ts
 from trainwell.data.readers.csv import read_csv
 from trainwell.data.readers.names_file import find_names
 from trainwell.data.readers.sniff import TABLES, sniff, suffix_format
@@ -87,7 +87,7 @@ def _read_table(path: Path, held: str, target: Target) -> Source:
 
 
 def read_folder(folder: Path, target: Target = None) -> Source:
-    """A folder: the MNIST family, CIFAR-10 batches, class folders of pictures, or tables that are one set's parts.
+    """A folder: the MNIST family, CIFAR-10 batches, class folders of pictures or texts, or tables that are one set's parts.
 
     Raises:
         DataError: the folder is empty, or holds several tables whose names do not say what they are.
@@ -101,15 +101,19 @@ def read_folder(folder: Path, target: Target = None) -> Source:
         return _read_tables(folder, found, target)
     if pictures.holds_pictures(folder):
         return pictures.read_picture_folder(folder)
+    if texts.holds_texts(folder):
+        return texts.read_text_folder(folder)
     below = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
     if len(below) == 1:
         return read_folder(below[0], target)
     what = (
         "the folder is empty"
         if not any(folder.iterdir())
-        else "the folder holds no table, IDX file or class folders of pictures"
+        else "the folder holds no table, IDX file or class folders of pictures or texts"
     )
-    raise DataError(what, where=str(folder), remedy="Give a table, or a folder with one subfolder of pictures per class.")
+    raise DataError(
+        what, where=str(folder), remedy="Give a table, or a folder with one subfolder of pictures or texts per class."
+    )
 
 
 def _is_table(path: Path) -> bool:

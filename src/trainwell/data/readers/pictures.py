@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -58,18 +58,27 @@ def read_picture_folder(folder: Path) -> Source:
     if not subfolders:
         return _read_classes(folder, folder)
     found = {part: _read_classes(path, folder) for part, path in subfolders.items()}
+    same_classes(found, folder)
+    return parts.join(found)
+
+
+def same_classes(found: Mapping[str, Source], folder: Path) -> None:
+    """Refuse a part with a class that the training part lacks.
+
+    Raises:
+        DataError: naming the class.
+    """
     train = set(found["train"].frame["label"].unique())
     for part, source in found.items():
         if extra := sorted(set(source.frame["label"].unique()) - train):
             what = f"the {part} folder has the class {extra[0]!r}, which the train folder lacks"
             raise DataError(what, where=str(folder), remedy="Give every part the same class folders.")
-    return parts.join(found)
 
 
 def _read_classes(folder: Path, base: Path) -> Source:
     rows: list[tuple[str, str]] = []
     others: list[str] = []
-    for path in _files_below(folder):
+    for path in files_below(folder):
         inside = path.relative_to(folder)
         if _is_picture(path) and len(inside.parts) > 1:
             rows.append((path.relative_to(base).as_posix(), inside.parts[0]))
@@ -91,7 +100,8 @@ def _read_classes(folder: Path, base: Path) -> Source:
     )
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files of a folder and its subfolders, each folder once even where links form a ring."""
     seen: set[str] = set()
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [f for f in sorted(folders) if os.path.realpath(Path(place, f)) not in seen]  # links may form a ring
