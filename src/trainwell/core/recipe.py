@@ -91,7 +91,7 @@ class Split(Plain):
 class Column(Plain):
     """How one column is treated; what is not said is taken from `prepare`."""
 
-    kind: Literal["auto", "number", "category", "boolean", "datetime", "picture", "series", "ignore"] = "auto"
+    kind: Literal["auto", "number", "category", "boolean", "datetime", "text", "picture", "series", "ignore"] = "auto"
     """What the column holds; `ignore` leaves it out."""
     missing: Literal["inherit", "mean", "median", "mode", "constant", "category"] = "inherit"
     """How empty cells are filled."""
@@ -276,8 +276,9 @@ class Recipe(Plain):
     """`auto`, `cpu`, `cuda`, `cuda:1`, `mps`."""
     threads: Auto | AtLeastOne = "auto"
     """CPU threads; `auto` measures."""
-    doctor: Literal["watch", "off"] = "watch"
-    """`watch` measures while `fit` trains and tells what goes wrong as it shows; the weights are the same bits either way."""
+    doctor: Literal["off", "watch", "prescribe", "treat"] = "watch"
+    """`watch` measures while `fit` trains and tells what goes wrong, without changing a bit. After `trainwell fit`, `prescribe`
+    writes the recipe with the first remedy beside the run, and `treat` tries the remedies and keeps what is proved."""
 
     @model_validator(mode="before")
     @classmethod
