@@ -49,3 +49,10 @@ def test_without_a_terminal_each_validation_is_a_line(capsys: pytest.CaptureFixt
     first, last = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
     assert first.split("  ")[-4:] == ["valid loss 0.7", "accuracy 0.51", "auroc 0.5", "*"]
     assert "train loss 0.01234  valid loss 1.235" in last
+
+
+def test_large_scores_are_written_out(capsys: pytest.CaptureFixture[str]) -> None:
+    with TrainingProgress("training") as progress:
+        progress(ROWS[0])
+        progress({**ROWS[-1], "loss": 0.5, "rmse": 60_131.7})
+    assert "rmse 60,132" in capsys.readouterr().err

@@ -118,6 +118,13 @@ def test_predict_prints_csv_or_json_and_counts_odd_rows(run: Path, tmp_path: Pat
     ].to_list()
 
 
+def test_predict_says_which_rows_of_the_file_have_no_answer(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "ragged.csv").write_text("age,city,income\n39,Rome,high\n41,Rome,low,low\n50,Oslo,low\n")
+    said = done("predict", run, tmp_path / "ragged.csv")
+    assert len(pl.read_csv(said.out.encode())) == 2
+    assert "Set aside 1 row" in said.err
+
+
 def test_predict_keeps_the_columns_that_were_asked_for(run: Path, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("id,age,hours,city,p_low\nx7,30,40,Oslo,1\nx9,41,40,Oslo,2\n")
     rows = pl.read_csv(done("predict", run, tmp_path / "new.csv", "--keep", "id", "--keep", "age").out.encode())

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from trainwell.report.numbers import short
+
 #: How severities are written.
 STYLES = {"error": "bold red", "warning": "bold yellow", "advice": "cyan"}
 
@@ -82,8 +84,8 @@ class TrainingProgress:
 
     def _measured(self, digits: int) -> list[str]:
         """Training loss, then validation scores; the loss is empty before its first measurement."""
-        train = "" if math.isnan(self._loss) else f"train loss {self._loss:.{digits}g}"
-        valid = [f"{name} {value:.{digits}g}" for name, value in self._scores.items()]
+        train = "" if math.isnan(self._loss) else f"train loss {short(self._loss, digits=digits)}"
+        valid = [f"{name} {short(value, digits=digits)}" for name, value in self._scores.items()]
         return [train, *[f"valid {text}" for text in valid[:1]], *valid[1:]]
 
     def _rate(self) -> list[str]:

@@ -56,6 +56,9 @@ def predict(
 
     network = open_any(run)
     source = as_source(rows, network.preparation)
+    for check in source.checks:
+        if check.verdict != "PASS":
+            note(f"{rows}: {check.text}")  # above all rows that were set aside, which have no answer
     answers = _beside(source.frame, keep or [], network.predict(source))
     odd = answers["problem"].drop_nulls().len()
     if odd:

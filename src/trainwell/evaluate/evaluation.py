@@ -291,7 +291,7 @@ class Evaluation:
         if self.looks < 2:
             return ""
         score = self.scores[self.primary]
-        luck = f"up to {luck_of_the_best(self.looks, score):.{score.decimals}f}"
+        luck = f"up to {luck_of_the_best(self.looks, score):,.{score.decimals}f}"
         return (
             f"{self.looks} networks were scored on these {self.part} rows; the best of so many equal ones looks {luck} too good"
         )

@@ -78,6 +78,8 @@ def _text(column: Mapping[str, Any], top: Mapping[str, Any]) -> str:
     if quantiles:
         low, middle, high = (_written(quantiles[q]) for q in ("0", "0.5", "1"))
         return f"{low} … {middle} … {high}"
+    if "first" in column:
+        return " … ".join(_moment(column[place]) for place in ("first", "middle", "last"))
     if top:
         return _frequent(column, top)
     if "shape" in column:
@@ -90,6 +92,12 @@ def _frequent(column: Mapping[str, Any], top: Mapping[str, Any]) -> str:
     named = ", ".join(f"{k} {n / total:.0%}" for k, n in list(top.items())[:NAMED_VALUES])
     more = int(column.get("distinct", len(top))) - NAMED_VALUES
     return f"{named}, {more} more" if more > 0 else named
+
+
+def _moment(text: str) -> str:
+    """A date, with hours and minutes where the day does not begin."""
+    day, _, time = text.partition("T")
+    return day if time.startswith("00:00:00") else f"{day} {time[:5]}"
 
 
 def _written(value: Any) -> str:

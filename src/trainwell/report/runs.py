@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trainwell.core.errors import TrainwellError
+from trainwell.report.numbers import short
 
 
 def list_runs(folder: Path) -> list[dict[str, Any]]:
@@ -65,8 +66,8 @@ def show_runs(found: list[dict[str, Any]]) -> None:
     for heading in ("run", "status", "validation", "test", "steps", "time"):
         table.add_column(heading, overflow="fold", justify="right" if heading in ("steps", "time") else "left")
     for entry in found:
-        score = "" if entry["score"] is None else f"{entry['monitor']} {entry['score']:.4g}"
-        test = f"{entry['primary']} {entry['test'][entry['primary']]:.4g}" if entry["primary"] else ""
+        score = "" if entry["score"] is None else f"{entry['monitor']} {short(entry['score'])}"
+        test = f"{entry['primary']} {short(entry['test'][entry['primary']])}" if entry["primary"] else ""
         took = "" if entry["seconds"] is None else f"{entry['seconds']:.0f} s"
         table.add_row(entry["run"], entry["status"], score, test, f"{entry['steps']:,}", took)
     Console().print(table if found else "no runs here")
