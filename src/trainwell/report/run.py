@@ -149,12 +149,25 @@ def _environment(run: Run) -> dict[str, str]:
 def _commands(run: Run, data: Data) -> list[str]:
     if run.folder is None:
         return []
-    source, folder = shlex.quote(data.card.origin or "DATA"), shlex.quote(str(run.folder))
+    folder = shlex.quote(str(run.folder))
     return [
-        f"trainwell fit {source} --config {folder}/recipe.yaml --seed {run.plan.seed} --out again",
+        f"trainwell fit {given(data.origin)} --config {folder}/recipe.yaml --seed {run.plan.seed} --out again",
         f"trainwell evaluate {folder}",
         f"trainwell predict {folder} new_rows",
     ]
+
+
+def given(origin: Mapping[str, str | None] | None) -> str:
+    """What data were loaded from, as arguments of `fit`; DATA where they came from memory.
+
+    Example:
+        >>> given({"source": "adult", "test": "later rows.csv", "valid": None})
+        "adult --test 'later rows.csv'"
+    """
+    if origin is None:
+        return "DATA"
+    parts = [f"--{part} {shlex.quote(place)}" for part in ("test", "valid") if (place := origin[part])]
+    return " ".join([shlex.quote(str(origin["source"])), *parts])
 
 
 def _pictures(data: Data, evaluation: Evaluation) -> dict[int, str]:
