@@ -143,12 +143,13 @@ class Beside:
         self.signs.add(**row)
 
     def _augmented(self, batch: Arrays) -> dict[str, float]:
-        """How spread the pictures of an augmented batch are."""
+        """How spread the pictures or series of an augmented batch are."""
         augment = self.program.augment
         if augment is None:
             return {}
         changed, _ = augment(tuple(x.clone() for x in batch[0]), batch[1], 0)
-        return {"batch_scale": float(next(x for x in changed if x.ndim == 4).std())}
+        seen = next((x for x in changed if x.ndim in (3, 4)), None)  # series or pictures
+        return {} if seen is None else {"batch_scale": float(seen.std())}
 
     def _judge(self, batch: Arrays) -> Judge:
         """A judge of so many rows as can be answered in the time that judging may take."""

@@ -113,7 +113,7 @@ def _fitted(grid: Grid, part: np.ndarray, lookback: int, recipe: Recipe) -> tupl
     season, strength = _season(grid, part) if rule.season == "auto" else (max(1, rule.season), 0.0)
     said = []
     if rule.season == "auto" and season > 1:
-        text = f"The training steps repeat after {season} steps of {grid.clock} (autocorrelation {strength:.2f})."
+        text = f"The training steps repeat after {season} steps of {grid.step} (autocorrelation {strength:.2f})."
         said.append(Check("season", "PASS", text, count=season))
     centre, spread = _scales(grid, part, said)
     if not recipe.prepare.scale_target:

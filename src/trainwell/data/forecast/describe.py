@@ -18,9 +18,10 @@ KNOWS = 0.999
 def describe(grid: Grid, train: np.ndarray, state: Forecast) -> list[dict[str, Any]]:
     """One entry per column: quantiles and histogram of the training steps, first and last time."""
     names = grid.names
-    shown = grid.shown(grid.times[train])
+    shown = np.sort(grid.shown(grid.times[train]))
     time: dict[str, Any] = {"name": names.time or ROW, "kind": "datetime" if not grid.numbered else "number", "role": "time"}
-    time |= {"why": f"steps of {grid.clock}", "first": str(shown[0]), "last": str(shown.max()), "missing": 0}
+    time |= {"why": f"steps of {grid.step}", "first": str(shown[0]), "last": str(shown[-1]), "missing": 0}
+    time["middle"] = str(shown[len(shown) // 2])
     entries: list[dict[str, Any]] = [time]
     if names.id is not None:
         entries.append({"name": names.id, "kind": "key", "role": "id", "why": f"{len(grid.ids):,} series"})

@@ -76,6 +76,11 @@ class Grid:
     def __len__(self) -> int:
         return len(self.times)
 
+    @property
+    def step(self) -> str:
+        """The time from one row to the next, as one writes it."""
+        return step_name(self.clock, self.numbered)
+
     def frame(self) -> pl.DataFrame:
         """The rows as a table: series, time, values."""
         columns = [] if self.names.id is None else [pl.Series(self.names.id, [self.ids[i] for i in self.series])]
@@ -91,6 +96,16 @@ class Grid:
             return times.astype("datetime64[us]")
         whole = (times % SECOND == 0).all()
         return times // SECOND if whole else times / SECOND
+
+
+def step_name(clock: Clock, numbered: bool) -> str:
+    """A step as one writes it: `15m`, or a plain number.
+
+    Example:
+        >>> step_name(Clock.of("90m"), False), step_name(Clock.of("5"), True)
+        ('90m', '5')
+    """
+    return f"{clock.step / SECOND:g}" if numbered else str(clock)
 
 
 def names_in(source: Source, recipe: Recipe) -> tuple[Names, list[Check]]:
@@ -260,10 +275,16 @@ def _clock(loose: Grid, rule: Series, known: Clock | None) -> tuple[Clock, bool]
     elif rule.every != "auto":
         asked = asked.in_phase(loose.times)
     if share < 0.95 and len(loose) > 2:
-        text = f"Only {share:.0%} of the times are one step of {own} apart; the rows were put on a grid of {asked}."
+        text = f"Only {share:.0%} of the times are one step of {step_name(own, loose.numbered)} apart; the rows were put on a regular grid."
         loose.checks.append(Check("irregular", "WARN", text))
     elif coarser:
-        loose.checks.append(Check("resampled", "PASS", f"Rows {own} apart were averaged to steps of {asked}."))
+        loose.checks.append(
+            Check(
+                "resampled",
+                "PASS",
+                f"Rows {step_name(own, loose.numbered)} apart were averaged to steps of {step_name(asked, loose.numbered)}.",
+            )
+        )
     return asked, bool(asked.step) and not coarser
 
 
@@ -277,7 +298,7 @@ def _on_grid(loose: Grid, clock: Clock, nearest: bool) -> Grid:
     total = int(length.sum())
     if total > MOST_EMPTY * len(steps) + 1000:
         raise DataError(
-            f"{len(steps):,} rows lie on {total:,} steps of {clock}, so that nearly every step is empty",
+            f"{len(steps):,} rows lie on {total:,} steps of {step_name(clock, loose.numbered)}, so that nearly every step is empty",
             remedy="Give series.every=…, name the series in series.id, or remove stray times.",
         )
     start = np.cumsum(length) - length
