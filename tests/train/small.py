@@ -11,7 +11,7 @@ from torch import nn
 
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
-from trainwell.data.load import wrap
+from trainwell.data.load import load, wrap
 
 #: No `auto` is left to measurement: the same threads and layout on every machine.
 FIXED = {
@@ -53,6 +53,19 @@ def numbers(n: int = 200, *, regression: bool = False) -> Data:
     x = draw.normal(size=(n, 5)).astype(np.float32)
     score = x[:, 0] - x[:, 1] + x[:, 2] * x[:, 3]
     return wrap((x, score.astype(np.float32) if regression else (score > 0).astype(np.int64)))
+
+
+def reviews(n: int = 80) -> Data:
+    """Texts of four to nine words, beside a number, and whether they praise."""
+    draw = np.random.default_rng(2)
+    praise, blame = ["good", "fine", "tasty", "lovely"], ["bad", "cold", "slow", "awful"]
+    filler = ["the", "soup", "was", "and", "place", "really", "a"]
+    texts, liked = [], draw.integers(0, 2, n)
+    for like in liked:
+        tokens = [*draw.choice(filler, draw.integers(3, 8)), draw.choice(praise if like else blame)]
+        texts.append(" ".join(draw.permutation(tokens)))
+    columns = {"review": texts, "seats": draw.normal(size=n), "liked": ["no" if not x else "yes" for x in liked]}
+    return load(columns, target="liked", recipe=Recipe(columns={"review": "text"}))
 
 
 def recipe(**changes: Any) -> Recipe:

@@ -62,14 +62,12 @@ class Tokens(nn.Module):
 
     def __init__(self, size: int, width: int, dropout: float) -> None:
         super().__init__()
-        self.table = nn.Embedding(size, width, padding_idx=0)
+        self.table = nn.Embedding(size, width)  # a padding_idx would be forgotten for all but the first member of a stack
         nn.init.normal_(self.table.weight, 0.0, 0.1)
-        with torch.no_grad():
-            self.table.weight[0] = 0.0
         self.dropout = SharedDropout(dropout)
 
     def forward(self, codes: Tensor) -> Tensor:
-        out: Tensor = self.dropout(self.table(codes))
+        out: Tensor = self.dropout(self.table(codes)) * filled(codes).unsqueeze(-1)
         return out
 
 

@@ -46,7 +46,8 @@ class AttentionBlock(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         b, n, e = x.shape
         q, k, v = self.qkv(self.norm1(x)).view(b, n, 3, self.heads, e // self.heads).permute(2, 0, 3, 1, 4)  # (B, H, L, E / H)
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(b, n, e)
+        scores = (q @ k.transpose(-1, -2) * (e // self.heads) ** -0.5).masked_fill(~mask, -1e4)  # plain, so that it stacks
+        seen = (scores.softmax(-1) @ v).transpose(1, 2).reshape(b, n, e)
         x = x + self.dropout1(self.out(seen))
         out: Tensor = x + self.dropout2(self.narrow(F.gelu(self.widen(self.norm2(x)))))
         return out
