@@ -116,3 +116,11 @@ def test_a_remedy_changes_the_recipe_or_is_already_in_it(code):
 def test_a_leaking_column_is_left_out_by_name():
     finding = Finding("", code="TW006", measurement={"column": "closed_at"})
     assert remedies_for(finding)[0].change(Recipe()).columns["closed_at"].kind == "ignore"
+
+
+def test_updates_that_are_lost_in_rounding_come_from_a_rate_that_is_too_low():
+    still = {"split": "probe", "update": [0.0, 0.0], "weight": [1.0, 1.0], "learning_rate": 1e-9}
+    rows = [{**still, "step": i, "gradient": [0.1, 0.2]} for i in range(12)]
+    assert [f.code for f in diagnose([{"split": "facts", "step": 0, "layers": ["0", "1"]}, *rows])] == ["TW302"]
+    frozen = [{**row, "gradient": [0.0, 0.0]} for row in rows]
+    assert "TW302" not in [f.code for f in diagnose([{"split": "facts", "step": 0, "layers": ["0", "1"]}, *frozen])]

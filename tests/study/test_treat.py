@@ -9,13 +9,14 @@ import pytest
 
 from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
+from trainwell.core.recipe_file import read_recipe
 from trainwell.data.load import load
 from trainwell.doctor.finding import Finding
 from trainwell.report.treatments import show_improvement, show_treatment, write_improvement, write_treatment
 from trainwell.study.improve import improve
-from trainwell.study.remedied import candidates, random_candidates
+from trainwell.study.remedied import candidates, prescribe, random_candidates
 from trainwell.study.treat import pinned, treat
-from trainwell.train.fit import fit
+from trainwell.train.fit import attempt, fit
 
 FIXED = {"threads": 1, "compile": "off", "batch_size": 32, "schedule": "constant", "early_stopping": 0}
 HEALTHY = Recipe(model={"name": "mlp", "width": 16}, optimizer="sgd", lr=0.1, epochs=2, **FIXED)
@@ -101,6 +102,15 @@ def test_what_inflated_the_score_is_left_out_although_the_score_falls():
 def test_a_run_brings_its_recipe_and_its_data(digits, tmp_path):
     run = fit(HEALTHY.but(lr=1e-6, epochs=1), digits, folder=tmp_path / "run")
     assert treat(run, STILL, most=1).kept is not None
+
+
+def test_a_prescription_is_the_recipe_with_the_first_remedy(digits, tmp_path):
+    run = attempt(HEALTHY.but(lr=1e-6, doctor="prescribe"), digits, folder=tmp_path / "run", watched=True)
+    found = prescribe(run)
+    assert found.code == "TW302"
+    assert read_recipe(tmp_path / "run" / "prescription.yaml") == found.recipe
+    assert found.recipe.learning_rate > run.recipe.learning_rate
+    assert prescribe(attempt(HEALTHY.but(epochs=8), digits, watched=True)) is None
 
 
 def test_a_recipe_needs_data():

@@ -22,6 +22,7 @@ from trainwell.cli.arguments import (
     seconds,
 )
 from trainwell.cli.output import emit_json, note
+from trainwell.cli.treat_verbs import follow
 from trainwell.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -201,8 +202,9 @@ def _conclude(run: Run, data: Any, *, no_report: bool, as_json: bool) -> None:
         from trainwell.cli.use_verbs import evaluate_and_report
 
         evaluation = evaluate_and_report(run, data, as_json=as_json)
+    mended = follow(run, data, as_json=as_json)
     if as_json:
-        emit_json({"run": str(run.folder), **run.summary, "evaluation": evaluation and evaluation.to_dict()})
+        emit_json({"run": str(run.folder), **run.summary, "evaluation": evaluation and evaluation.to_dict(), **mended})
     else:
         note(f"run folder: {run.folder}")
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from trainwell.cli.arguments import AsJson, Assignments, Config, Preset, RunFolder, Target, Test, Valid, recipe_from
 from trainwell.cli.output import emit_json, note
+
+if TYPE_CHECKING:
+    from trainwell.data.data import Data
+    from trainwell.train.run import Run
 
 TREAT_EXAMPLES = r"""
 Examples:
@@ -114,3 +118,25 @@ def improve(
         )
     emit_json(found.to_dict()) if as_json else show_improvement(found)
     note(f"page: {write_improvement(found, out)}")
+
+
+def follow(run: Run, data: Data, *, as_json: bool) -> dict[str, Any]:
+    """What the recipe's `doctor` asks for after a training, a prescription or a treatment; as plain data, empty for neither."""
+    if run.recipe.doctor == "prescribe":
+        from trainwell.study.remedied import prescribe
+
+        found = prescribe(run)
+        note(f"prescribed for {found.code}: {found.sentence} Prove it: trainwell treat {run.folder}" if found else "no remedy")
+        return {"prescription": {"code": found.code, "sentence": found.sentence} if found else None}
+    if run.recipe.doctor == "treat" and run.folder is not None:
+        from trainwell.cli.study_progress import StudyProgress
+        from trainwell.report.treatments import show_treatment, write_treatment
+        from trainwell.study.treat import treat as mend
+
+        with StudyProgress(f"treating {run.folder}", 1) as progress:
+            done = mend(run, data=data, folder=run.folder / "treatment", observers=[progress])
+        write_treatment(done, run.folder / "treatment")
+        if not as_json:
+            show_treatment(done)
+        return {"treatment": done.to_dict()}
+    return {}

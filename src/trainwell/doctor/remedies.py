@@ -115,7 +115,7 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "TW101": (_NORM, _RELU, _HE),
     "TW102": (_CLIP, _SLOWER, Remedy("Begin with orthogonal weights.", sets(initializer="orthogonal"))),
     "TW103": (_XAVIER, _SCALE, _RELU),
-    "TW104": (_HE, _SLOWER, Remedy("Use LeakyReLU between the layers.", model_option(activation="leaky_relu"))),
+    "TW104": (_HE, _NORM, _SLOWER, Remedy("Use LeakyReLU between the layers.", model_option(activation="leaky_relu"))),
     "TW105": (_HE, _XAVIER),
     "TW106": (_HE, _XAVIER, _NORM),
     "TW107": (_RELU,),

@@ -9,9 +9,12 @@ import numpy as np
 
 from trainwell.core.errors import RecipeError
 from trainwell.core.recipe import Recipe
+from trainwell.core.recipe_file import write_recipe
 from trainwell.core.seeds import draw_seed
+from trainwell.doctor.examine import examine
 from trainwell.doctor.finding import Finding
 from trainwell.doctor.remedies import REMEDIES, Remedy, remedies_for
+from trainwell.train.run import Run
 from trainwell.train.units import order_name
 
 #: What these findings remove made the score look better than it is, so that a fall is no reason to leave it in.
@@ -54,6 +57,26 @@ def candidates(recipe: Recipe, findings: Sequence[Finding]) -> list[Candidate]:
     ordered = sorted(findings, key=lambda f: bool(f.because_of))
     named = [(finding.code, remedy) for finding in ordered for remedy in remedies_for(finding)]
     return _different(recipe, [*named, *((code, _twice(remedy)) for code, remedy in named)])
+
+
+def prescribe(run: Run) -> Candidate | None:
+    """The first remedy against what the doctor finds in a run, untried; None where no remedy is a change of the recipe.
+
+    Args:
+        run: finished, examined or not. In its folder the recipe is written as `prescription.yaml`.
+
+    Example:
+        >>> import trainwell as tw
+        >>> run = tw.fit(tw.Recipe(model="mlp", optimizer="sgd", lr=1e-9, epochs=3), tw.load("iris")
+        >>> prescribe(run).code
+        'TW302'
+    """
+    found = candidates(run.recipe, examine(run))
+    if not found:
+        return None
+    if run.folder is not None:
+        write_recipe(found[0].recipe, run.folder / "prescription.yaml")
+    return found[0]
 
 
 def _twice(remedy: Remedy) -> Remedy:

@@ -81,7 +81,7 @@ def fit(
         >>> run.status
         'finished'
     """
-    watched, told = recipe.doctor == "watch", observers or (say_findings,)
+    watched, told = recipe.doctor != "off", observers or (say_findings,)
     run = attempt(
         recipe, data, seed=seed, folder=folder, network=network, observers=told, save_every=save_every, watched=watched
     )

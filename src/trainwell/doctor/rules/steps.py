@@ -90,9 +90,10 @@ def rate_too_low(chart: Chart, *, ratio: float = 3e-5, learned: float = 0.05) ->
         return None
     typical = [middle([u / max(w, 1e-12) for u, w in zip(r["update"], r["weight"], strict=True)]) for r in rows]
     found = middle(typical)
-    if not 0 < found < ratio or (chart.checks and chart.learned() > learned):
+    lost = found == 0 and min(rates, default=0.0) > 0 and all(middle(r.get("gradient", ())) > 0 for r in rows)
+    if not (0 < found < ratio or lost) or (chart.checks and chart.learned() > learned):
         return None
-    text = f"a typical update changes a layer by {found:.1g} of its weights"
+    text = f"a typical update changes a layer by {found:.1g} of its weights" if found else "updates are lost in rounding"
     return Finding(text, severity="error", measurement={"ratio": found, "learning_rate": rates[0] if rates else 0.0})
 
 
