@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainwell.data.forecast.grid import ROW
-from trainwell.evaluate.evaluation import Continued, Future
+from trainwell.evaluate.continued import Continued, Future
 from trainwell.score.predictions import Array, Predictions
 
 if TYPE_CHECKING:

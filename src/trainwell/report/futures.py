@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainwell.evaluate.evaluation import Continued, Future
+from trainwell.evaluate.continued import Continued, Future
 from trainwell.report.figures import CLASS_STYLES, figure
 from trainwell.report.markup import Markup
 from trainwell.report.svg import Axis, Panel, axis_of

@@ -275,7 +275,8 @@ def _clock(loose: Grid, rule: Series, known: Clock | None) -> tuple[Clock, bool]
     elif rule.every != "auto":
         asked = asked.in_phase(loose.times)
     if share < 0.95 and len(loose) > 2:
-        text = f"Only {share:.0%} of the times are one step of {step_name(own, loose.numbered)} apart; the rows were put on a regular grid."
+        step = step_name(own, loose.numbered)
+        text = f"Only {share:.0%} of the times are one step of {step} apart; the rows were put on a regular grid."
         loose.checks.append(Check("irregular", "WARN", text))
     elif coarser:
         loose.checks.append(
@@ -298,7 +299,7 @@ def _on_grid(loose: Grid, clock: Clock, nearest: bool) -> Grid:
     total = int(length.sum())
     if total > MOST_EMPTY * len(steps) + 1000:
         raise DataError(
-            f"{len(steps):,} rows lie on {total:,} steps of {step_name(clock, loose.numbered)}, so that nearly every step is empty",
+            f"{len(steps):,} rows lie on {total:,} steps of {step_name(clock, loose.numbered)}: nearly every step is empty",
             remedy="Give series.every=…, name the series in series.id, or remove stray times.",
         )
     start = np.cumsum(length) - length
