@@ -41,6 +41,17 @@ def test_pictures_get_a_line_on_pixels():
     assert found["linear on pixels"] > 0.93
 
 
+@pytest.mark.parametrize(
+    "sentences", [("the meal was good {}", "a bad and cold meal {}"), ("味道很好吃送得很快{}", "太难吃了而且是冷的{}")]
+)
+def test_texts_get_a_line_on_rare_words(sentences):
+    texts, answers = [sentences[i % 2].format(i) for i in range(200)], ["no", "yes"] * 100
+    data = load({"said": texts, "answer": answers}, "answer")
+    found = scores(data, run_baselines(data, "test"), "accuracy")
+    assert set(found) == {"most frequent class", "linear on TF-IDF"}
+    assert found["linear on TF-IDF"] == 1.0
+
+
 def test_probabilities_are_probabilities():
     data = load("iris")
     for fitted in run_baselines(data, "test"):

@@ -17,7 +17,7 @@ import numpy as np
 
 from trainwell.core.seeds import draw_seed
 from trainwell.evaluate.baseline_cache import read_cached, write_cached
-from trainwell.evaluate.features import linear_columns, pixels_of, table_of, tree_categories
+from trainwell.evaluate.features import linear_columns, pixels_of, table_of, text_columns, texts_of, tree_categories
 from trainwell.evaluate.fitted import Fitted
 from trainwell.evaluate.forecast_baselines import forecast_baselines
 from trainwell.score.predictions import Array, Predictions
@@ -58,9 +58,10 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
         write_cached(cache, data.fingerprint, part, [vars(f) for f in found])
         return found
     pictures = data.shape.of_kind("picture") is not None
-    ways: list[Callable[[Data, str], Fitted]] = [_constant, *([_pixels] if pictures else [_linear, _trees])]
-    if pictures and len(data.shape.inputs) > 1:
-        ways += [_linear, _trees]
+    kinds = {i.kind for i in data.shape.inputs}
+    ways: list[Callable[[Data, str], Fitted]] = [_constant, *([_pixels] if pictures else [])]
+    ways += [_words] if "text" in kinds else []
+    ways += [_linear, _trees] if kinds - {"picture", "text"} else []
     if data.shape.of_kind("series") is not None:
         ways.append(_nearest)
     with threadpool_limits(limits=threads), warnings.catch_warnings():
@@ -97,6 +98,15 @@ def _linear(data: Data, part: str) -> Fitted:
     output = _line(data, x, rows, columns.transform(table_of(data, data.rows[part]).values))
     name = "logistic regression" if data.task == "classification" else "ridge regression"
     return Fitted(name, output, time.perf_counter() - started, _note(data, rows))
+
+
+def _words(data: Data, part: str) -> Fitted:
+    started = time.perf_counter()
+    rows = _sample(data.rows["train"], LINEAR_ROWS)
+    columns = text_columns(data)
+    x = columns.fit_transform(texts_of(data, rows))
+    output = _line(data, x, rows, columns.transform(texts_of(data, data.rows[part])), strength=10.0)
+    return Fitted("linear on TF-IDF", output, time.perf_counter() - started, _note(data, rows))
 
 
 def _pixels(data: Data, part: str) -> Fitted:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trainwell.data.kinds.words import texts_of as texts_of_column
+from trainwell.data.texts import plain_text
+from trainwell.data.tokens import words
 from trainwell.score.predictions import Array
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ MOST_PIXELS = 1024
 MOST_CODES = 64
 #: Codes that scikit-learn's trees can treat as categories; columns with more go in as numbers.
 TREE_CODES = 255
+#: N-grams that the linear baseline for texts weighs, the most frequent first.
+MOST_NGRAMS = 300_000
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,23 @@ def _shrunk(pictures: Array) -> Array:
     cut = pictures[:, :, : height * factor, : width * factor].astype(np.float32)
     small = cut.reshape(n, c, height, factor, width, factor).mean(axis=(3, 5))
     return (small / 255).reshape(n, -1)
+
+
+def texts_of(data: Data, rows: Array) -> list[str]:
+    """The clean texts of some rows, those of several columns one behind the other."""
+    columns = list(dict.fromkeys(i.columns[0] for i in data.shape.inputs if i.kind == "text"))
+    cells = [texts_of_column(data.source.frame[name][rows]).fill_null("").to_list() for name in columns]
+    return ["\n".join(plain_text(cell) for cell in row) for row in zip(*cells, strict=True)]
+
+
+def text_columns(data: Data) -> Any:
+    """A scikit-learn transformer of texts: rarity-weighted pairs of words, or four neighbouring characters."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    spaced = any(i.tokens == "words" for i in data.shape.inputs)
+    how: dict[str, Any] = {"tokenizer": words, "token_pattern": None, "ngram_range": (1, 2)}
+    how = how if spaced else {"analyzer": "char", "ngram_range": (1, 4)}
+    return TfidfVectorizer(sublinear_tf=True, max_features=MOST_NGRAMS, dtype=np.float32, **how)
 
 
 def linear_columns(table: Table) -> Any:
