@@ -51,7 +51,7 @@ EXPLAINS: dict[str, set[str]] = {
     "TW009": {"TW401", "TW110"},
     "TW010": {"TW401", "TW110", "TW404", "TW009", "TW309"},
     "TW309": {"TW110", "TW404", "TW008"},
-    "TW110": {"TW404", "TW008"},
+    "TW110": {"TW404", "TW008", "TW309"},
     "TW307": {"TW404"},
     "TW311": {"TW404", "TW110", "TW309", "TW008", "TW010"},
 }
@@ -89,4 +89,6 @@ def _place(finding: Finding, wild: int | None) -> tuple[float, int]:
         place = ORDER.index("TW402") + 0.5
     if finding.code == "TW102" and wild is not None and wild < finding.step:
         place = ORDER.index("TW301") + 0.5  # gradients were of usual size until the weights were thrown about
+    if finding.code == "TW110" and "narrowest" in finding.measurement:
+        place = ORDER.index("TW309") - 0.5  # no number of updates makes such a layer wide enough
     return place, finding.step

@@ -15,8 +15,8 @@ Rows of the history, told apart by `split`. Every column may be absent; a rule t
              target_outside`; `shapes_broadcast output_shape target_shape`; `loss_doubled`; `batch_dependence`;
              `loss_start loss_expected`
            network: `layers` (names of the weight matrices in the order of the network), `constant_layers`,
-             `nonlinear depth linearity`; `unregistered`; `parameters trainable in_optimizer without_gradient
-             outside_names without_names`; `norm_layers dropout`; `activations` (names) with `silent saturated kinds`
+             `nonlinear depth linearity narrowest` (units of a hidden matrix); `unregistered`; `parameters trainable in_optimizer
+             without_gradient outside_names without_names`; `norm_layers dropout`; `activations` (names) with `silent saturated kinds`
            optimizer: `optimizer learning_rate momentum weight_decay`
 `probe`    a measured update: `step loss loss_largest learning_rate`, per layer `gradient weight update floor`, the whole
            `gradient_norm clipped_norm`; `before after` (loss of the same batch without dropout); `silent saturated spread`
@@ -152,7 +152,7 @@ class Chart:
 
     def _stands(self, score: float | None) -> float | None:
         reference, chance = self.fact("reference"), self.fact("chance")
-        if reference is None or score is None or reference - chance < 0.02:
+        if reference is None or chance is None or score is None or reference - chance < 0.02:
             return None
         if self.fact("task") == "regression" and self.fact("loss_kind") == "other":
             return None  # of a loss of the user's own nobody knows what its outputs mean

@@ -69,14 +69,31 @@ def model_option(**options: Any) -> Change:
 
 
 def wider(factor: float) -> Change:
-    """The change that multiplies the network's width."""
+    """The change that multiplies the network's width; a network without hidden layers has none."""
 
     def change(recipe: Recipe) -> Recipe:
         known = _options_of(recipe)
-        if "width" not in known:
+        if "width" not in known or recipe.model.options.get("depth") == 0:
             return recipe
         width = recipe.model.options.get("width", known["width"].default)
         return recipe.but(model__width=max(1, round(width * factor)))
+
+    return change
+
+
+def deeper(layers: int) -> Change:
+    """The change that adds hidden layers to a network whose `depth` counts them.
+
+    Example:
+        >>> deeper(2)(Recipe(model={"name": "mlp", "depth": 0})).model.options
+        {'depth': 2}
+    """
+
+    def change(recipe: Recipe) -> Recipe:
+        known = _options_of(recipe)
+        if "depth" not in known:
+            return recipe
+        return recipe.but(model__depth=recipe.model.options.get("depth", known["depth"].default) + layers)
 
     return change
 
@@ -119,7 +136,12 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "TW105": (_HE, _XAVIER),
     "TW106": (_HE, _XAVIER, _NORM),
     "TW107": (_RELU,),
-    "TW110": (_WIDER, _LONGER, Remedy("Leave out dropout.", model_option(dropout=0.0))),
+    "TW110": (
+        _WIDER,
+        Remedy("Add two hidden layers.", deeper(2)),
+        _LONGER,
+        Remedy("Leave out dropout.", model_option(dropout=0.0)),
+    ),
     "TW203": (Remedy("Use a loss that takes logits.", sets(loss="binary_cross_entropy")),),
     "TW208": (Remedy("Use cross-entropy.", sets(loss="cross_entropy")),),
     "TW301": (_SLOWER, Remedy("Take a hundredth of the learning rate.", times(learning_rate=0.01)), _CLIP),

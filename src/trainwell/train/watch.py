@@ -158,7 +158,7 @@ class Watch:
             probes.counters = self._faults.counters()
             loss = self._loss if self._loss is not None else float("nan")
             probes.after(self._step, loss, float(self.optimizer.param_groups[0]["lr"]))
-            began = time.perf_counter()
+            began = time.thread_time()
             if self._rows is not None and self._target is not None:
                 self._rows.train(self._faults.inputs, self._target)
                 if self._rows.full:

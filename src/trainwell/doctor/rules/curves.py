@@ -100,7 +100,12 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08, upda
     if reference - max(train, score) < margin or chart.checks[-1]["step"] < updates:
         return None
     text = f"the network reaches {score:.2f} ({train:.2f} on training rows), {chart.fact('reference_name')} {reference:.2f}"
-    return Finding(text, measurement={"standing": standing, "train": train, "reference": reference})
+    measured = {"standing": standing, "train": train, "reference": reference}
+    narrow, classes = chart.number("narrowest", 99), chart.number("classes")
+    if 0 < narrow < classes:
+        text += f"; a layer of {narrow:.0f} units is to tell {classes:.0f} classes apart"
+        measured["narrowest"] = narrow
+    return Finding(text, measurement=measured)
 
 
 @diagnoses.register

@@ -39,6 +39,7 @@ def network_facts(network: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, A
         "depth": sum(op in LINEAR for op in look.operations),
         "nonlinear": any(op in _BENDING for op in _inner(look)),
         "unregistered": unregistered(network),
+        "narrowest": min((len(w) for w in weights.tensors[:-1]), default=0),
         "norm_layers": sum(isinstance(m, _NORMS) for m in network.modules()),
         "batch_norms": sum(isinstance(m, _BATCH_NORMS) for m in network.modules()),
         "dropout": max((float(m.p) for m in network.modules() if isinstance(m, _DROPOUTS)), default=0.0),
