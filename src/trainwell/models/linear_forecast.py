@@ -10,46 +10,33 @@ from trainwell.core.shape import Shape
 from trainwell.models.check import at_least, share
 from trainwell.models.dropout import Dropout
 from trainwell.models.forecast import Forecaster, Normalize, Windows
+from trainwell.models.linear import ManyLinear
 from trainwell.models.registry import models
 
 
-class PerChannel(nn.Module):
-    """A linear layer over time of its own for each channel.
-
-    **Shape:** `(B, C, L)` → `(B, C, H)`.
-    """
-
-    def __init__(self, channels: int, n_in: int, n_out: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(n_in, n_out) for _ in range(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([layer(x[:, c]) for c, layer in enumerate(self.layers)], 1)
-
-
 class Decomposed(nn.Module):
-    """Trend and rest of a window, each continued by a layer of its own.
+    """Trend and rest of a window, continued together: one layer over both is a layer for each, added.
 
     **Shape:** `(B, C, L)` → `(B, C, H)`.
     """
 
-    def __init__(self, trend: nn.Module, rest: nn.Module, window: int) -> None:
+    def __init__(self, layer: nn.Module, window: int) -> None:
         super().__init__()
-        self.trend, self.rest, self.window = trend, rest, window
+        self.layer, self.window = layer, window
 
     def forward(self, x: Tensor) -> Tensor:
         before = (self.window - 1) // 2
         edged = F.pad(x, (before, self.window - 1 - before), mode="replicate")
         trend = F.avg_pool1d(edged, self.window, stride=1)
-        out: Tensor = self.trend(trend) + self.rest(x - trend)
+        out: Tensor = self.layer(torch.cat([trend, x - trend], -1))
         return out
 
 
-def over_time(sizes: Windows, own: bool) -> nn.Module:
-    """A linear layer from past to future, shared by the channels or not."""
-    if own:
-        return PerChannel(sizes.channels, sizes.lookback, sizes.horizon)
-    return nn.Linear(sizes.lookback, sizes.horizon)
+def over_time(sizes: Windows, steps: int, *, individual: bool) -> nn.Module:
+    """A linear layer from so many steps to the future, one for all channels or one for each."""
+    if individual:
+        return ManyLinear(sizes.channels, steps, sizes.horizon)
+    return nn.Linear(steps, sizes.horizon)
 
 
 @models.register
@@ -75,7 +62,9 @@ def nlinear(
     """
     share("dropout", dropout)
     sizes = Windows.of(shape, n_out, model="nlinear")
-    return Forecaster(sizes, nn.Sequential(Dropout(dropout), over_time(sizes, individual)), normalize)
+    return Forecaster(
+        sizes, nn.Sequential(Dropout(dropout), over_time(sizes, sizes.lookback, individual=individual)), normalize
+    )
 
 
 @models.register
@@ -109,5 +98,5 @@ def dlinear(
     at_least("window", window, 1)
     share("dropout", dropout)
     sizes = Windows.of(shape, n_out, model="dlinear")
-    parts = Decomposed(over_time(sizes, individual), over_time(sizes, individual), min(window, sizes.lookback))
+    parts = Decomposed(over_time(sizes, 2 * sizes.lookback, individual=individual), min(window, sizes.lookback))
     return Forecaster(sizes, nn.Sequential(Dropout(dropout), parts), normalize)

@@ -19,16 +19,22 @@ class Mixing(nn.Module):
 
     def __init__(self, channels: int, steps: int, width: int, dropout: float) -> None:
         super().__init__()
-        self.time_norm, self.channel_norm = nn.LayerNorm([channels, steps]), nn.LayerNorm([channels, steps])
+        self.time_norm, self.channel_norm = nn.LayerNorm(channels * steps), nn.LayerNorm(channels * steps)
         self.time = nn.Sequential(nn.Linear(steps, steps), nn.ReLU(), Dropout(dropout))
         self.channel = nn.Sequential(
             nn.Linear(channels, width), nn.ReLU(), Dropout(dropout), nn.Linear(width, channels), Dropout(dropout)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.time(self.time_norm(x))
-        out: Tensor = x + self.channel(self.channel_norm(x).transpose(1, 2)).transpose(1, 2)
+        x = x + self.time(_over_all(self.time_norm, x))
+        out: Tensor = x + self.channel(_over_all(self.channel_norm, x).transpose(1, 2)).transpose(1, 2)
         return out
+
+
+def _over_all(norm: nn.Module, x: Tensor) -> Tensor:
+    """Normalised over the channels and steps of each window."""
+    out: Tensor = norm(x.flatten(1)).unflatten(1, x.shape[1:])
+    return out
 
 
 @models.register
