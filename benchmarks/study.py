@@ -3,8 +3,8 @@
     python benchmarks/study.py folds [--rounds 3] [--clock cpu] [--rows 5000] [--repeats 3]
     python benchmarks/study.py bagging [--members 16] | ablation [--repeats 5] | aa [--studies 40] | fashion [--repeats 8]
 
-`folds`: 5-fold cross-validation, repeated, of the dense network with its default settings on rows of adult. `bagging`: members
-on bootstrap samples of adult, and what they score together. `ablation`: ten tricks in a small network, leave-one-out. `aa`: a
+`folds`: 5-fold cross-validation, repeated, of the dense network with its default settings on rows of a table. `bagging`:
+members on bootstrap samples, and what they score together. `ablation`: ten tricks in a small network, leave-one-out. `aa`: a
 recipe compared with itself many times; the share of verdicts other than "cannot tell". `fashion`: an ablation of tricks on
 pictures. Ratios are taken within a round, in which both sides run, after a round that warms up; `--clock cpu` counts the time
 of all processes, for machines that others use.
@@ -49,11 +49,15 @@ def cpu() -> float:
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": cpu}
 
 
-def adult(options: argparse.Namespace, rows: int) -> Data:
+def rows_of(options: argparse.Namespace, rows: int) -> Data:
+    """So many rows of a table."""
+    if options.table == "telco":
+        found = pl.read_csv(Path(options.data) / "telco_churn" / "Telco-Customer-Churn.csv")
+        return load(found.sample(rows, seed=0), target="Churn")
     names = [f"column_{i}" for i in range(14)] + ["income"]
     path = Path(options.data) / "adult" / "adult-train.csv"
-    frame = pl.read_csv(path, has_header=False, new_columns=names, null_values=[" ?", "?"])
-    return load(frame.sample(rows, seed=0), target="income")
+    found = pl.read_csv(path, has_header=False, new_columns=names, null_values=[" ?", "?"])
+    return load(found.sample(rows, seed=0), target="income")
 
 
 def timed(options: argparse.Namespace, what: Callable[[str], object]) -> tuple[float, object]:
@@ -79,7 +83,7 @@ def ratios(options: argparse.Namespace, one: Callable[[str], object], many: Call
 
 
 def folds(options: argparse.Namespace) -> None:
-    data, recipe = adult(options, options.rows), Recipe(model="mlp", threads=options.threads)
+    data, recipe = rows_of(options, options.rows), Recipe(model="mlp", threads=options.threads)
     ratios(
         options,
         lambda folder: fit(recipe, data, folder=f"{folder}/one"),
@@ -88,7 +92,10 @@ def folds(options: argparse.Namespace) -> None:
 
 
 def bagging(options: argparse.Namespace) -> None:
-    data, recipe = adult(options, options.rows), Recipe(model={"name": "mlp", "width": options.width}, threads=options.threads)
+    data, recipe = (
+        rows_of(options, options.rows),
+        Recipe(model={"name": "mlp", "width": options.width}, threads=options.threads),
+    )
     ratios(
         options,
         lambda folder: fit(recipe, data, folder=f"{folder}/one"),
@@ -102,7 +109,7 @@ def small(options: argparse.Namespace) -> Recipe:
 
 
 def ablation(options: argparse.Namespace) -> None:
-    data, recipe = adult(options, options.rows), small(options)
+    data, recipe = rows_of(options, options.rows), small(options)
     ratios(
         options,
         lambda folder: fit(recipe, data, folder=f"{folder}/one"),
@@ -112,10 +119,9 @@ def ablation(options: argparse.Namespace) -> None:
 
 def aa(options: argparse.Namespace) -> None:
     """A recipe against itself: each study has splits and seeds of its own, and its second side other draws."""
-    words = []
+    words, data = [], rows_of(options, options.rows)
     for number in range(options.studies):
-        data = adult(options, options.rows).under(Recipe(target="income").but(split__test_seed=number))
-        recipe = small(options).but(target="income", split__test_seed=number)
+        recipe = small(options).but(target=data.recipe.target, split__test_seed=number)
         found = compare(recipe, recipe, data, repeats=8).false_alarms
         words.append(found.verdict.word if found else "")
         print(number + 1, words[-1], flush=True)
@@ -141,6 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("case", choices=["folds", "bagging", "ablation", "aa", "fashion"])
     parser.add_argument("--data", default=os.environ.get("TRAINWELL_DATA", "../shared/data"))
+    parser.add_argument("--table", choices=["telco", "adult"], default="telco")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=lambda text: text if text == "auto" else int(text), default=1)

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 
 from core.strategies import RECIPES, VALUES, WORDS
+from trainwell.core import recipe_file
 from trainwell.core.errors import RecipeError, UnknownName
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import json_schema, parse_value, read_recipe, to_yaml, write_recipe
@@ -133,3 +134,19 @@ def test_the_schema_documents_every_key():
 
 def test_what_is_written_is_plain_yaml_that_other_readers_load():
     assert yaml.safe_load(to_yaml(Recipe(compile="on", lr=0.5)))["compile"] in {"on", True}
+
+
+def test_the_fast_emitter_writes_what_the_plain_one_does():
+    recipe = Recipe(
+        model={"name": "mlp", "width": 8},
+        metrics=["accuracy"],
+        augment=["flip", {"name": "crop", "pixels": 2}],
+        columns={"a: b": {"kind": "number"}, "0x1": {"kind": "category"}, "on": {"kind": "ignore"}, "日本": {"kind": "ignore"}},
+    )
+
+    class Plain(yaml.SafeDumper):
+        yaml_implicit_resolvers = recipe_file._Dumper.yaml_implicit_resolvers
+        ignore_aliases = recipe_file._Dumper.ignore_aliases
+
+    written = [yaml.dump({k: v}, Dumper=Plain, sort_keys=False, allow_unicode=True) for k, v in recipe.model_dump().items()]
+    assert to_yaml(recipe) == "".join(written)
