@@ -6,6 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from trainwell.core.errors import DataError, RecipeError
 from trainwell.core.recipe import Recipe
 from trainwell.data.build import build
 from trainwell.data.data import Data
+from trainwell.data.load import load
 from trainwell.data.source import Source
 
 N = 60
@@ -198,3 +200,9 @@ def test_what_the_data_lacks_is_said(recipe: dict[str, Any], words: str) -> None
     source = Source(pl.DataFrame({"x": X, "c": ["u", "v"] * 30, "y": _with("no", 3, Y)}), "t")
     with pytest.raises(DataError, match=words):
         build(source, Recipe(**{"target": "y"} | recipe))
+
+
+def test_a_target_that_a_file_without_header_cannot_have(tmp_path: Path) -> None:
+    (tmp_path / "bare.csv").write_text("".join(f"{i},{i * 0.5},yes\n{i},{i * 1.5},no\n" for i in range(30)))
+    with pytest.raises(DataError, match=r"no column 'answer'.*first line holds data.*column_1 to column_3"):
+        load(str(tmp_path / "bare.csv"), target="answer")

@@ -73,8 +73,14 @@ def target_names(source: Source, recipe: Recipe) -> tuple[str, ...]:
     names = (wanted,) if isinstance(wanted, str) else tuple(wanted)
     for name in names:
         if name not in columns:
-            raise DataError(f"there is no column {name!r}", where=source.origin, remedy=did_you_mean(name, columns))
+            raise DataError(f"there is no column {name!r}", where=source.origin, remedy=_which(name, source))
     return names
+
+
+def _which(name: str, source: Source) -> str:
+    """What the columns are called; a file without a header says so."""
+    unnamed = next((check.text for check in source.checks if check.code == "no_header"), "")
+    return unnamed or did_you_mean(name, source.frame.columns)
 
 
 def beside_text(source: Source) -> str | None:
