@@ -170,6 +170,11 @@ class Preparation:
     def _whole_names(self) -> dict[str, str]:
         return whole_names(self.columns)
 
+    def texts(self) -> list[tuple[int, tuple[str, ...]]]:
+        """Where each text stands among the inputs, and its tokens by code; none for subwords."""
+        levels = [level for column in self.columns if column.input == "text" for level in column.state.cuts]
+        return [(place, level.tokens) for place, level in zip(self.shape.texts, levels, strict=True)]
+
     @property
     def _tensors(self) -> tuple[Input, ...]:
         return tuple(i for i in self.shape.inputs if i.kind == "tensor")

@@ -21,6 +21,8 @@ from trainwell.core.registry import Registry
 from trainwell.core.seeds import draw_seed
 from trainwell.core.shape import Input
 from trainwell.data.augment.compose import build_augment
+from trainwell.data.augment.registry import edits
+from trainwell.data.augment.text import build_edits
 from trainwell.data.data import Data
 from trainwell.models.adaptive import Adaptive
 from trainwell.models.custom import build_own
@@ -239,10 +241,12 @@ def bind_augment(recipe: Recipe, data: Data, seed: int) -> Augment | None:
     assert parts != "auto"
     if not parts:
         return None
+    if data.shape.texts and all(part.name in edits for part in parts):
+        return build_edits(parts, data.preparation.texts(), seed=seed)
     changed = data.shape.of_kind("picture") or data.shape.of_kind("series")
     if changed is None or changed.horizon:
         raise RecipeError(
-            "augment is for pictures and whole series, and the data have none",
+            "augment is for pictures, whole series and texts, and the data have none",
             where="recipe key 'augment'",
             remedy="Set augment=[].",
         )

@@ -1,10 +1,12 @@
-"""The registries of random changes to training pictures and series; a recipe's `augment` names entries of all four.
+"""The registries of random changes to training pictures, series and texts; a recipe's `augment` names entries
+of all five.
 
 - `augmentations`: pictures to pictures, `(x, draw, *, options) -> x`.
 - `warps`: moves of the pixel grid, given as matrices, `(frame, draw, *, options) -> (B, 3, 3)`; neighbours in a recipe are
   multiplied and the pictures resampled once.
 - `mixes`: changes that also change targets, `(x, y, draw, *, options) -> (x, y)`.
 - `motions`: series to series `(B, C, L)`, `(x, draw, *, options) -> x`.
+- `edits`: texts to texts, as codes `(B, L)`, `(codes, draw, tokens, *, options) -> codes`.
 
 Pictures are `(B, C, H, W)` floats in [0, 1] and stay so; a strength or chance of 0 changes no bit.
 """
@@ -25,3 +27,4 @@ augmentations: Registry[Callable[..., Tensor]] = Registry("augmentation", home=H
 warps: Registry[Callable[..., Tensor]] = Registry("warp", home=HOME)
 mixes: Registry[Callable[..., tuple[Tensor, Tensor]]] = Registry("mix", home=HOME)
 motions: Registry[Callable[..., Tensor]] = Registry("motion", home=HOME)
+edits: Registry[Callable[..., Tensor]] = Registry("edit", home=HOME)
