@@ -37,7 +37,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 
 class Dense(nn.Sequential):
-    """54 numbers, two hidden layers with dropout, 7 classes, as everybody writes it; trainwell trains its `mlp` of this form."""
+    """54 numbers, two hidden layers with dropout, 7 classes, as everybody writes them; trainwell trains its own `mlp`."""
 
     def __init__(self, width: int = 64, dropout: float = 0.0) -> None:
         hidden = [nn.Linear(54, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout)]

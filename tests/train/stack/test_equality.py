@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -12,9 +13,10 @@ from torch import nn
 from train.small import numbers, pictures, recipe, reviews
 from train.stack.alone import furthest, programs, train_alone, train_together
 from trainwell.core.recipe import Recipe
-from trainwell.data.load import load
+from trainwell.data.load import load, wrap
 from trainwell.models.registry import models
 from trainwell.train.stack.group import groups
+from trainwell.train.stack.trace import NotStackable
 
 #: Dropout, clipping, a schedule, decay, averaging and label smoothing, each with numbers of its own per member.
 EVERYTHING = [
@@ -34,13 +36,24 @@ SMALL = {
     "bag_of_ngrams": {"buckets": 256},
     "textcnn": {"width": 4, "maps": 3, "token_dropout": 0.5},
     "text_team": {"width": 4, "maps": 3, "buckets": 256, "token_dropout": 0.5},
+    "rnn": {"width": 4, "cell": "lstm", "depth": 2, "dropout": 0.3},
     "text_transformer": {"width": 8, "depth": 1, "heads": 2, "token_dropout": 0.5, "dropout": 0.5},
     "parallel": {"branches": [["flatten", {"name": "linear", "width": 4}], ["flatten", {"name": "linear", "width": 3}]]},
 }
 #: Networks for texts.
-OF_TEXTS = {"bag_of_ngrams", "textcnn", "text_team", "text_transformer"}
-#: torch has no batching rule for recurrent layers: they are trained one by one.
-RECURRENT = {"rnn", "gru"}
+OF_TEXTS = {"bag_of_ngrams", "textcnn", "text_team", "rnn", "text_transformer"}
+SERIES = {
+    "fcn": {"width": 4},
+    "resnet1d": {"width": 4},
+    "inception_time": {"width": 4},
+    "gru": {"width": 8},
+}
+FORECASTS = {
+    "nlinear": {},
+    "dlinear": {},
+    "patchtst": {"width": 8, "hidden": 16, "patch": 4, "stride": 2},
+    "tsmixer": {"width": 8},
+}
 #: Tables of the sizes of named networks: the same code as `resnet`, far too large for a test.
 NAMED_SIZES = {"resnet18", "resnet34", "resnet50", "resnet101", "resnet152"}
 
@@ -54,6 +67,23 @@ def table():
     return load(pl.DataFrame({"a": a, "b": b, "colour": colour, "answer": answer}), target="answer")
 
 
+def waves():
+    """Slow and fast waves of two channels."""
+    draw = np.random.default_rng(0)
+    fast = np.arange(60) % 2
+    x = np.sin(np.arange(24) * (0.4 + 0.6 * fast[:, None, None])) + draw.normal(0, 0.3, (60, 2, 24))
+    return wrap((x.astype(np.float32), fast), recipe=Recipe(columns={"input": "series"}))
+
+
+def days():
+    """What two shops sold day by day."""
+    draw = np.random.default_rng(0)
+    sold = np.sin(np.arange(120) / 3) + draw.normal(0, 0.2, (2, 120))
+    shops = [pl.DataFrame({"shop": f"s{i}", "day": np.arange(120), "sold": own}) for i, own in enumerate(sold)]
+    rules = {"id": "shop", "time": "day", "horizon": 3, "lookback": 12}
+    return load(pl.concat(shops), target="sold", recipe=Recipe(series=rules))
+
+
 def agree(recipes, data, *, steps, weights=1e-6, loss=1e-6):
     assert groups(programs(recipes, data)) == [list(range(len(recipes)))]
     alone, own = train_alone(programs(recipes, data), steps)
@@ -63,7 +93,7 @@ def agree(recipes, data, *, steps, weights=1e-6, loss=1e-6):
 
 
 def test_every_registered_network_is_covered():
-    assert set(models.names()) - NAMED_SIZES - RECURRENT <= set(SMALL)
+    assert set(models.names()) - NAMED_SIZES == {*SMALL, *SERIES, *FORECASTS}
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))
@@ -123,6 +153,16 @@ def test_augmentation_of_each_members_own_strength():
     agree([base.but(augment=change) for change in changes], pictures(), steps=20, weights=1e-6)
 
 
+@pytest.mark.parametrize("name", SERIES | FORECASTS)
+def test_every_network_for_series(name):
+    data = waves() if name in SERIES else days()
+    base = recipe(model={"name": name, **(SERIES | FORECASTS)[name]}, optimizer="adamw", schedule="cosine", augment=[])
+    loss = "cross_entropy" if name in SERIES else "mean_squared_error"
+    base = base.but(series=data.recipe.series, metrics="auto", columns=data.recipe.columns, loss=loss)
+    changes = [{key: v for key, v in change.items() if key != "label_smoothing"} for change in EVERYTHING]
+    agree([base.but(**change) for change in changes], data, steps=60, weights=1e-3, loss=1e-5)
+
+
 class Homemade(nn.Module):
     """A user's own: functional dropout, a tied weight, a frozen one, a buffer that counts."""
 
@@ -138,6 +178,46 @@ class Homemade(nn.Module):
         self.seen += len(x)
         x = nn.functional.dropout(self.first(x).relu(), 0.3, self.training)
         return self.frozen(x + self.second(x))
+
+
+class Recurrent(nn.Module):
+    """Numbers as a sequence, through each of torch's recurrent layers."""
+
+    def __init__(self, kind: str, **how: object) -> None:
+        super().__init__()
+        self.layer = getattr(nn, kind)(1, 3, **how)
+        self.head = nn.Linear((how.get("proj_size") or 3) * (1 + bool(how.get("bidirectional"))), 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first = self.layer.batch_first
+        out, state = self.layer(x[..., None] if first else x.T[..., None])
+        last = state[0] if isinstance(state, tuple) else state
+        return self.head(out.mean(1 if first else 0)) + last.sum((0, 2))[:, None]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"kind": "GRU", "batch_first": True},
+        {"kind": "GRU", "num_layers": 2, "bidirectional": True},
+        {"kind": "LSTM", "batch_first": True, "bidirectional": True},
+        {"kind": "LSTM", "bias": False},
+        {"kind": "RNN"},
+        {"kind": "RNN", "nonlinearity": "relu", "num_layers": 2},
+    ],
+    ids=lambda how: " ".join(map(str, how.values())),
+)
+def test_recurrent_layers(how):
+    base = recipe(model=Recurrent, optimizer="adamw").but(**{f"model__{key}": value for key, value in how.items()})
+    agree([base.but(learning_rate=lr) for lr in (1e-3, 1e-2)], numbers(), steps=20)
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections")  # torch says which kernel it takes
+@pytest.mark.parametrize("how", [{"dropout": 0.2, "num_layers": 2}, {"proj_size": 2}])
+def test_what_recurrent_layers_draw_or_project_themselves_is_trained_alone(how):
+    base = recipe(model=Recurrent).but(model__kind="LSTM", **{f"model__{key}": value for key, value in how.items()})
+    with pytest.raises(NotStackable):
+        train_together(programs([base, base], numbers()), 1)
 
 
 def test_a_module_of_the_users_own():

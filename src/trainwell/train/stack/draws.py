@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from trainwell.core.seeds import at_step
 from trainwell.models.dropout import drop, threshold
+from trainwell.train.stack.recurrent import CELLS, unrolled
 
 #: torch's dropouts that zero single entries, and those that zero whole channels.
 ENTRIES = (F.dropout, torch.dropout)
@@ -55,13 +56,18 @@ class Recording(TorchFunctionMode):
 
 
 class Replaying(TorchFunctionMode):
-    """While active, every dropout multiplies by the next of `factors`, and does nothing where that is None."""
+    """While active, every dropout multiplies by the next of `factors`, and does nothing where that is None.
+
+    Recurrent layers are written out.
+    """
 
     def __init__(self, factors: Iterator[Tensor | None]) -> None:
         super().__init__()
         self.factors = factors
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in CELLS:
+            return unrolled(CELLS[func], *args, **(kwargs or {}))
         found = dropout_of(func, args, kwargs or {})
         if found is None:
             return func(*args, **(kwargs or {}))

@@ -271,16 +271,22 @@ def new_rule(recipes: Sequence[Recipe], flat: Tensor, decayed: int) -> Rule:
 
 def record(programs: Sequence[Program], inputs: Inputs) -> tuple[list[Site], list[list[float]]]:
     """The dropouts of one forward pass, and every member's rates."""
-    sites: list[Site] = []
-    rates = []
-    for k, program in enumerate(programs):
-        with Recording() as recording, torch.no_grad():
-            deepcopy(program.network).train()(*(x[k] for x in inputs))
-        if k and recording.sites != sites:
-            raise NotStackable("the members draw random numbers in different places")
-        sites = recording.sites
-        rates.append(recording.rates)
-    return sites, rates
+    recordings = [recorded(program, tuple(x[k] for x in inputs)) for k, program in enumerate(programs)]
+    sites, texts = recordings[0].sites, programs[0].data.shape.texts
+    if any(recording.sites != sites for recording in recordings):
+        raise NotStackable("the members draw random numbers in different places")
+    # Alone, a batch is as long as its longest text; in a stack, as long as the longest of all.
+    shorter = tuple(x[0][:, : (x.shape[-1] + 1) // 2] if place in texts else x[0] for place, x in enumerate(inputs))
+    if texts and recorded(programs[0], shorter).sites != sites:
+        raise NotStackable("its dropout draws for every token, and alone the batches are shorter")
+    return sites, [recording.rates for recording in recordings]
+
+
+def recorded(program: Program, inputs: Inputs) -> Recording:
+    """The dropouts of one forward pass of a copy."""
+    with Recording() as recording, torch.no_grad():
+        deepcopy(program.network).train()(*inputs)
+    return recording
 
 
 def fixed_tensors(network: nn.Module) -> dict[str, Tensor]:

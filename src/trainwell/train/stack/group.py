@@ -35,6 +35,7 @@ def may_stack(program: Program) -> bool:
         and recipe.compile != "on"
         and not recipe.time_limit
         and recipe.max_norm == 0
+        and not (program.data.shape.texts and ":" in recipe.model.name)  # who knows what it makes of padding
     )
 
 
@@ -62,6 +63,8 @@ def structure(network: nn.Module) -> Hashable:
 def _module(module: nn.Module) -> Hashable:
     own = next((field for kind, field in OWN_NUMBERS.items() if isinstance(module, kind)), "")
     skipped = {own, "_parameters", "_buffers", "_modules", "training", "_backward_hooks", "_forward_hooks"}
+    if isinstance(module, nn.RNNBase):
+        skipped |= {"_flat_weights", "_flat_weight_refs"}  # its parameters once more
     plain = tuple((key, _plain(value)) for key, value in sorted(vars(module).items()) if key not in skipped)
     tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
     shapes = tuple((name, tuple(t.shape), t.dtype, t.requires_grad) for name, t in tensors)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from trainwell.core.errors import TrainwellError
 from trainwell.train.stack.draws import Replaying
@@ -79,7 +80,7 @@ def trace(
 
     arguments = (*tensors.parameters.values(), *(b.clone() for b in tensors.buffers.values()), *inputs, target, *drawn)
     try:
-        with torch.enable_grad():
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # attention's fused kernels know no members
             traced = tidy(make_fx(step)(*arguments))
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         raise NotStackable(f"the network cannot be traced ({' '.join(str(error).split())[:200]})") from error
