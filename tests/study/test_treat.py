@@ -125,13 +125,20 @@ def test_candidates_change_the_recipe_each_once_and_causes_come_first():
     assert all(c.recipe != HEALTHY for c in found)
 
 
+def test_first_remedies_of_all_findings_come_first_and_then_together():
+    sick = HEALTHY.but(clip_norm=1e-4, prepare__scale="none")
+    found = candidates(sick, [Finding("…", code="TW002"), Finding("…", code="TW305")])
+    assert [c.code for c in found[:3]] == ["TW002", "TW305", "TW002"]
+    assert (found[2].recipe.prepare.scale, found[2].recipe.clip_norm) == ("standard", 0.1)
+
+
 def test_momentum_is_no_remedy_for_a_rule_without_it():
     adam = Recipe(model="mlp", optimizer="adamw", lr=0.1)
     assert candidates(adam, [Finding("…", code="TW306")]) == []
 
 
-def test_chance_draws_the_same_remedies_for_the_same_seed():
-    one, two, other = (random_candidates(HEALTHY, 4, seed=s) for s in (0, 0, 1))
+def test_chance_draws_the_same_remedies_for_the_same_seed(digits):
+    one, two, other = (random_candidates(HEALTHY, digits, 4, seed=s) for s in (0, 0, 1))
     assert [c.sentence for c in one] == [c.sentence for c in two] != [c.sentence for c in other]
 
 

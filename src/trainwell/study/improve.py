@@ -90,7 +90,7 @@ class Improvement:
             tail = f"{label(self.metric)} on test rows {said(self.test)}" if self.test else "there are no test rows"
             return f"{head}; {tail}"
         inflated = any(treatment.kept is not None and treatment.kept.inflated for treatment in self.rounds)
-        why = "; the score as it was had been inflated by what was left out" if inflated and self.verdict.word == "hurts" else ""
+        why = "; it had been inflated by what was left out" if inflated and self.verdict.word == "hurts" else ""
         return f"{head}; on test rows, which chose nothing: {self.verdict.sentence}{why}"
 
     def __str__(self) -> str:

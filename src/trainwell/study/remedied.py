@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import islice, zip_longest
 
 import numpy as np
 
-from trainwell.core.errors import RecipeError
+from trainwell.core.errors import RecipeError, TrainwellError
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import write_recipe
 from trainwell.core.seeds import draw_seed
+from trainwell.data.data import Data
 from trainwell.doctor.examine import examine
 from trainwell.doctor.finding import Finding
 from trainwell.doctor.remedies import REMEDIES, Remedy, remedies_for
+from trainwell.train.compile import compile_program
+from trainwell.train.fit import build_batches, repeatable
 from trainwell.train.run import Run
 from trainwell.train.units import order_name
 
@@ -39,7 +44,10 @@ class Candidate:
 
 
 def candidates(recipe: Recipe, findings: Sequence[Finding]) -> list[Candidate]:
-    """What the findings prescribe for a recipe: causes before what they explain, the likeliest remedy of each first.
+    """What the findings prescribe for a recipe: the likeliest remedy of each, causes before what they explain; then the second.
+
+    A cause may be named wrongly, so the first remedy of another finding comes before the second one of the same; and two faults
+    may hide each other, so all first remedies are also tried together.
 
     Args:
         recipe: the sick one, without any `auto`.
@@ -55,8 +63,18 @@ def candidates(recipe: Recipe, findings: Sequence[Finding]) -> list[Candidate]:
         [0.1, 0.01, 1.0, 0.0001]
     """
     ordered = sorted(findings, key=lambda f: bool(f.because_of))
-    named = [(finding.code, remedy) for finding in ordered for remedy in remedies_for(finding)]
-    return _different(recipe, [*named, *((code, _twice(remedy)) for code, remedy in named)])
+    lists = [[(finding.code, remedy) for remedy in remedies_for(finding)] for finding in ordered]
+    firsts = [remedies[0] for remedies in lists if remedies]
+    named = [one for rank in zip_longest(*(remedies[1:] for remedies in lists)) for one in rank if one is not None]
+    doubled = [(code, _twice(remedy)) for code, remedy in [*firsts, *named]]
+    return _different(recipe, [*firsts, *_together(firsts), *named, *doubled])
+
+
+def _together(firsts: Sequence[tuple[str, Remedy]]) -> list[tuple[str, Remedy]]:
+    if len(firsts) < 2:
+        return []
+    change = reduce(lambda one, other: lambda recipe: other(one(recipe)), (remedy.change for _, remedy in firsts))
+    return [(firsts[0][0], Remedy(f"All of these: {' '.join(remedy.sentence for _, remedy in firsts)}", change))]
 
 
 def prescribe(run: Run) -> Candidate | None:
@@ -83,23 +101,42 @@ def _twice(remedy: Remedy) -> Remedy:
     return Remedy(f"{remedy.sentence[:-1]}, twice.", lambda recipe: remedy.change(remedy.change(recipe)))
 
 
-def random_candidates(recipe: Recipe, n: int, *, seed: int = 0) -> list[Candidate]:
+def random_candidates(recipe: Recipe, data: Data, n: int, *, seed: int = 0) -> list[Candidate]:
     """Remedies drawn blindly from all there are: what a treatment must beat to have earned its diagnosis.
 
     Args:
         recipe: the sick one.
+        data: on which they must be possible.
         n: how many.
         seed: of the draw.
 
     Source: published repairers did not beat random remedies in a controlled study (ICST 2023).
 
     Example:
-        >>> len(random_candidates(Recipe(model="mlp", lr=1.0), 3))
+        >>> from trainwell.data.load import load
+        >>> len(random_candidates(Recipe(model="mlp", lr=1.0), load("iris"), 3))
         3
     """
     every = [("", remedy) for remedies in REMEDIES.values() for remedy in remedies]
     order = np.random.default_rng(draw_seed(seed, "random remedies")).permutation(len(every))
-    return _different(recipe, [every[i] for i in order])[:n]
+    possible = (c for c in _different(recipe, [every[i] for i in order]) if trainable(c.recipe, data))
+    return list(islice(possible, n))
+
+
+def trainable(recipe: Recipe, data: Data) -> bool:
+    """Whether a recipe can be trained on these data: balanced sampling, say, needs classes.
+
+    Example:
+        >>> from trainwell.data.load import load
+        >>> trainable(Recipe(model="mlp", sampling="balanced"), load("diabetes"))
+        False
+    """
+    try:
+        with repeatable():
+            build_batches(compile_program(recipe, data.under(recipe))).close()
+    except TrainwellError:
+        return False
+    return True
 
 
 def _different(recipe: Recipe, named: Sequence[tuple[str, Remedy]]) -> list[Candidate]:

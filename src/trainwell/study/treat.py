@@ -22,7 +22,7 @@ from trainwell.evaluate.evaluation import label
 from trainwell.study.compare import judge_many
 from trainwell.study.cost import seconds_of
 from trainwell.study.power import fewest_pairs
-from trainwell.study.remedied import INFLATE, SEEN_BY, Candidate, candidates, random_candidates
+from trainwell.study.remedied import INFLATE, SEEN_BY, Candidate, candidates, random_candidates, trainable
 from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import higher_is_better, metric_of, score_runs
 from trainwell.study.verdict import Verdict, pair_interval
@@ -300,7 +300,7 @@ def treated(
 ) -> Treatment:
     """Rounds of remedies against findings until one is kept, as `treat` does."""
     asked = prescribed(case, findings)[: most * rounds]
-    chance = random_candidates(case.recipe, random)
+    chance = random_candidates(case.recipe, case.data, random)
     n = pairs or max(PAIRS, fewest_pairs(0.05 / max(1, len(asked), len(chance))))
     trials: list[Trial] = []
     best: Candidate | None = None
@@ -334,7 +334,7 @@ def prescribed(case: Case, findings: Sequence[Finding]) -> list[Candidate]:
     The rate that a range test of some hundred updates finds is better than one guessed by a factor. It comes first where the
     cause is the rate, and second where the rate is only a consequence, which is how a wrong cause shows.
     """
-    others = candidates(case.recipe, findings)
+    others = [c for c in candidates(case.recipe, findings) if trainable(c.recipe, case.data)]
     code = next((f.code for f in findings if f.code in RATE), "")
     if not code:
         return others
