@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from train.small import Picky, numbers, pictures, recipe
 from trainwell.train.compile import compile_program
 from trainwell.train.fit import repeatable
 from trainwell.train.plan import Machine, Way
-from trainwell.train.stack.choose import choose_way, measure
+from trainwell.train.stack import choose
+from trainwell.train.stack.choose import measure
 from trainwell.train.stack.run import fit_stack, new_engine
+from trainwell.train.stack.trace import tracing_seconds
 
 KINDS = {
     "numbers": (numbers, {"model": {"name": "mlp", "width": 8, "dropout": 0.2}, "optimizer": "adamw", "ema": 0.9}),
@@ -63,8 +66,18 @@ def test_a_step_overwrites_none_of_its_arguments():
     assert torch.equal(first, engine._gradients)
 
 
-def test_the_choice_tells_what_was_measured():
-    way = choose_way(programs("numbers"), workers=1).way
-    assert "one by one" in way.machine.why
-    assert "one stack" in way.machine.why
-    assert way.workers == 1
+@pytest.mark.parametrize("worth", [0.0, 1e9])
+def test_a_stack_is_tried_where_tracing_can_pay(worth, monkeypatch):
+    monkeypatch.setattr(choose, "WORTH", worth)
+    chosen = choose.choose_way(programs("numbers"), workers=1)
+    assert "one by one" in chosen.way.machine.why
+    assert ("one stack" in chosen.way.machine.why) == (worth > 0)
+    assert chosen.way.workers == 1
+
+
+def test_tracing_is_expected_to_take_longer_for_longer_networks():
+    x = torch.randn(4, 32, 5)
+    layers = [nn.Linear(5, 5), nn.Sequential(*(nn.Linear(5, 5) for _ in range(9))), nn.LSTM(5, 5, batch_first=True)]
+    found = [tracing_seconds(layer, (x,)) for layer in layers]
+    assert found == sorted(found)
+    assert found[2] > 10 * found[0]

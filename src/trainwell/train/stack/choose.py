@@ -18,13 +18,16 @@ from trainwell.train.machine import MARGIN, Lap, Trial, choose_machine, median, 
 from trainwell.train.plan import Machine, Way
 from trainwell.train.stack.engine import StackEngine
 from trainwell.train.stack.run import new_engine
-from trainwell.train.stack.trace import NotStackable
+from trainwell.train.stack.trace import NotStackable, tracing_seconds
+from trainwell.train.steps import as_floats
 from trainwell.train.workers import run_tasks
 
 #: A step of a single network that takes longer than this on a CPU is arithmetic, which stacking does not make less.
 LONG_STEP = 0.02
 #: Seconds of work below which starting processes and measuring them is not worth while.
 LONG_RUN = 4.0
+#: A stack is tried where tracing takes less than this share of training one by one: about what it can save.
+WORTH = 0.4
 #: Bytes a stack may take: parameters, gradients, moments, averages and best weights of all members.
 MOST_BYTES = 2 << 30
 
@@ -45,15 +48,17 @@ def choose_way(programs: Sequence[Program], *, workers: int) -> Choice:
         workers: most processes.
     """
     first, k, steps = programs[0], len(programs), steps_of(programs[0])
-    machine, lap = choose_machine(first, build_batches(first)[0], steps=steps)
+    batch = build_batches(first)[0]
+    machine, lap = choose_machine(first, batch, steps=steps)
     ways = {"one by one": Choice(Way(machine, lap.seconds), Lap(k * lap.cost, k * lap.seconds))}
     stackable = _bytes(first) * k <= MOST_BYTES and (first.device.type != "cpu" or lap.cost <= LONG_STEP)
-    if stackable:
+    tracing = tracing_seconds(first.network, as_floats(batch[0]))
+    if stackable and tracing < WORTH * steps * lap.seconds * k:
         ways |= _stacked(programs, machine, budget=0.04 * steps * lap.seconds * k)
     name = min(ways, key=lambda n: ways[n].lap.cost / (1.0 if n == "one by one" else MARGIN))
     here = ways[name].lap.seconds
     if workers > 1 and first.device.type == "cpu" and steps * here > LONG_RUN:
-        ways |= _shared(programs, machine, workers=min(workers, k), stackable=len(ways) > 1)
+        ways |= _shared(programs, machine, workers=min(workers, k), stackable=len(ways) > 1 and 8 * tracing < steps * here)
         fastest = min(ways, key=lambda n: ways[n].lap.seconds)
         name = fastest if ways[fastest].way.workers > 1 and ways[fastest].lap.seconds < MARGIN * here else name
     shown = ", ".join(f"{n} {1000 * choice.lap.cost:.2f} ms" for n, choice in ways.items())

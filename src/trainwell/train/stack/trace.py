@@ -10,7 +10,10 @@ Source: PyTorch, "Model ensembling" (torch.func); Wang et al., "HFTA: horizontal
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +21,15 @@ from torch.func import functional_call, vmap
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainwell.core.errors import TrainwellError
 from trainwell.train.stack.draws import Replaying
 from trainwell.train.stack.tidy import nondeterministic, tidy
 from trainwell.train.steps import Inputs
+
+#: Seconds that tracing takes in any case, and for each operation of a forward pass: three or four in the graph.
+TRACING, SECONDS_AN_OPERATION = 0.2, 0.01
 
 #: `(output (K, B, …), target (K, B, …)) -> (K,)`.
 StackLoss = Callable[[Tensor, Tensor], Tensor]
@@ -87,6 +94,23 @@ def trace(
     if random := nondeterministic(traced):
         raise NotStackable(f"the network draws random numbers of its own ({random[0]})")
     return traced
+
+
+class _Counting(TorchDispatchMode):
+    """Counts operations."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def tracing_seconds(network: nn.Module, inputs: Inputs) -> float:
+    """About how long `trace` will take, from the operations of one forward pass over one member's inputs `(B, …)`."""
+    with torch.no_grad(), Replaying(repeat(None)), _Counting() as counting:
+        deepcopy(network).train()(*inputs)
+    return TRACING + SECONDS_AN_OPERATION * counting.count
 
 
 def forward(network: nn.Module, tensors: Tensors, inputs: Inputs, factors: Sequence[Tensor | None]) -> Tensor:
