@@ -15,8 +15,9 @@ Rows of the history, told apart by `split`. Every column may be absent; a rule t
              target_outside`; `shapes_broadcast output_shape target_shape`; `loss_doubled`; `batch_dependence`;
              `loss_start loss_expected`
            network: `layers` (names of the weight matrices in the order of the network), `constant_layers`,
-             `nonlinear depth linearity narrowest` (units of a hidden matrix); `unregistered`; `parameters trainable in_optimizer
-             without_gradient outside_names without_names`; `norm_layers dropout`; `activations` (names) with `silent saturated kinds`
+             `nonlinear depth linearity narrowest` (units of a hidden matrix); `unregistered`; `parameters trainable`
+             `in_optimizer without_gradient outside_names without_names`; `norm_layers dropout`; `activations` (names) with
+             `silent saturated kinds`
            optimizer: `optimizer learning_rate momentum weight_decay`
 `probe`    a measured update: `step loss loss_largest learning_rate`, per layer `gradient weight update floor`, the whole
            `gradient_norm clipped_norm`; `before after` (loss of the same batch without dropout); `silent saturated spread`

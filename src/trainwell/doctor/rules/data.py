@@ -256,8 +256,8 @@ def _contradicted(chart: Chart, floor: float, alike: float, even: float) -> Find
     informed = (1 - wrong - chance) / max(1e-9, 1 - chance) > 0.3
     if not informed or share - 2 * noise < floor / 2 or share < max(floor, alike * wrong):
         return None
-    if float(last.get("sure_mixture", 0)) < even:
-        return None
+    if float(last.get("sure_mixture", 0)) < even or 1 - chart.number("reference") < share:
+        return None  # a simple model that agrees with more of the labels speaks against the network, not against them
     named = tuple(int(i) for i in last.get("sure_rows", ()))
     text = f"of the {seen:.0f} validation rows whose class the network is surest of, {share:.0%} are labelled otherwise"
     return Finding(text, step=int(last["step"]), rows=named, measurement={"floor": share, "wrong": wrong, "seen": seen})
