@@ -27,7 +27,11 @@ def worst_examples(p: Predictions, rows: Array, frame: pl.DataFrame, most: int =
         frame: their raw cells, in the same order; may have no columns.
         most: rows returned.
     """
-    order = np.argsort(-p.loss, kind="stable")[:most]
+    order = np.argsort(-p.loss, kind="stable")
+    if p.groups is not None:  # of windows that overlap, the worst alone
+        _, first = np.unique(p.groups[order], return_index=True)
+        order = order[np.sort(first)]
+    order = order[:most]
     if p.task == "classification":
         order = order[p.hit[order] == 0]
     return [_example(p, int(i), int(rows[i]), frame) for i in order]

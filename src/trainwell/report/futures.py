@@ -27,18 +27,21 @@ def _continued(one: Continued) -> Markup:
     lines = [one.past, one.truth, one.forecast, one.low, one.high]
     panel = Panel(Axis(-past, ahead, "step"), axis_of([v for line in lines for v in line], ""), name=f"forecast of {one.name}")
     steps = list(range(ahead))
+    if one.low:
+        panel.whiskers(steps, one.low, one.high, "c2")
     # The last known step joins what follows it.
     last = one.past[-1:]
     panel.line(range(-past, 0), one.past, "c1", "past")
     panel.line([-1, *steps], [*last, *one.truth], "c1", "true")
     panel.line([-1, *steps], [*last, *one.forecast], "c0", "forecast")
     keys = [("c1", "true"), ("c0", "forecast")]
-    if one.low:
-        panel.line(steps, one.low, "c2", "lower limit", hover=False)
-        panel.line(steps, one.high, "c2", "upper limit", hover=False)
-        keys.append(("c2", "80% interval"))
     panel.rule(0, panel.y.low, 0, panel.y.high)
-    return figure(one.name, panel.svg(), note=f"Forecast at the dashed line, {one.time}.", keys=keys)
+    return figure(
+        one.name,
+        panel.svg(),
+        note=f"Forecast at the dashed line, {one.time}." + (" Vertical lines: its 80% interval." if one.low else ""),
+        keys=keys,
+    )
 
 
 def _by_step(future: Future) -> Markup:
