@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from trainwell.core.errors import UsageError
+from trainwell.core.errors import RecipeError, UnknownName, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import sign_flip_p
 from trainwell.data.load import load
+from trainwell.study.ablate import ablate
 from trainwell.study.compare import aa_check, compare, judge, judge_many
+from trainwell.study.folds import cross_validate
+from trainwell.study.learning_curve import learning_curve
 from trainwell.study.power import detectable, fewest_pairs, pairs_needed
 from trainwell.study.repeats import again, repeats
 from trainwell.study.scores import score_runs
@@ -163,3 +166,12 @@ def test_scores_kept_by_the_training_are_those_of_the_predictions() -> None:
         run.summary.pop("valid")
     assert score_runs(runs, data, metric="accuracy") == pytest.approx(kept)
     assert np.isfinite(score_runs(runs, data, metric="log_loss", part="test")).all()
+
+
+@pytest.mark.parametrize("metric", ["acuracy", "rmse"])
+@pytest.mark.parametrize("study", [lambda *a, **k: compare(a[0], *a, **k), ablate, cross_validate, learning_curve])
+def test_a_metric_that_cannot_judge_is_refused_before_anything_is_trained(study, metric) -> None:
+    heard: list[object] = []
+    with pytest.raises((UnknownName, RecipeError), match="accuracy"):
+        study(TINY, load("iris"), metric=metric, observers=[heard.append])
+    assert not heard

@@ -24,7 +24,7 @@ from trainwell.cli.output import emit_json, note
 GUIDE_EXAMPLES = r"""
 Examples:
   trainwell guide depth people.csv --target income model=mlp
-  trainwell guide width people.csv -t income --values "\[32, 64, 128, 256]" model=mlp
+  trainwell guide width people.csv -t income --values 32,64,128,256 model=mlp
   trainwell guide batch digits --repeats 8 model=cnn epochs=5
   trainwell guide activation people.csv -t income model=mlp
 
@@ -48,7 +48,7 @@ def guide(
     config: Config = None,
     preset: Preset = None,
     out: StudyOut = None,
-    values: Annotated[str | None, typer.Option(help="What to try, as a list; a usual sweep if not given.")] = None,
+    values: Annotated[str | None, typer.Option(help="What to try: 32,64,128. A usual sweep if not given.")] = None,
     repeats: Annotated[int, typer.Option(min=2, help="Networks per value.")] = 6,
     metric: Annotated[str | None, typer.Option(help="What to score; the recipe's first metric if not given.")] = None,
     as_json: AsJson = False,
@@ -63,7 +63,7 @@ def guide(
 
     recipe = recipe_from(assignments, config=config, target=target, preset=preset)
     data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "guide")
-    given = parse_value(values) if values else []
+    given = parse_value(values if values.startswith("[") else f"[{values}]") if values else []
     tried = given if isinstance(given, list) else [given]
     whole, _ = recipe.resolved(data.facts)
     runs = repeats * len(sweep_of(topic, whole, data.facts, tried).values)

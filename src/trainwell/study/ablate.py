@@ -24,7 +24,7 @@ from trainwell.study.names import value_words
 from trainwell.study.power import fewest_pairs
 from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
-from trainwell.study.scores import Part, higher_is_better, metric_of, score_runs
+from trainwell.study.scores import Part, check_metric, higher_is_better, metric_of, score_runs
 from trainwell.study.tricks import TRICKS, Trick
 from trainwell.study.verdict import Verdict, pair_interval
 from trainwell.train.loop import Observer
@@ -179,6 +179,7 @@ def ablate(
         (['dropout', 'rate schedule'], 24)
     """
     facts = data.under(recipe).facts
+    check_metric(metric, facts.task)
     design = designed(recipe, facts, tricks=tricks, repeats=repeats, alone=alone)
     whole, arms, orders = design.arms[RECIPE], design.arms, design.orders()
     different = {order_name(order): order for arm in orders.values() for order in arm}  # arms may be the same recipe

@@ -20,7 +20,7 @@ from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.study.cost import seconds_of
 from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
-from trainwell.study.scores import Part, higher_is_better, metric_of, score_runs
+from trainwell.study.scores import Part, check_metric, higher_is_better, metric_of, score_runs
 from trainwell.study.verdict import Unit, Verdict, paired, verdict_of
 from trainwell.train.loop import Observer
 from trainwell.train.many import fit_orders
@@ -267,6 +267,7 @@ def compare(
         >>> found.verdict.word
         'helps'
     """
+    check_metric(metric, data.task)
     orders_a, orders_b = orders_of(a, repeats), orders_of(b, repeats)
     orders = [*orders_a, *orders_b, *(again(orders_b) if aa else [])]
     runs = fit_orders(orders, data, folder=folder, observers=observers)

@@ -25,7 +25,7 @@ from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.score.scores import statistics_of
 from trainwell.study.intervals import corrected_interval, mean_interval
-from trainwell.study.scores import metric_of, predictions_of_all, views
+from trainwell.study.scores import check_metric, metric_of, predictions_of_all, views
 from trainwell.train.loop import Observer
 from trainwell.train.many import Order, fit_orders
 from trainwell.train.run import Run
@@ -177,6 +177,7 @@ def cross_validate(
         ([50, 50, 50], 150)
     """
     _check(recipe, folds, repeats)
+    check_metric(metric, data.task)
     recipe = recipe.but(target=data.recipe.target).resolved(data.facts)[0]
     places = [(r, k) for r in range(repeats) for k in range(folds)]
     plain = [fold_of(recipe, k, folds, repeat=r) for r, k in places]

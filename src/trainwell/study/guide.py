@@ -32,7 +32,7 @@ from trainwell.study.probe import (
     tensors,
 )
 from trainwell.study.repeats import repeats as orders_of
-from trainwell.study.scores import Part, higher_is_better, metric_of, run_ended, score_runs, views
+from trainwell.study.scores import Part, check_metric, higher_is_better, metric_of, run_ended, score_runs, views
 from trainwell.study.ties import tie_groups
 from trainwell.study.verdict import pair_interval
 from trainwell.train.compile import Program, compile_program
@@ -145,6 +145,7 @@ def guide(
         ([1, 2], True)
     """
     whole, _ = recipe.resolved(data.under(recipe).facts)
+    check_metric(metric, data.facts.task)
     sweep = sweep_of(topic, whole, data.facts, values)
     arms = [orders_of(arm, repeats) for arm in sweep.recipes]
     runs = fit_orders([order for arm in arms for order in arm], data, folder=folder, observers=observers)

@@ -23,7 +23,7 @@ from trainwell.study.cost import seconds_of
 from trainwell.study.intervals import corrected_interval, mean_interval
 from trainwell.study.names import named_by_difference
 from trainwell.study.repeats import again, repeats
-from trainwell.study.scores import higher_is_better, metric_of, predictions_of_all, score_runs
+from trainwell.study.scores import check_metric, higher_is_better, metric_of, predictions_of_all, score_runs
 from trainwell.study.ties import filled, tie_groups
 from trainwell.study.verdict import pair_interval
 from trainwell.train.loop import Observer
@@ -170,6 +170,7 @@ def leaderboard(
     named = dict(recipes) if isinstance(recipes, Mapping) else named_by_difference(recipes)
     if len(named) < 2:
         raise UsageError("a leaderboard needs at least two recipes", remedy="Give another one.")
+    check_metric(metric, data.task)
     orders = {name: _orders(recipe, repeats) for name, recipe in named.items()}
     runs = fit_orders([order for each in orders.values() for order in each], data, folder=folder, observers=observers)
     score = metric or metric_of(runs[0].recipe)

@@ -22,7 +22,7 @@ from trainwell.study.compare import FalseAlarms, Verdict, aa_check, judge
 from trainwell.study.power_law import PowerLaw, bootstrap_laws, fit_power_law, widened
 from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
-from trainwell.study.scores import Part, higher_is_better, metric_of, score_runs
+from trainwell.study.scores import Part, check_metric, higher_is_better, metric_of, score_runs
 from trainwell.study.verdict import pair_interval
 from trainwell.train.loop import Observer
 from trainwell.train.many import Order, fit_orders
@@ -173,6 +173,7 @@ def learning_curve(
         >>> [point.rows for point in found.points], found.widths
         ([25, 51, 102], (16, 32))
     """
+    check_metric(metric, data.task)
     recipe = settled(recipe, data)
     sizes = _usable(shares, data)
     wide = wider(recipe)

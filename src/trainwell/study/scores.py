@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from trainwell.core.errors import DataError, UsageError
+from trainwell.core.errors import DataError, RecipeError, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.data.fingerprint import about_data
@@ -35,6 +35,22 @@ def metric_of(recipe: Recipe) -> str:
     if not recipe.metrics or recipe.metrics == "auto":
         raise UsageError("the recipe names no metric", remedy="Give metric=…, or resolve the recipe first.")
     return metrics[recipe.metrics[0]].__name__
+
+
+def check_metric(metric: str | None, task: str) -> None:
+    """Refuse a metric that cannot judge this task before anything is trained; None is whatever the recipe says.
+
+    Raises:
+        UnknownName: there is no such metric.
+        RecipeError: it is for another task.
+
+    Example:
+        >>> check_metric("accuracy", "classification")
+    """
+    if metric is None or task in metrics[metric].tasks:
+        return
+    fitting = ", ".join(name for name in metrics.names() if task in metrics[name].tasks)
+    raise RecipeError(f"the metric {metric!r} does not fit {task}", remedy=f"Choose from: {fitting}.")
 
 
 def higher_is_better(metric: str) -> bool:

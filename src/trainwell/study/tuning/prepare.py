@@ -13,7 +13,7 @@ from trainwell.core.errors import DataError, RecipeError, UsageError, did_you_me
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.score.registry import metrics
-from trainwell.study.scores import metric_of
+from trainwell.study.scores import check_metric, higher_is_better, metric_of
 from trainwell.study.tuning.brackets import Brackets
 from trainwell.study.tuning.dimension import Choice, Range
 from trainwell.study.tuning.ledger import Ledger, kept_terms, open_storage
@@ -187,11 +187,8 @@ def _trials(search: Search, wishes: Wishes) -> int:
 
 def _direction(metric: str, task: str) -> bool:
     """Whether more of the metric is better; a metric that does not fit is an error."""
-    known = metrics[metric]
-    if task not in known.tasks:
-        fitting = ", ".join(name for name in metrics.names() if task in metrics[name].tasks)
-        raise RecipeError(f"the metric {metric!r} does not fit {task}", remedy=f"Choose from: {fitting}.")
-    return known.higher_is_better
+    check_metric(metric, task)
+    return higher_is_better(metric)
 
 
 def _check_rows(data: Data, wishes: Wishes) -> None:
