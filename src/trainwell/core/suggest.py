@@ -236,7 +236,7 @@ def _for_forecasts(facts: Facts, preset: str) -> Choices:
         "weight_decay": Choice(1e-2, "a little, on weight matrices only"),
         "clip_norm": Choice(1.0, "a spike in the series is no reason to jump"),
         "label_smoothing": Choice(0.0, "a forecast has no classes"),
-        "ema": Choice(0.0, "the schedule ends in a flat place by itself"),
+        "ema": Choice(0.99, "averaged weights: what one season's validation picks is less by chance"),
         "augment": Choice([], "none for forecasts"),
         "validate_every": _once_an_epoch(facts, batch),
     }
