@@ -52,7 +52,7 @@ PLAIN = Recipe(
 ADAM = PLAIN.but(optimizer="adam", lr=2e-3)
 UNEVEN = PLAIN.but(monitor="balanced_accuracy", lr=0.02, split__valid=0.3, epochs=6)
 NUMBERS = ADAM.but(monitor="r2", metrics=["r2"], epochs=20, lr=0.01)
-CNN = ADAM.but(model={"name": "cnn", "width": 8, "stages": 2}, epochs=3)
+CNN = ADAM.but(lr=0.01, model={"name": "cnn", "width": 8, "stages": 2}, epochs=3)
 
 
 @dataclass(frozen=True)

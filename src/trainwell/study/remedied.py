@@ -8,6 +8,7 @@ from functools import reduce
 from itertools import islice, zip_longest
 
 import numpy as np
+import torch
 
 from trainwell.core.errors import RecipeError, TrainwellError
 from trainwell.core.recipe import Recipe
@@ -20,6 +21,7 @@ from trainwell.doctor.remedies import REMEDIES, Remedy, remedies_for
 from trainwell.train.compile import compile_program
 from trainwell.train.fit import build_batches, repeatable
 from trainwell.train.run import Run
+from trainwell.train.steps import as_floats, member_loss
 from trainwell.train.units import order_name
 
 #: What these findings remove made the score look better than it is, so that a fall is no reason to leave it in.
@@ -132,8 +134,12 @@ def trainable(recipe: Recipe, data: Data) -> bool:
         False
     """
     try:
-        with repeatable():
-            build_batches(compile_program(recipe, data.under(recipe))).close()
+        with repeatable(), torch.no_grad():
+            program = compile_program(recipe, data.under(recipe))
+            batches = build_batches(program)
+            inputs, target = batches[0]
+            batches.close()
+            member_loss(program.loss, program.network(*as_floats(inputs)), target)
     except TrainwellError:
         return False
     return True
