@@ -11,7 +11,7 @@ from PIL import Image
 
 
 def write_samples(folder: Path) -> None:
-    """People, more and new (the last without answers); houses, train and test; flowers/; power; gestures/."""
+    """People, more and new (the last without answers); houses, train and test; flowers/; power; gestures/; reviews, mails/."""
     draw = np.random.default_rng(0)
     people(draw, 400).write_csv(folder / "people.csv")
     people(draw, 100).write_csv(folder / "more.csv")
@@ -22,6 +22,9 @@ def write_samples(folder: Path) -> None:
     flowers(draw, folder / "flowers")
     power(draw, 2400).write_csv(folder / "power.csv")
     gestures(draw, folder / "gestures")
+    reviews(draw, 300).write_csv(folder / "reviews.csv")
+    (folder / "synonyms.txt").write_text("good fine tasty\nbad awful\n")
+    mails(draw, folder / "mails")
 
 
 def people(draw: np.random.Generator, n: int) -> pl.DataFrame:
@@ -84,3 +87,22 @@ def gestures(draw: np.random.Generator, folder: Path) -> None:
             cells = [",".join(f"{v:.3f}" for v in axis + draw.normal(0, 0.1, 30)) for axis in axes]
             lines.append(":".join([*cells, "circle" if i % 2 else "wave"]))
         (folder / f"gestures_{part}.ts").write_text(head + "\n".join(lines) + "\n")
+
+
+def reviews(draw: np.random.Generator, n: int) -> pl.DataFrame:
+    """What guests wrote about a restaurant, how long they waited, and whether they would come again."""
+    like = draw.integers(0, 2, n)
+    words = {0: ["bad", "cold", "awful", "rude"], 1: ["good", "fine", "tasty", "friendly"]}
+    meals, deeds = ["soup", "fish", "cake", "waiter"], ["sat", "ate", "left"]
+    texts = [
+        f"the {draw.choice(meals)} was {draw.choice(words[int(k)])} and we {draw.choice(deeds)} {i}" for i, k in enumerate(like)
+    ]
+    return pl.DataFrame({"review": texts, "minutes": draw.integers(5, 60, n), "again": np.where(like == 1, "yes", "no")})
+
+
+def mails(draw: np.random.Generator, folder: Path) -> None:
+    """Two class folders of text files."""
+    for name, words in {"spam": ["win", "prize", "now"], "ham": ["meeting", "report", "tomorrow"]}.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(30):
+            (folder / name / f"{i:02}.txt").write_text(f"dear reader, {' '.join(draw.choice(words, 4))} and so on {i}")

@@ -33,6 +33,8 @@ REGISTRIES = {
     "optimizer": ("trainwell.optim.registry", "optimizers"),
     "schedule": ("trainwell.optim.registry", "schedules"),
     "warp": ("trainwell.data.augment.registry", "warps"),
+    "motion": ("trainwell.data.augment.registry", "motions"),
+    "edit": ("trainwell.data.augment.registry", "edits"),
 }
 
 SECTIONS: dict[str, type[BaseModel]] = {
