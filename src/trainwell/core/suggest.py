@@ -180,7 +180,10 @@ def _for_large_pictures(facts: Facts, preset: str, side: int, chosen: Part) -> C
     most, seen = {"good": (150, 440_000), "best": (400, 1_300_000)}[preset]
     model = {"name": "cnn", "width": 32, "stages": 4, "stride": 2, "pool": "max", "dropout": 0.2, "side": WORKING_SIDE}
     model["mirror"] = facts.labels_mirror
-    return {
+    rest: Choices = {}
+    if facts.task == "classification":
+        rest["monitor"] = Choice("accuracy", "over many passes it still rises where over-confidence already spoils the loss")
+    return rest | {
         "model": Choice(Part.of(model), f"at {WORKING_SIDE} pixels: many cheap passes beat few dear ones"),
         "learning_rate": Choice(4e-3, "measured on photographs of flowers"),
         "epochs": Choice(min(most, max(15, seen // max(1, facts.rows))), f"preset {preset}: about {seen:,} pictures seen"),
