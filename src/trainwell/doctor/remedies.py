@@ -50,7 +50,7 @@ _USUAL = {"learning_rate": 1e-3, "weight_decay": 1e-2, "epochs": 20.0, "batch_si
 def _scaled(recipe: Recipe, key: str, factor: float) -> float | int:
     value = vars(recipe)[key]
     known = _USUAL[key] if value == "auto" or not value else value
-    return max(1, round(known * factor)) if key == "batch_size" else known * factor
+    return max(1, round(known * factor)) if key == "batch_size" else float(f"{known * factor:.12g}")
 
 
 def model_option(**options: Any) -> Change:

@@ -87,7 +87,8 @@ def prescribe(run: Run) -> Candidate | None:
 
     Example:
         >>> import trainwell as tw
-        >>> run = tw.fit(tw.Recipe(model="mlp", optimizer="sgd", lr=1e-9, epochs=3), tw.load("iris")
+        >>> still = tw.Recipe(model="mlp", optimizer="sgd", lr=1e-9, epochs=3)
+        >>> run = tw.fit(still, tw.load("iris"), observers=[lambda row: None])
         >>> prescribe(run).code
         'TW302'
     """
