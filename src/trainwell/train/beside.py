@@ -94,7 +94,7 @@ class Beside:
         judged = probes.checked
         probes.after(number, loss, rate)
         if number in TOLD_AFTER or probes.checked > judged:
-            began = time.thread_time()
+            began = time.perf_counter()
             self.tell()
             probes.spend(began)
 
@@ -123,7 +123,7 @@ class Beside:
         return self.findings
 
     def _begin(self, number: int, inputs: Inputs, target: Tensor) -> Probes:
-        began = time.thread_time()
+        began = time.perf_counter()
         forget(self.signs, number)
         program, optimizer = self.program, self.optimizer
         batch = as_floats(inputs), target
@@ -134,7 +134,7 @@ class Beside:
         probes = Probes(program.network, optimizer, self._record, judge=self._judge(batch))
         probes.counters = self._augmented(batch)
         probes.check(number)
-        self._before = time.thread_time() - began
+        self._before = time.perf_counter() - began
         return probes
 
     def _record(self, row: dict[str, Any]) -> None:
@@ -154,9 +154,9 @@ class Beside:
     def _judge(self, batch: Arrays) -> Judge:
         """A judge of so many rows as can be answered in the time that judging may take."""
         with undisturbed(self.program.network):
-            began = time.thread_time()
+            began = time.perf_counter()
             self.program.network(*batch[0])
-            pace = (time.thread_time() - began) / len(batch[1])
+            pace = (time.perf_counter() - began) / len(batch[1])
         return self._judge_of(max(128, min(CHECK_ROWS, int(JUDGING / max(pace, 1e-9)))))
 
     def _judge_of(self, rows: int) -> Judge:

@@ -43,8 +43,6 @@ GROWTH = 1.1
 class Budget:
     """A self-measured allowance: what may be spent is a share of the time gone by, and a small credit.
 
-    Time is that of the thread, so that other programs on the machine do not use up the credit.
-
     Args:
         share: of the run's time.
         credit: seconds.
@@ -55,15 +53,15 @@ class Budget:
     """
 
     def __init__(self, share: float, credit: float = CREDIT) -> None:
-        self.share, self.credit, self.spent, self.began = share, credit, 0.0, time.thread_time()
+        self.share, self.credit, self.spent, self.began = share, credit, 0.0, time.perf_counter()
 
     def allows(self) -> bool:
         """Whether the share pays for another measurement."""
-        return self.spent < self.share * (time.thread_time() - self.began)
+        return self.spent < self.share * (time.perf_counter() - self.began)
 
     def lends(self) -> bool:
         """Whether there is credit left."""
-        return self.spent < self.credit + self.share * (time.thread_time() - self.began)
+        return self.spent < self.credit + self.share * (time.perf_counter() - self.began)
 
 
 @dataclass
@@ -125,6 +123,11 @@ class Probes:
             return True
         return step - self._last > SPACING * step and self.budget.allows()
 
+    @property
+    def measuring(self) -> bool:
+        """Whether the update under way is measured."""
+        return self._row is not None
+
     def start(self, step: int) -> None:
         """The batch is there."""
         del step
@@ -136,7 +139,7 @@ class Probes:
         """Gradients are ready, before clipping; `batch` lets the same batch be judged again after the update."""
         if not self.due(step):
             return
-        began = time.thread_time()
+        began = time.perf_counter()
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         layers = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.weights.tensors]
         self._held = [p.detach().clone() for p in self.weights.tensors]
@@ -146,7 +149,7 @@ class Probes:
         self._batch = batch if self._full else None
         if self.judge is not None and self._batch is not None:
             self._row["before"] = self.judge.loss_of(*self._batch)
-        self.budget.spent += time.thread_time() - began
+        self.budget.spent += time.perf_counter() - began
 
     def clipped(self) -> None:
         """Gradients have been limited: note what is left of them."""
@@ -156,19 +159,19 @@ class Probes:
 
     def after(self, step: int, loss: Tensor | float, rate: float) -> None:
         """The update is done."""
-        now, began = time.perf_counter(), time.thread_time()
+        now = began = time.perf_counter()
         self._losses.append(loss.detach() if isinstance(loss, Tensor) else loss)
         if self._clock.started:
             self._clock.works.append(now - self._clock.started)
         if self._row is not None:
             self._finish(step, rate)
-            self.budget.spent += time.thread_time() - began
+            self.budget.spent += time.perf_counter() - began
         self._clock.ended = time.perf_counter()
 
     def spend(self, began: float) -> None:
-        """What was done since `began` (a `time.thread_time`) is the doctor's own: no waiting, and part of its budget."""
+        """What was done since `began` is the doctor's own: no waiting, and part of its budget."""
         self._clock.ended = time.perf_counter()
-        self.budget.spent += time.thread_time() - began
+        self.budget.spent += time.perf_counter() - began
 
     def _finish(self, step: int, rate: float) -> None:
         row, self._row, self._last = self._row or {}, None, step

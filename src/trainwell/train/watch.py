@@ -155,10 +155,11 @@ class Watch:
         if self._faults.closure or self._faults.quiet or probes is None:
             return
         with self._faults.silence():
-            probes.counters = self._faults.counters()
+            if probes.measuring:
+                probes.counters = self._faults.counters()
             loss = self._loss if self._loss is not None else float("nan")
             probes.after(self._step, loss, float(self.optimizer.param_groups[0]["lr"]))
-            began = time.thread_time()
+            began = time.perf_counter()
             if self._rows is not None and self._target is not None:
                 self._rows.train(self._faults.inputs, self._target)
                 if self._rows.full:

@@ -41,7 +41,7 @@ class LoopFaults:
         self._entropies: list[float] = []
         self._labels: list[Tensor] = []
         self._scales: list[float] = []
-        self._sizes: list[int] = []
+        self._mixed: tuple[int, dict[str, float]] = (0, {})
 
     @contextmanager
     def silence(self) -> Iterator[None]:
@@ -109,9 +109,9 @@ class LoopFaults:
         found = dict(self.count)
         if self._scales:
             found["batch_scale"] = sorted(self._scales)[len(self._scales) // 2]
-        if len(self._labels) >= 6:
-            found |= _mixing(self._labels)
-        return found
+        if len(self._labels) >= 6 and self._mixed[0] != len(self._labels):
+            self._mixed = len(self._labels), _mixing(self._labels)
+        return found | self._mixed[1]
 
     def listen(self, backward: Callable[[Tensor], None], clipping: Callable[[], None]) -> None:
         """Hear of every backward and clipping until `stop`."""
