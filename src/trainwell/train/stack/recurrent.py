@@ -53,17 +53,17 @@ def unrolled(cell: Cell, x: Tensor, start: Any, weights: Sequence[Tensor], *how:
         how: has_biases, layers, dropout, training, bidirectional, batch_first.
 
     Raises:
-        NotImplementedError: packed sequences, dropout between layers, projections.
+        ValueError: packed sequences, dropout between layers, projections.
     """
     if (isinstance(start, Tensor) and start.ndim == 1) or len(how) != 6:
-        raise NotImplementedError("packed sequences")
+        raise ValueError("packed sequences")
     biases, layers, dropout, training, both, batch_first = how
     if dropout and training and layers > 1:
-        raise NotImplementedError("dropout between recurrent layers")
+        raise ValueError("dropout between recurrent layers")
     each = 4 if biases else 2
     directions = 2 if both else 1
     if len(weights) != each * layers * directions:
-        raise NotImplementedError("projections of recurrent layers")
+        raise ValueError("projections of recurrent layers")
     states = [start] if isinstance(start, Tensor) else list(start)
     out, last = x.transpose(0, 1) if batch_first else x, list[tuple[Tensor, ...]]()
     for layer in range(layers):
