@@ -87,7 +87,7 @@ def prescribe(run: Run) -> Candidate | None:
 
     Example:
         >>> import trainwell as tw
-        >>> still = tw.Recipe(model="mlp", optimizer="sgd", lr=1e-9, epochs=3)
+        >>> still = tw.Recipe(model="mlp", optimizer="sgd", lr=1e-6, schedule="constant", epochs=2, batch_size=8)
         >>> run = tw.fit(still, tw.load("iris"), observers=[lambda row: None])
         >>> prescribe(run).code
         'TW302'
