@@ -124,23 +124,65 @@ FAULTS = [
     Fault("B2 Adam rate 0.5", "digits", CNN.but(lr=0.5), CNN, ("TW301",)),
     Fault("B3 SGD rate 1e-5", "digits", PLAIN.but(lr=1e-5), PLAIN, ("TW302",)),
     Fault("B4 Adam rate 1e-7", "breast_cancer", ADAM.but(lr=1e-7), ADAM, ("TW302",)),
-    Fault("B5 batch 1", "digits", PLAIN.but(batch_size=1, lr=0.05, optimizer__momentum=0.9, epochs=1), PLAIN, ("TW301", "TW307", "TW311")),
-    Fault("B7 momentum 0.995", "digits", PLAIN.but(optimizer__momentum=0.999), PLAIN.but(optimizer__momentum=0.9), ("TW306", "TW301")),
-    Fault("B8 rate decays away", "digits", PLAIN.but(schedule={"name": "exponential", "end": 1e-9}, lr=0.02), PLAIN.but(lr=0.02), ("TW304", "TW309")),
+    Fault(
+        "B5 batch 1",
+        "digits",
+        PLAIN.but(batch_size=1, lr=0.05, optimizer__momentum=0.9, epochs=1),
+        PLAIN,
+        ("TW301", "TW307", "TW311"),
+    ),
+    Fault(
+        "B7 momentum 0.995",
+        "digits",
+        PLAIN.but(optimizer__momentum=0.999),
+        PLAIN.but(optimizer__momentum=0.9),
+        ("TW306", "TW301"),
+    ),
+    Fault(
+        "B8 rate decays away",
+        "digits",
+        PLAIN.but(schedule={"name": "exponential", "end": 1e-9}, lr=0.02),
+        PLAIN.but(lr=0.02),
+        ("TW304", "TW309"),
+    ),
     Fault("B9 too short", "digits", PLAIN.but(epochs=1, lr=0.02), PLAIN.but(lr=0.02), ("TW309",)),
     Fault("B10 clip 1e-4", "digits", PLAIN.but(clip_norm=1e-4), PLAIN, ("TW305",)),
     Fault("C2 linear on circles", circles, ADAM.but(model__depth=0), ADAM.but(model__width=32), ("TW110", "TW107")),
-    Fault("C4 decay", "digits", ADAM.but(optimizer="adamw", lr=0.01, weight_decay=30), ADAM.but(optimizer="adamw", lr=0.01), ("TW402",)),
+    Fault(
+        "C4 decay",
+        "digits",
+        ADAM.but(optimizer="adamw", lr=0.01, weight_decay=30),
+        ADAM.but(optimizer="adamw", lr=0.01),
+        ("TW402",),
+    ),
     Fault("C5 dropout 0.95", "digits", ADAM.but(model__dropout=0.95), ADAM.but(model__dropout=0.2), ("TW403",)),
     Fault("C6 two units", "digits", ADAM.but(model__width=2), ADAM, ("TW110",)),
     Fault("D5 imbalance", eights, UNEVEN, UNEVEN.but(class_weight="balanced"), ("TW008",), "balanced_accuracy"),
     Fault("D6 unscaled wine", "wine", PLAIN.but(prepare__scale="none"), PLAIN.but(prepare__scale="standard"), ("TW002",)),
-    Fault("D7 unscaled cancer", "breast_cancer", ADAM.but(prepare__scale="none", model__activation="sigmoid"), ADAM.but(prepare__scale="standard", model__activation="sigmoid"), ("TW002", "TW103")),
+    Fault(
+        "D7 unscaled cancer",
+        "breast_cancer",
+        ADAM.but(prepare__scale="none", model__activation="sigmoid"),
+        ADAM.but(prepare__scale="standard", model__activation="sigmoid"),
+        ("TW002", "TW103"),
+    ),
     Fault("D8 unscaled target", hundredfold, NUMBERS.but(prepare__scale_target=False), NUMBERS, ("TW003",), "r2"),
-    Fault("D13 augmentation", "digits", ADAM.but(augment=[{"name": "noise", "strength": 1.0}, {"name": "erase", "chance": 1.0, "high": 0.9, "low": 0.7}]), ADAM, ("TW013",)),
-    Fault("F7 batch norm, batch 2", "digits", PLAIN.but(model__norm="batch_norm", batch_size=2, epochs=2), PLAIN.but(model__norm="batch_norm"), ("TW506",)),
+    Fault(
+        "D13 augmentation",
+        "digits",
+        ADAM.but(augment=[{"name": "noise", "strength": 1.0}, {"name": "erase", "chance": 1.0, "high": 0.9, "low": 0.7}]),
+        ADAM,
+        ("TW013",),
+    ),
+    Fault(
+        "F7 batch norm, batch 2",
+        "digits",
+        PLAIN.but(model__norm="batch_norm", batch_size=2, epochs=2),
+        PLAIN.but(model__norm="batch_norm"),
+        ("TW506",),
+    ),
     Fault("F8 whole batch", "digits", PLAIN.but(batch_size=0, epochs=15), PLAIN, ("TW310", "TW309")),
-]  # fmt: skip
+]
 
 
 def main() -> None:
@@ -221,13 +263,17 @@ def chance(case: Case, pairs: int, *, n: int, twin: float) -> tuple[dict[str, An
 def report(lines: list[dict[str, Any]]) -> None:
     """The table, and the shares over effective faults."""
     for line in lines:
+        scores = f"{line['before']:7.3f} → {line['after']:7.3f} (twin {line['twin']:.3f})"
         mark = "healed" if line["healed"] else "not healed"
-        print(f"{line['case']:24} {','.join(line['found']) or '–':24} {line['before']:7.3f} → {line['after']:7.3f} (twin {line['twin']:.3f}) "
-              f"{line['closed']:5.2f} {mark:10} tried {line['tried']}, chance {line['chance']['closed']:5.2f}")  # fmt: skip
+        found = ",".join(line["found"]) or "–"
+        print(f"{line['case']:24} {found:24} {scores} {line['closed']:5.2f} {mark:10} tried {line['tried']}")
     real = [line for line in lines if line["effective"]]
+    named, first = (sum(bool(line[key]) for line in real) for key in ("named", "right"))
     healed, lucky = (sum(bool(one["healed"]) for one in many) for many in (real, [line["chance"] for line in real]))
-    print(f"effective faults {len(real)} of {len(lines)}; named {sum(line['named'] for line in real)}, first {sum(line['right'] for line in real)}; "
-          f"healed {healed} ({healed / max(1, len(real)):.0%}), by chance {lucky}; median remedies until one was kept {median(line['until kept'] for line in real)}")  # fmt: skip
+    print(
+        f"effective {len(real)} of {len(lines)}; right cause first {first}, named {named}; healed {healed}, by chance {lucky}"
+    )
+    print(f"remedies until one was kept, median: {median([line['until kept'] for line in real] or [0])}")
 
 
 if __name__ == "__main__":
