@@ -4,9 +4,9 @@
     python benchmarks/treat.py --case "B1,B3,C2" --repeats 8
 
 Each case is a recipe with a planted fault and its twin without it. The sick recipe is trained and examined; what is found is
-treated (`improve`: rounds of at most two remedies, each proved against the untouched recipe with the same splits and seeds). A case
-is healed when the difference on test rows, which chose nothing, is told from zero and at least 90% of the gap to the twin is
-closed. Chance has the same number of remedies, drawn blindly, and keeps the best that is proved.
+treated (`improve`: rounds of at most two remedies, each proved against the untouched recipe with the same splits and seeds).
+A case is healed when the difference on test rows, which chose nothing, is told from zero and at least 90% of the gap to the
+twin is closed. Chance has the same number of remedies, drawn blindly, and keeps the best that is proved.
 """
 
 from __future__ import annotations
