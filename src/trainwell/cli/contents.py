@@ -27,6 +27,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "tune": "Search for a better recipe, and say what is luck.",
         "guide": "Advise on one choice: depth, width, batch, …",
         "ablate": "Say which known tricks help on these data.",
+        "safe-augment": "Say which augmentations keep examples what they are.",
         "learning-curve": "Say whether more data would help.",
         "ensemble": "Train several networks that answer together.",
         "distil": "Train one network to say what an ensemble says.",
