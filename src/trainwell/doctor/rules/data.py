@@ -270,8 +270,8 @@ def _unlike_neighbours(chart: Chart, floor: float, spread: float, cleaner: float
     low, varied = chart.number("neighbour_floor"), chart.number("neighbour_spread", 99)
     if low < floor or varied > spread or not informed:
         return None
-    if best is not None and best > reference + 0.05:
-        return None  # the network knows better than neighbours do: nearness in raw inputs says nothing about labels here
+    if "line" in str(chart.fact("reference_name", "")) or (best is not None and best > reference + 0.05):
+        return None  # a line or the network knows better than neighbours do: nearness in raw inputs says nothing about labels here
     if reference - share < cleaner and chart.number("neighbour_mixture") < mixture:
         return None
     text = f"even in the purest quarter of neighbourhoods {low:.0%} of the labels disagree, evenly over all rows"
