@@ -271,7 +271,7 @@ def _unlike_neighbours(chart: Chart, floor: float, spread: float, cleaner: float
     if low < floor or varied > spread or not informed:
         return None
     if "line" in str(chart.fact("reference_name", "")) or (best is not None and best > reference + 0.05):
-        return None  # a line or the network knows better than neighbours do: nearness in raw inputs says nothing about labels here
+        return None  # a line or the network knows better than neighbours do: nearness tells nothing of labels here
     if reference - share < cleaner and chart.number("neighbour_mixture") < mixture:
         return None
     text = f"even in the purest quarter of neighbourhoods {low:.0%} of the labels disagree, evenly over all rows"
