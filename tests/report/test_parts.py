@@ -8,7 +8,7 @@ import pytest
 
 from house.registries import REGISTRIES as ALL
 from trainwell.core.errors import UnknownName
-from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Split
+from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Series, Split
 from trainwell.core.recipe_file import parse_value
 from trainwell.report.parts import REGISTRIES, describe_parts, recipe_keys, registry, show_explanation, show_parts, value_text
 
@@ -30,8 +30,8 @@ def test_names_and_options_are_those_of_the_registries() -> None:
 
 
 def test_recipe_keys_are_the_leaves_of_a_recipe() -> None:
-    sections = {"split": Split, "prepare": Prepare, "columns.NAME": Column}
-    expected = [k for k in Recipe.model_fields if k not in ("split", "prepare")]
+    sections = {"split": Split, "prepare": Prepare, "series": Series, "columns.NAME": Column}
+    expected = [k for k in Recipe.model_fields if k not in ("split", "prepare", "series")]
     expected += [f"{section}.{key}" for section, model in sections.items() for key in model.model_fields]
     assert list(recipe_keys()) == expected
 

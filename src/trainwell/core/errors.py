@@ -97,7 +97,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         'Did you mean adamw?'
     """
     known = sorted(known)
-    close = get_close_matches(name, known, n=2, cutoff=0.6)
+    close = get_close_matches(name, known, n=2, cutoff=0.55)
     if close:
         return f"Did you mean {' or '.join(close)}?"
     shown = ", ".join(known[:30]) + (", …" if len(known) > 30 else "")

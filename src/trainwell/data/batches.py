@@ -77,6 +77,11 @@ def trimmed(codes: Tensor) -> Tensor:
     return codes[:, : int(used[-1]) + 1 if len(used) else 1]
 
 
+def steps_together(row_bytes: int, batch_size: int, rows: int) -> int:
+    """How many steps are gathered at once: `CHUNK_BYTES` of them, and of few rows no more than some epochs."""
+    return max(1, min(CHUNK_BYTES // max(1, row_bytes * batch_size), 8 * rows // batch_size))
+
+
 class Batches:
     """The batch of any step: `batches[step] -> (inputs, target)`.
 
@@ -107,7 +112,7 @@ class Batches:
         self.arrays = (*inputs, target)
         self.stream, self.batch_size, self.place, self.texts = stream, batch_size, place, texts
         row_bytes = sum(a[:1].numel() * a.element_size() for a in self.arrays)
-        self.per_chunk = max(1, CHUNK_BYTES // max(1, row_bytes * batch_size))
+        self.per_chunk = steps_together(row_bytes, batch_size, len(stream.rows))
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="gather") if prefetch else None
         self._ahead: dict[int, Future[list[Batch]]] = {}
         self._chunk, self._batches = -1, list[Batch]()

@@ -41,10 +41,11 @@ def units_of(source: Source, features: Iterable[str], hashes: dict[str, np.ndarr
         hashes: one hash per row and array column (pictures, tensors).
     """
     units = rows = np.arange(len(source))
-    names = [n for n in features if n in source.frame.columns and n not in hashes and _hashable(source.frame[n])]
+    schema = source.frame.schema
+    names = [n for n in features if n in schema and n not in hashes and _hashable(source.frame[n])]
     if not names and not hashes:
         return units
-    numbers = source.frame.select(n for n in names if source.frame.schema[n].is_numeric())
+    numbers = source.frame.select(n for n in names if schema[n].is_numeric())
     if numbers.width and not hashes and _hashes(numbers.head(10_000)).n_unique() == min(10_000, len(rows)):
         rows = _alike(_hashes(numbers).to_numpy())  # rows that differ in a number need no look at their texts
     keys = _row_keys(source.frame.select(names), hashes, rows)

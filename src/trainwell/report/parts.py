@@ -85,7 +85,7 @@ def recipe_keys() -> dict[str, dict[str, Any]]:
         }
         for prefix, section in SECTIONS.items()
         for key, info in section.model_fields.items()
-        if not (isinstance(info.annotation, type) and issubclass(info.annotation, Split | Prepare))
+        if not (isinstance(info.annotation, type) and issubclass(info.annotation, Split | Prepare | Series))
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trainwell.data.batches import CHUNK_BYTES, Batch, Batches
+from trainwell.data.batches import Batch, Batches, steps_together
 
 
 class StackBatches:
@@ -43,7 +43,8 @@ class StackBatches:
     @property
     def _per_chunk(self) -> int:
         row_bytes = sum(a[:1].numel() * a.element_size() for a in self._active[0].arrays)
-        return max(1, CHUNK_BYTES // max(1, row_bytes * self._active[0].batch_size * len(self._active)))
+        fewest = min(len(m.stream.rows) for m in self._active)
+        return steps_together(row_bytes * len(self._active), self._active[0].batch_size, fewest)
 
     def _gather(self, chunk: int) -> list[Batch]:
         size, steps = self._active[0].batch_size, self._per_chunk
