@@ -87,4 +87,4 @@ def test_flowers_in_the_wrong_folder(tmp_path, wrong):
     if wrong:
         paths = data.source.frame[data.source.frame.columns[0]]
         named = [Path(str(paths[row])).name in moved for row in found[0].rows]
-        assert sum(named) / len(named) > 0.6
+        assert sum(named) / len(named) > 0.5  # of all rows a fifth

@@ -254,7 +254,7 @@ def _contradicted(chart: Chart, floor: float, alike: float, even: float) -> Find
     wrong, chance = 1 - float(last["valid_score"]), chart.number("chance", 1 / max(2.0, chart.number("classes", 2.0)))
     noise = (share * (1 - share) / max(1.0, seen)) ** 0.5
     informed = (1 - wrong - chance) / max(1e-9, 1 - chance) > 0.3
-    if not informed or share - 2 * noise < floor / 2 or share < max(floor, alike * wrong):
+    if not informed or share - 2 * noise < floor or share < alike * wrong:
         return None
     if float(last.get("sure_mixture", 0)) < even or 1 - chart.number("reference") < share:
         return None  # a simple model that agrees with more of the labels speaks against the network, not against them
