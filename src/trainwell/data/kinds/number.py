@@ -94,7 +94,6 @@ def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
         huge = np.abs(values) > LARGEST
         values = values.clip(-LARGEST, LARGEST)
     cleaned = Cleaned(values, np.isnan(values), np.flatnonzero(unreadable) if unreadable is not None else np.zeros(0, np.int64))
-    cleaned.scratch["whole"] = _whole(values, cleaned.missing)
     if forced_nonsense(cleaned, rule):
         raise DataError(f"column {raw.name!r} holds no number", remedy=f"Leave out columns.{raw.name}.kind=number.")
     _note(cleaned, raw.name, "infinite", infinite, "{n:,} infinite {cells} treated as missing")
@@ -142,6 +141,14 @@ def _offsets(cleaned: Cleaned) -> np.ndarray:
     return np.asarray(cleaned.scratch["offsets"])
 
 
+def whole_range(cleaned: Cleaned) -> tuple[int, int] | None:
+    """What `_whole` says, found once."""
+    if "whole" not in cleaned.scratch:
+        cleaned.scratch["whole"] = _whole(cleaned.values, cleaned.missing)
+    known: tuple[int, int] | None = cleaned.scratch["whole"]
+    return known
+
+
 def _whole(values: np.ndarray, missing: np.ndarray) -> tuple[int, int] | None:
     """Least and greatest value of a column of whole numbers in a small range, which can be counted and looked up."""
     some = values[:_LOOKED_AT]
@@ -166,7 +173,7 @@ def distribution(cleaned: Cleaned, rows: np.ndarray) -> Distribution:
 
 
 def _distribution(cleaned: Cleaned, rows: np.ndarray) -> Distribution:
-    whole = cleaned.scratch["whole"]
+    whole = whole_range(cleaned)
     if whole is None or whole[1] - whole[0] >= 2 * len(rows):
         return Distribution.of(cleaned.values[rows])
     rows = rows[~cleaned.missing[rows]] if cleaned.missing.any() else rows
@@ -235,7 +242,7 @@ def features(state: State, name: str) -> tuple[str, ...]:
 
 def encode(state: State, cleaned: Cleaned) -> np.ndarray:
     """(N, 1) or, with the indicator, (N, 2) float32."""
-    values, whole = cleaned.values, cleaned.scratch.get("whole")
+    values, whole = cleaned.values, whole_range(cleaned)
     if whole is not None and whole[1] - whole[0] < 2 * len(values):  # each number of the range once is less than each row
         scaled = _looked_up(state, cleaned, whole)
     else:
