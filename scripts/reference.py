@@ -23,8 +23,9 @@ import trainwell
 from trainwell.cli.main import app
 from trainwell.core import errors
 from trainwell.core.part import Part
-from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Series, Split
+from trainwell.core.recipe import ALIASES, Recipe
 from trainwell.core.registry import Option, Registry
+from trainwell.core.sections import Column, Prepare, Series, Split
 
 HEADINGS = {"Args", "Returns", "Raises", "Example", "Examples", "Source", "Shape", "Yields"}
 

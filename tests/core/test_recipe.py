@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from core.strategies import RECIPES
 from trainwell.core.errors import RecipeError, UnknownName
 from trainwell.core.part import Part, path_of
-from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Split
+from trainwell.core.recipe import ALIASES, Recipe
+from trainwell.core.sections import Column, Prepare, Split
 from trainwell.core.trees import differences
 
 

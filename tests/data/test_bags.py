@@ -7,7 +7,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainwell.core.recipe import Recipe, Split
+from trainwell.core.recipe import Recipe
+from trainwell.core.sections import Split
 from trainwell.data.load import load
 from trainwell.data.splits import Table, draw_bag
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainwell.core.errors import RecipeError
-from trainwell.core.recipe import Recipe, Split
+from trainwell.core.recipe import Recipe
+from trainwell.core.sections import Split
 from trainwell.data.load import load
 from trainwell.data.splits import NOWHERE, TEST, TRAIN, VALID, Table, assign, draw_sample
 

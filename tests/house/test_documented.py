@@ -14,7 +14,8 @@ from house.registries import ENTRIES, REGISTRIES, entry_id
 from house.tree import MODULES, ROOT
 from house.verbs import commands, verbs
 from trainwell.core.part import Part
-from trainwell.core.recipe import Column, Prepare, Recipe, Series, Split
+from trainwell.core.recipe import Recipe
+from trainwell.core.sections import Column, Prepare, Series, Split
 
 GUIDE = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "guide").glob("*.md")))
 

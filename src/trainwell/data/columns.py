@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from trainwell.core.recipe import Column, Recipe
+from trainwell.core.recipe import Recipe
+from trainwell.core.sections import Column
 from trainwell.core.shape import Task
 from trainwell.data import leaks, roles
 from trainwell.data.card import Check

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from trainwell.core.errors import DataError, RecipeError
-from trainwell.core.recipe import Recipe, Series
+from trainwell.core.recipe import Recipe
+from trainwell.core.sections import Series
 from trainwell.data.card import Check
 from trainwell.data.forecast.grid import Names, regular
 from trainwell.data.gathering import SERIES, Gather

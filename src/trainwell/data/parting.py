@@ -10,7 +10,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from trainwell.core.errors import DataError, did_you_mean
-from trainwell.core.recipe import Split
+from trainwell.core.sections import Split
 from trainwell.data import clean
 from trainwell.data.card import Check
 from trainwell.data.draft import Draft, raw_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
-from trainwell.core.recipe import Column, Recipe
+from trainwell.core.recipe import Recipe
+from trainwell.core.sections import Column
 from trainwell.data.kinds.kind import Rule
 
 #: The ways of filling that make sense for each kind.

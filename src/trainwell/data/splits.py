@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainwell.core.errors import DataError, RecipeError
-from trainwell.core.recipe import Split
+from trainwell.core.sections import Split
 from trainwell.core.seeds import draw_seed
 
 PARTS = ("train", "valid", "test")

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from trainwell.core.errors import DataError
-from trainwell.core.recipe import Series
+from trainwell.core.sections import Series
 from trainwell.data.cache import cache_home
 from trainwell.data.data import Data
 from trainwell.data.forecast.grid import regular

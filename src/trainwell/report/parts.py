@@ -15,8 +15,9 @@ from rich.text import Text
 
 from trainwell.core.errors import UnknownName, did_you_mean
 from trainwell.core.part import Part
-from trainwell.core.recipe import ALIASES, Column, Prepare, Recipe, Series, Split
+from trainwell.core.recipe import ALIASES, Recipe
 from trainwell.core.registry import Option, Registry, options_of
+from trainwell.core.sections import Column, Prepare, Series, Split
 
 #: Where each registry lives; imported only when it is asked for, for most of them load torch.
 REGISTRIES = {

@@ -14,7 +14,8 @@ import torch
 
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import DataError
-from trainwell.core.recipe import Column, Recipe
+from trainwell.core.recipe import Recipe
+from trainwell.core.sections import Column
 from trainwell.core.seeds import draw_seed
 from trainwell.data.card import Check
 from trainwell.data.data import Data

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from trainwell.core.errors import UsageError
-from trainwell.core.recipe import Recipe, Split
+from trainwell.core.recipe import Recipe
+from trainwell.core.sections import Split
 from trainwell.data.data import Data
 from trainwell.data.load import wrap
 from trainwell.score.registry import metrics as known_metrics

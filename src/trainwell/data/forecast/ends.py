@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from trainwell.core.errors import DataError, did_you_mean
-from trainwell.core.recipe import Series
+from trainwell.core.sections import Series
 from trainwell.data.forecast.grid import ROW, Grid, regular
 from trainwell.data.forecast.state import Forecast
 from trainwell.data.forecast.wheels import calendar
