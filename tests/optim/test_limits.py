@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from trainwell.optim.limits import MovingAverage, add_penalties, clip_norm, clip_value, limit_norm
+from trainwell.optim.limits import MovingAverage, add_penalties, clip_norm, clip_value, limit_norm, recent
 
 
 def _network_with_gradients() -> nn.Sequential:
@@ -57,7 +58,7 @@ def test_max_norm_holds_for_every_unit_and_leaves_small_ones() -> None:
 
 def test_the_average_follows_its_definition_and_swaps_back_to_the_bit() -> None:
     live = torch.tensor([1.0, 2.0])
-    average = MovingAverage({"w": live, "count": torch.tensor(3)}, decay=0.9)
+    average = MovingAverage({"w": live, "count": torch.tensor(3)}, partial(recent, decay=0.9))
     expected = live.clone()
     for count in range(5):
         live += 1.0

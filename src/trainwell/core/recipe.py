@@ -62,8 +62,8 @@ class Recipe(Plain):
 
     target: str | list[str] | None = None
     """Column (or columns, all numbers) to predict; None when the source says it: class folders, (x, y) arrays."""
-    task: Auto | Literal["classification", "regression"] = "auto"
-    """`auto` follows the target's kind."""
+    task: Auto | Literal["classification", "regression", "language"] = "auto"
+    """`auto` follows the target's kind; `language` tells each next token of running text, whose column `target` may name."""
     columns: dict[str, Column] = Field(default_factory=dict)
     """Rules for single columns: `columns.zip=category`, `columns.note=ignore`."""
     split: Split = Split()
@@ -113,6 +113,8 @@ class Recipe(Plain):
     """Strength of half the sum of squared weights added to the loss."""
     max_norm: float = Field(0.0, ge=0)
     """Largest norm of the weights into one unit; 0 is off."""
+    constraint: Literal["none", "unit_norm", "non_negative"] = "none"
+    """What weight matrices are put back to after each update: weights into each unit of norm 1, or none below 0."""
     clip_norm: Auto | NotNegative = "auto"
     """Largest norm of the whole gradient; 0 is off."""
     clip_value: float = Field(0.0, ge=0)
@@ -121,6 +123,10 @@ class Recipe(Plain):
     """Share of the target spread over all classes."""
     ema: Auto | Share = "auto"
     """Decay of an exponential moving average of the weights, used to evaluate and predict; 0 is off."""
+    swa: Share = 0.0
+    """Last share of the run over which weights are averaged evenly, to evaluate and predict, instead of `ema`; 0 is off."""
+    sam: float = Field(0.0, ge=0)
+    """Sharpness-aware: gradients are taken at the worst point within this distance, usually 0.05; twice the time; 0 is off."""
     accumulate: int = Field(1, ge=1)
     """Micro-batches whose gradients are summed before one update; the batch size stays the number of rows per update."""
 

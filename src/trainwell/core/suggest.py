@@ -24,7 +24,7 @@ class Choice(NamedTuple):
 Choices = dict[str, Choice]
 
 #: Top learning rates by update rule: Adam's family moves by about the rate itself, SGD by the rate times the gradient.
-RATES = {"sgd": 0.05, "rmsprop": 1e-3}
+RATES = {"sgd": 0.05, "rmsprop": 1e-3, "adagrad": 0.02, "lion": 3e-4}
 
 
 #: Rows of the commonest class over rows of the rarest, from where accuracy alone says little.
@@ -49,7 +49,9 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
     """
     picture = facts.shape.of_kind("picture")
     choices = _for_task(facts)
-    if facts.shape.horizon:
+    if facts.task == "language":
+        choices = _for_language(facts, preset)
+    elif facts.shape.horizon:
         choices |= _for_forecasts(facts, preset)
     elif facts.shape.of_kind("series") and len(facts.shape.inputs) == 1:
         choices |= _for_series(facts, preset)
@@ -63,10 +65,15 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
         choices |= _for_pictures(facts, preset, max(picture.shape[1:]), model or Part())
     if optimizer in RATES and choices["optimizer"].value != optimizer:
         choices["learning_rate"] = Choice(RATES[optimizer], f"usual top rate of {optimizer}")
+    if optimizer == "schedule_free":
+        choices["schedule"] = Choice(Part.of({"name": "constant", "warmup": 0.1}), "schedule_free averages instead of falling")
+        choices["ema"] = Choice(0.0, "schedule_free averages by itself")
     return choices
 
 
 def _for_task(facts: Facts) -> Choices:
+    if facts.task == "language":
+        return {}
     if facts.task == "regression":
         return {
             "loss": Choice(Part(name="mean_squared_error"), "the target is a number"),
@@ -139,6 +146,32 @@ def _for_texts(facts: Facts, preset: str) -> Choices:
         "ema": Choice(0.0, "the rate falls to zero"),
         "augment": Choice([], "none was measured to pay"),
         "validate_every": _once_an_epoch(facts, batch),
+    }
+
+
+def _for_language(facts: Facts, preset: str) -> Choices:
+    """A small GPT and the number of updates with which 0.8 million parameters are usually trained on a processor."""
+    updates = {"quick": 500, "good": 2_000, "best": 8_000}[preset]
+    batch = min(12, facts.rows)
+    epochs = round(updates * batch / facts.rows, 4)
+    model = {"name": "gpt", "dropout": 0.0 if epochs <= 4 else 0.1 if epochs <= 20 else 0.2}
+    return {
+        "loss": Choice(Part(name="cross_entropy"), "the next token is one of a vocabulary"),
+        "metrics": Choice(["perplexity", "bits_per_character"], "the usual scores of language models"),
+        "monitor": Choice("loss", "mean loss per validation token"),
+        "model": Choice(Part.of(model), "0.8 million parameters: what a processor trains in minutes"),
+        "optimizer": Choice(Part.of({"name": "adamw", "betas": (0.9, 0.99)}), "a longer memory than few updates fill does harm"),
+        "learning_rate": Choice(3e-3, "measured on the plays of Shakespeare"),
+        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.05}), "rises for a twentieth of the run, then falls to zero"),
+        "batch_size": Choice(batch, "many small updates learn more than few large ones in the same time"),
+        "epochs": Choice(epochs, f"preset {preset}: about {updates:,} updates"),
+        "early_stopping": Choice(0, "the best validated weights are kept"),
+        "weight_decay": Choice(0.1, "usual with adamw on text"),
+        "clip_norm": Choice(1.0, "rare passages give large gradients"),
+        "label_smoothing": Choice(0.0, "probabilities are what is asked for"),
+        "ema": Choice(0.0, "the rate falls to zero"),
+        "augment": Choice([], "none for running text"),
+        "validate_every": Choice(max(1, updates // 8), "eight times in a run"),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -49,27 +49,69 @@ def limit_norm(parameters: Sequence[Tensor], largest: float) -> None:
                 weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=largest))
 
 
+#: Constraints on weight matrices by the word of a recipe.
+CONSTRAINTS = ("none", "unit_norm", "non_negative")
+
+
+def constrain(parameters: Sequence[Tensor], constraint: str) -> None:
+    """Put weight matrices back where they must be: weights into each unit of norm 1, or none below 0.
+
+    Example:
+        >>> weight = torch.tensor([[3.0, 4.0], [-1.0, 0.0]])
+        >>> constrain([weight], "unit_norm")
+        >>> weight
+        tensor([[ 0.6000,  0.8000],
+                [-1.0000,  0.0000]])
+    """
+    with torch.no_grad():
+        for weight in parameters:
+            if weight.ndim < 2:
+                continue
+            if constraint == "non_negative":
+                weight.clamp_(min=0.0)
+            elif constraint == "unit_norm":
+                norms = torch.linalg.vector_norm(weight.flatten(1), dim=1).clamp(min=1e-12)
+                weight.div_(norms.view(-1, *(1 for _ in weight.shape[1:])))
+
+
+def recent(count: int, decay: float) -> float:
+    """The share of the newest weights in an exponential moving average, after `count` updates.
+
+    Early updates keep the smaller `(1 + n) / (10 + n)`, so that the average of a short run is not stuck at the start
+    (the rule of TensorFlow's `ExponentialMovingAverage`).
+    """
+    return 1 - min(decay, (1 + count) / (10 + count))
+
+
+def even(count: int, start: int) -> float:
+    """The share of the newest weights in the mean of all since update `start`; before it the average follows the weights.
+
+    Source: Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018.
+
+    Example:
+        >>> [even(n, 2) for n in range(5)]
+        [1.0, 1.0, 1.0, 0.5, 0.3333333333333333]
+    """
+    return 1.0 if count < start else 1 / (count - start + 1)
+
+
 class MovingAverage:
-    """Exponential moving average of weights and float buffers.
+    """Average of weights and float buffers over updates.
 
     Args:
         tensors: the live tensors, by name; the average starts at their values.
-        decay: share of the average kept at each update.
-
-    Early updates use the smaller `(1 + n) / (10 + n)`, so that the average of a short run is not stuck at the start
-    (the rule of TensorFlow's `ExponentialMovingAverage`).
+        share: of the live values in the average at update n: `recent` or `even`, with its number.
     """
 
-    def __init__(self, tensors: dict[str, Tensor], decay: float) -> None:
-        self.decay = decay
+    def __init__(self, tensors: dict[str, Tensor], share: Callable[[int], float]) -> None:
+        self.share = share
         self.live = [t for t in tensors.values() if t.is_floating_point()]
         self.names = [n for n, t in tensors.items() if t.is_floating_point()]
         self.averages = [t.detach().clone() for t in self.live]
 
     def update(self, count: int) -> None:
         """Move the average towards the live tensors; `count` updates were made before this one."""
-        decay = min(self.decay, (1 + count) / (10 + count))
-        torch._foreach_lerp_(self.averages, [t.detach() for t in self.live], 1 - decay)
+        torch._foreach_lerp_(self.averages, [t.detach() for t in self.live], self.share(count))
 
     def swap(self) -> None:
         """Exchange the averages and the live values; call twice to return."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainwell.optim.registry import optimizers
 
@@ -97,6 +97,15 @@ def has_fused(groups: Groups) -> bool:
     """Whether torch's fused kernels take all these parameters: floating point on CPU or CUDA."""
     tensors = [p for group in groups for p in group["params"]]
     return all(p.device.type in {"cpu", "cuda"} and p.is_floating_point() for p in tensors)
+
+
+def ready(
+    optimizer: torch.optim.Optimizer, group: dict[str, Any], moment: str
+) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    """A group's parameters that have a gradient, these gradients, and the running means kept as `moment`, zero at first."""
+    weights = [p for p in group["params"] if p.grad is not None]
+    gradients = [p.grad for p in weights if p.grad is not None]
+    return weights, gradients, [optimizer.state[p].setdefault(moment, torch.zeros_like(p)) for p in weights]
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> Groups:

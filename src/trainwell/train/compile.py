@@ -118,6 +118,9 @@ def check_names(recipe: Recipe) -> None:
             registry.checked(part.name, part.options)
         except RecipeError as error:
             raise type(error)(error.what, where=f"recipe key {key!r}", remedy=error.remedy) from None
+    if recipe.optimizer.name == "schedule_free" and (recipe.ema or recipe.swa):
+        key = "swa" if recipe.swa else "ema"
+        raise RecipeError("schedule_free averages the weights itself", where=f"recipe key {key!r}", remedy=f"Set {key}=0.")
     if recipe.monitor not in ["loss", *recipe.metrics]:
         known = ", ".join(["loss", *recipe.metrics])
         raise RecipeError(
@@ -270,6 +273,11 @@ def check_forward(program: Program) -> None:
     target = torch.from_numpy(np.asarray(data.arrays["target"][rows])).to(program.device)
     output = trial(program.network, as_floats(tuple(tensors)), data.shape.inputs)
     width = output.shape[-1] if output.ndim > 1 else 0
+    if data.task == "language" and output.shape != (*target.shape, data.n_out):
+        raise CompileError(
+            f"the network gives {tuple(output.shape)}, running text asks for {(*target.shape, data.n_out)}: logits of each token",
+            remedy="Choose gpt or rnn.",
+        )
     if data.task == "classification" and target.ndim == 1 and output.ndim in (2, 3) and width != data.n_out:
         raise CompileError(
             f"the network's last axis has {width} entries, the target has {data.n_out} classes",

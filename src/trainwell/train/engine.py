@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from trainwell.core.seeds import at_step, purpose_key
 from trainwell.optim import limits
+from trainwell.optim.schedule_free import ScheduleFree
 from trainwell.train.steps import Inputs, Step
 
 
@@ -45,6 +47,13 @@ class Engine(Protocol):
         """Take over the tensors of a checkpoint."""
 
 
+class Swap(Protocol):
+    """Averaged weights that take the place of the live ones while a network is judged."""
+
+    def swap(self) -> None:
+        """Exchange them; called twice, everything is as before."""
+
+
 class Onlooker(Protocol):
     """Whoever looks at the updates of one network and changes nothing."""
 
@@ -73,7 +82,10 @@ class Limits:
     l1: float = 0.0
     l2: float = 0.0
     max_norm: float = 0.0
+    constraint: str = "none"
     ema: float = 0.0
+    swa_start: int | None = None
+    sam: float = 0.0
 
 
 class SingleEngine:
@@ -96,7 +108,9 @@ class SingleEngine:
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self._seed = draws_on(self._parameters[0].device)
         self._found, self._one = torch.zeros((), device=self._device), torch.ones((), device=self._device)
-        self._average = limits_average(network, limits.ema)
+        self._average = limits_average(network, limits)
+        self._swaps: list[Swap] = [self._average] if self._average is not None else []
+        self._swaps += [optimizer] if isinstance(optimizer, ScheduleFree) else []
         self._best: dict[str, Tensor] = {}
         self.onlooker: Onlooker | None = None
 
@@ -111,7 +125,7 @@ class SingleEngine:
         self._seed(at_step(self._key, number))
         for parameter in self._parameters:
             parameter.grad = None
-        loss = self._backward(inputs, target, number)
+        loss = self._sharp(inputs, target, number) if self.limits.sam else self._backward(inputs, target, number)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         if not (loss - loss == 0.0 and self._finite(gradients)):
             if onlooker is not None:
@@ -129,12 +143,39 @@ class SingleEngine:
         if self.onlooker is not None:
             self.onlooker.clipped()
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("scale", 1.0)
         self.optimizer.step()
         if self.limits.max_norm:
             limits.limit_norm(self._parameters, self.limits.max_norm)
+        if self.limits.constraint != "none":
+            limits.constrain(self._parameters, self.limits.constraint)
         if self._average is not None:
             self._average.update(number)
+
+    def _sharp(self, inputs: Inputs, target: Tensor, number: int) -> float:
+        """Sharpness-aware: the gradient at the worst point nearby; the loss is that of the point itself.
+
+        The same dropout draws in both passes, and batch statistics of the first. Source: Foret et al., "Sharpness-aware
+        minimization for efficiently improving generalization", ICLR 2021.
+        """
+        loss = self._backward(inputs, target, number)
+        moved = [p for p in self._parameters if p.grad is not None]
+        gradients = [p.grad for p in moved if p.grad is not None]
+        if not self._finite(gradients):
+            return loss
+        here, buffers = [p.detach().clone() for p in moved], [b.clone() for b in self.network.buffers()]
+        length = self.limits.sam / (limits.total_norm(gradients) + 1e-12)
+        with torch.no_grad():
+            torch._foreach_add_(moved, torch._foreach_mul(gradients, length))
+        for parameter in moved:
+            parameter.grad = None
+        self._seed(at_step(self._key, number))
+        self._backward(inputs, target, number)
+        with torch.no_grad():
+            torch._foreach_copy_(moved, here)
+            for buffer, kept in zip(self.network.buffers(), buffers, strict=True):
+                buffer.copy_(kept)
+        return loss
 
     def _backward(self, inputs: Inputs, target: Tensor, number: int) -> float:
         while True:
@@ -174,7 +215,7 @@ class SingleEngine:
             limits.clip_norm(gradients, rule.clip_norm)
 
     def evaluating(self, member: int = 0) -> AbstractContextManager[nn.Module]:  # noqa: ARG002  there is one
-        return _Evaluating(self.network, self._average)
+        return _Evaluating(self.network, self._swaps)
 
     def keep_best(self, member: int = 0) -> None:  # noqa: ARG002
         with self.evaluating():
@@ -226,26 +267,29 @@ def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
 class _Evaluating(AbstractContextManager[nn.Module]):
     """The network as it is judged: averaged weights if there are any, evaluation mode; undone on leaving."""
 
-    def __init__(self, network: nn.Module, average: limits.MovingAverage | None) -> None:
-        self.network, self.average = network, average
+    def __init__(self, network: nn.Module, swaps: Sequence[Swap]) -> None:
+        self.network, self.swaps = network, swaps
 
     def __enter__(self) -> nn.Module:
         self.modes = [(m, m.training) for m in self.network.modules()]
         self.network.eval()
-        if self.average is not None:
-            self.average.swap()
+        for one in self.swaps:
+            one.swap()
         return self.network
 
     def __exit__(self, *_: object) -> None:
-        if self.average is not None:
-            self.average.swap()
+        for one in self.swaps:
+            one.swap()
         for module, training in self.modes:
             module.training = training
 
 
-def limits_average(network: nn.Module, decay: float) -> limits.MovingAverage | None:
-    """The moving average of a network's weights and buffers; None when `decay` is 0."""
-    return limits.MovingAverage(dict(network.state_dict(keep_vars=True)), decay) if decay else None
+def limits_average(network: nn.Module, rule: Limits) -> limits.MovingAverage | None:
+    """The average of a network's weights and buffers that the rule asks for; None when it asks for none."""
+    tensors = dict(network.state_dict(keep_vars=True))
+    if rule.swa_start is not None:
+        return limits.MovingAverage(tensors, partial(limits.even, start=rule.swa_start))
+    return limits.MovingAverage(tensors, partial(limits.recent, decay=rule.ema)) if rule.ema else None
 
 
 def draws_on(device: torch.device) -> Callable[[int], Any]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from trainwell.core.atomic import write_atomic
@@ -32,7 +31,7 @@ from trainwell.train.machine import build_engine, choose_machine
 from trainwell.train.nonfinite import explain
 from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
 from trainwell.train.predicting import limits_of, validator
-from trainwell.train.run import SIGNS, Run
+from trainwell.train.run import SIGNS, Run, weights_of
 from trainwell.train.steps import as_floats
 
 #: Recipe keys that decide what the data are.
@@ -118,7 +117,7 @@ def attempt(
 
 
 def _train(program: Program, batches: Batches, member: Member, *, folder: Path | None, save_every: float, watched: bool) -> Run:
-    engine = build_engine(program, member.plan.machine)
+    engine = build_engine(program, member.plan.machine, steps=member.plan.steps)
     if watched:
         signs = History(folder / SIGNS if folder else None)
         member.doctor = engine.onlooker = Beside(program, engine.optimizer, member.history, signs, member.observers)
@@ -216,8 +215,7 @@ def summary_of(member: Member, seconds: float) -> dict[str, Any]:
 def write_weights(folder: Path | None, network: nn.Module) -> None:
     """Keep the final weights; nothing without a folder."""
     if folder is not None:
-        tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
-        write_atomic(folder / "weights.safetensors", save(tensors))
+        write_atomic(folder / "weights.safetensors", weights_of(network))
 
 
 def write_summary(folder: Path | None, summary: dict[str, Any]) -> None:
@@ -251,7 +249,7 @@ def build_batches(program: Program) -> Batches:
     classes = arrays[-1].cpu()[rows] if recipe.sampling == "balanced" else None
     if classes is not None and data.task != "classification":
         raise TrainingError("sampling=balanced needs classes, and the target is a number", remedy="Set sampling=shuffle.")
-    stream = RowStream(rows, seed=program.seed, classes=classes)
+    stream = RowStream(rows, seed=program.seed, classes=classes, window=data.shape.window)
     return Batches(
         arrays[:-1],
         arrays[-1],

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from trainwell.core.recipe import Recipe
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import parameter_groups
 from trainwell.train.compile import Program
@@ -29,8 +30,8 @@ COMPILE_COST = 25.0
 LONG = 60.0
 
 
-def build_engine(program: Program, machine: Machine) -> SingleEngine:
-    """The engine that trains the program's network in the machine's way."""
+def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> SingleEngine:
+    """The engine that trains the program's network in the machine's way, for a run of so many steps."""
     recipe = program.recipe
     if machine.channels_last:
         program.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
@@ -44,9 +45,22 @@ def build_engine(program: Program, machine: Machine) -> SingleEngine:
         l1=recipe.l1,
         l2=recipe.l2,
         max_norm=recipe.max_norm,
+        constraint=recipe.constraint,
         ema=_number(recipe.ema),
+        swa_start=swa_start(recipe, steps),
+        sam=recipe.sam,
     )
     return SingleEngine(program.network, step, optimizer, limits=limits, seed=program.seed, micro=recipe.accumulate)
+
+
+def swa_start(recipe: Recipe, steps: int) -> int | None:
+    """The update at which even averaging begins; None where there is none.
+
+    Example:
+        >>> swa_start(Recipe(swa=0.25), 100)
+        75
+    """
+    return steps - round(recipe.swa * steps) if recipe.swa else None
 
 
 def _number(value: float | str) -> float:

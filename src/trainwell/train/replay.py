@@ -191,7 +191,7 @@ class Tape:
         self.run, self.plan = run, run.plan
         self.program: Program = compile_program(run.recipe, data, seed=run.plan.seed)
         self.batches: Batches = build_batches(self.program)
-        self.engine: SingleEngine = build_engine(self.program, replace(run.plan.machine, stack=""))
+        self.engine: SingleEngine = build_engine(self.program, replace(run.plan.machine, stack=""), steps=run.plan.steps)
         self.limits = self.engine.limits
         self.start = self.now = 0
         self._fresh = True

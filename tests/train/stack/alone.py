@@ -13,7 +13,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.optim.schedules import Moment
 from trainwell.train.compile import Program, compile_program
-from trainwell.train.fit import build_batches, repeatable
+from trainwell.train.fit import build_batches, repeatable, steps_of
 from trainwell.train.machine import build_engine
 from trainwell.train.plan import Machine
 from trainwell.train.stack.batches import StackBatches
@@ -47,7 +47,8 @@ def train_alone(made: Sequence[Program], steps: int) -> tuple[list[list[float]],
     weights: Weights = []
     with repeatable():
         for program in made:
-            engine, batches = build_engine(program, Machine(threads=1)), build_batches(program)
+            batches = build_batches(program)
+            engine = build_engine(program, Machine(threads=1), steps=steps_of(program))
             program.network.train()
             rates = [[program.rate(Moment(step / steps))] for step in range(steps)]
             found = [engine.step(*batches[s], rates=rates[s], number=s)[0] for s in range(steps)]

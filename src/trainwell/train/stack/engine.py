@@ -18,13 +18,16 @@ from trainwell.core.seeds import purpose_key
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import parameter_groups
 from trainwell.train.compile import Program
+from trainwell.train.machine import swa_start
+from trainwell.train.plan import step_count
 from trainwell.train.stack.batches import StackBatches
 from trainwell.train.stack.draws import Draws, Recording, Site
 from trainwell.train.stack.group import filled
+from trainwell.train.stack.known_rules import RULES
 from trainwell.train.stack.limits import StackLimits
 from trainwell.train.stack.loss import stack_loss
 from trainwell.train.stack.memory import settle
-from trainwell.train.stack.rules import RULES, Rule
+from trainwell.train.stack.rules import Rule
 from trainwell.train.stack.trace import NotStackable, Tensors, trace
 from trainwell.train.steps import Inputs, as_floats
 
@@ -63,7 +66,8 @@ class StackEngine:
         self._buffers = {n: torch.stack([_tensor(w, n) for w in networks]) for n in self._own_buffers}
         self._point(self._flat, self._buffers)
         self._gradients = torch.empty_like(self._flat)
-        self._limits = StackLimits([p.recipe for p in programs], self._layout.matrices, self._flat)
+        starts = [swa_start(p.recipe, step_count(p.recipe, len(p.data.rows["train"]), p.batch_size)) for p in programs]
+        self._limits = StackLimits([p.recipe for p in programs], starts, self._layout.matrices, self._flat)
         self._average = self._flat.clone() if self._limits.averages else None
         self._averaged = {n: b.clone() for n, b in self._buffers.items() if b.is_floating_point() and self._limits.averages}
         self._rule = new_rule([p.recipe for p in programs], self._flat, self._layout.decayed)
@@ -142,13 +146,14 @@ class StackEngine:
         network, row = self.programs[member].network, self._stack.index(member)
         modes = [(m, m.training) for m in network.modules()]
         network.eval()
-        if self._average is not None:
-            averaged = {n: b[row] for n, b in self._averaged.items()}
-            self._layout.point(network, self._average[row], averaged)
+        shown = self._average if self._average is not None else self._rule.judged()
+        if shown is not self._flat:
+            buffers = self._averaged if self._average is not None else self._buffers
+            self._layout.point(network, shown[row], {n: b[row] for n, b in buffers.items()})
         try:
             yield network
         finally:
-            if self._average is not None:
+            if shown is not self._flat:
                 self._layout.point(network, self._flat[row], {n: b[row] for n, b in self._buffers.items()})
             for module, training in modes:
                 module.training = training

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from trainwell.models.tabm import SharedDropout
 from trainwell.optim.registry import optimizers
 from trainwell.train.compile import Program
-from trainwell.train.stack.rules import RULES, form
+from trainwell.train.stack.known_rules import RULES
+from trainwell.train.stack.rules import form
 
 #: Attributes of modules that may differ between members, because the stack draws for each of them.
 OWN_NUMBERS = {nn.Dropout: "p", nn.Dropout1d: "p", nn.Dropout2d: "p", nn.Dropout3d: "p", SharedDropout: "rate"}
@@ -35,6 +36,8 @@ def may_stack(program: Program) -> bool:
         and recipe.compile != "on"
         and not recipe.time_limit
         and recipe.max_norm == 0
+        and recipe.constraint == "none"
+        and recipe.sam == 0
         and not (program.data.shape.texts and ":" in recipe.model.name)  # who knows what it makes of padding
     )
 

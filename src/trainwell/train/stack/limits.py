@@ -5,12 +5,14 @@ K members, P numbers in each, the first M of them in matrices.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from trainwell.core.recipe import Recipe
+from trainwell.optim.limits import even, recent
 from trainwell.train.stack.rules import Number, numbers
 
 
@@ -19,17 +21,18 @@ class StackLimits:
 
     Args:
         recipes: of the members.
+        starts: the update at which each member's even averaging begins, None where there is none.
         matrices: M.
         flat: the members' parameters.
     """
 
-    def __init__(self, recipes: Sequence[Recipe], matrices: int, flat: Tensor) -> None:
+    def __init__(self, recipes: Sequence[Recipe], starts: Sequence[int | None], matrices: int, flat: Tensor) -> None:
         self._matrices, self._like = matrices, flat[:0]
         self._l1, self._l2 = self._column([r.l1 for r in recipes]), self._column([r.l2 for r in recipes])
         self._value = self._column([r.clip_value or float("inf") for r in recipes], off=float("inf"))
         self._norm = self._column([_number(r.clip_norm) or float("inf") for r in recipes], off=float("inf"))
-        self._decays = [_number(r.ema) for r in recipes]
-        self.averages = any(self._decays)
+        self._shares = [_share(r, start) for r, start in zip(recipes, starts, strict=True)]
+        self.averages = any(share is not None for share in self._shares)
 
     def _column(self, values: Sequence[float], off: float = 0.0) -> Number | None:
         return None if all(v == off for v in values) else numbers(values, self._like)
@@ -52,12 +55,18 @@ class StackLimits:
         self, average: Tensor, flat: Tensor, averaged: dict[str, Tensor], buffers: dict[str, Tensor], number: int
     ) -> None:
         """Move the averages of weights and float buffers; those of members without averaging follow at once."""
-        early = (1 + number) / (10 + number)
-        steps = [1 - min(decay, early) if decay else 1.0 for decay in self._decays]
+        steps = [share(number) if share is not None else 1.0 for share in self._shares]
         column = torch.tensor(steps, dtype=flat.dtype, device=flat.device)
         average.lerp_(flat, column[:, None])
         for name, buffer in averaged.items():
             buffer.lerp_(buffers[name], column.view(-1, *(1 for _ in buffer.shape[1:])))
+
+
+def _share(recipe: Recipe, start: int | None) -> Callable[[int], float] | None:
+    """The share of the newest weights in a member's average; None where it keeps none."""
+    if start is not None:
+        return partial(even, start=start)
+    return partial(recent, decay=_number(recipe.ema)) if recipe.ema else None
 
 
 def _number(value: float | str) -> float:

@@ -7,8 +7,7 @@ to 1e-6 of torch. K members, P numbers in a member; the first D of them decay.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -56,6 +55,10 @@ class Rule(ABC):
     @abstractmethod
     def update(self, gradients: Tensor, rates: Tensor, number: int) -> None:
         """Make update `number` (from 0) with gradients `(K, P)`, which may be overwritten, and rates `(K, 1)`."""
+
+    def judged(self) -> Tensor:
+        """The parameters that are judged, `(K, P)`."""
+        return self.parameters
 
     def option(self, name: str, place: int | None = None) -> Number:
         """The option of all members; `place` picks an entry of a pair such as betas."""
@@ -163,15 +166,6 @@ class RMSProp(Rule):
         self.parameters.addcmul_(scratch, rates, value=-1)
 
 
-#: Registered optimizers that a stack knows.
-RULES: dict[str, Callable[..., Rule]] = {
-    "adam": Adam,
-    "adamw": partial(Adam, decoupled=True),
-    "sgd": SGD,
-    "rmsprop": RMSProp,
-}
-
-
 def form(name: str, options: Mapping[str, Any]) -> tuple[Any, ...]:
     """What members must share of an optimizer's options; the others are numbers that may differ.
 
@@ -182,4 +176,6 @@ def form(name: str, options: Mapping[str, Any]) -> tuple[Any, ...]:
     if name == "sgd":
         heavy = options["momentum"] > 0
         return options["dampening"], bool(options["nesterov"] and heavy and not options["dampening"]), heavy
-    return (options["centered"], options["momentum"] > 0) if name == "rmsprop" else ()
+    if name == "rmsprop":
+        return options["centered"], options["momentum"] > 0
+    return (options["decoupled"],) if name in {"nadam", "radam"} else ()
