@@ -81,7 +81,7 @@ def test_all_names_train_a_quadratic_to_its_minimum() -> None:
         weight = nn.Parameter(torch.tensor([3.0, -4.0]))
         optimizer = optimizers.bind(name, {})([{"params": [weight], "weight_decay": 0.0}])
         for step in range(400):
-            top = {"adagrad": 1.0, "radam": 0.3, "schedule_free": 0.3}.get(name, 0.05)  # those whose steps are small by themselves
+            top = {"adagrad": 1.0, "radam": 0.3, "schedule_free": 0.3}.get(name, 0.05)  # their steps are small
             optimizer.param_groups[0]["lr"] = top * (1 + math.cos(math.pi * step / 400)) / 2
             optimizer.zero_grad()
             (weight**2).sum().backward()
