@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from trainwell.evaluate.evaluation import Evaluation
     from trainwell.evaluate.run import evaluate
     from trainwell.report.run import report
+    from trainwell.ship.bundle import Bundle, bundle, open_bundle
     from trainwell.study.ablate import ablate
     from trainwell.study.compare import compare
     from trainwell.study.ensemble.distil import distil
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Bundle": "trainwell.ship.bundle",
     "Data": "trainwell.data.data",
     "Ensemble": "trainwell.study.ensemble.team",
     "Evaluation": "trainwell.evaluate.evaluation",
@@ -66,6 +68,7 @@ _HOME = {
     "TrainwellError": "trainwell.core.errors",
     "Tuned": "trainwell.study.tuning.result",
     "ablate": "trainwell.study.ablate",
+    "bundle": "trainwell.ship.bundle",
     "compare": "trainwell.study.compare",
     "compare_runs": "trainwell.study.existing",
     "compile": "trainwell.train.five_steps",
@@ -84,6 +87,7 @@ _HOME = {
     "leaderboard": "trainwell.study.leaderboard",
     "learning_curve": "trainwell.study.learning_curve",
     "load": "trainwell.data.load",
+    "open_bundle": "trainwell.ship.bundle",
     "replay": "trainwell.train.replay",
     "report": "trainwell.report.run",
     "resume": "trainwell.train.again",
@@ -95,6 +99,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Bundle",
     "Data",
     "Ensemble",
     "Evaluation",
@@ -105,6 +110,7 @@ __all__ = [
     "TrainwellError",
     "Tuned",
     "ablate",
+    "bundle",
     "compare",
     "compare_runs",
     "compile",
@@ -123,6 +129,7 @@ __all__ = [
     "leaderboard",
     "learning_curve",
     "load",
+    "open_bundle",
     "replay",
     "report",
     "resume",

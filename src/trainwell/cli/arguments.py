@@ -25,6 +25,8 @@ Preset = Annotated[str | None, typer.Option(help="How much time may be spent: qu
 TimeLimit = Annotated[str | None, typer.Option(help="Longest time for training: 90, 90s, 10m, 1h.", rich_help_panel="Recipe")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
+Trained = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, the folder of an ensemble, or a bundle (.tw).")]
+
 #: Where a study is kept, and what `study_folder` makes of it where nothing is given.
 StudyOut = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder of the study and its runs; runs/NAME-VERB if not given.")

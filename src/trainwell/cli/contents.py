@@ -18,6 +18,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "predict": "Answer raw rows or pictures.",
         "report": "Write the report of a run: one HTML file.",
         "summary": "Draw the network of a run layer by layer.",
+        "bundle": "Write a trained network as one file.",
         "runs": "List the runs below a folder, best first.",
     },
     "Find out by experiment": {

@@ -25,6 +25,7 @@ from trainwell.cli.info_verbs import add_to as add_info_verbs
 from trainwell.cli.lab_verbs import add_to as add_lab_verbs
 from trainwell.cli.output import complain
 from trainwell.cli.replay_verbs import add_to as add_replay_verbs
+from trainwell.cli.ship_verbs import add_to as add_ship_verbs
 from trainwell.cli.train_verbs import add_to as add_train_verbs
 from trainwell.cli.treat_verbs import add_to as add_treat_verbs
 from trainwell.cli.tune_verbs import add_to as add_tune_verbs
@@ -63,6 +64,7 @@ for add_verbs in (
     add_ablate_verbs,
     add_guide_verbs,
     add_use_verbs,
+    add_ship_verbs,
     add_doctor_verbs,
     add_treat_verbs,
     add_replay_verbs,

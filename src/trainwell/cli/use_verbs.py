@@ -7,17 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
-from trainwell.cli.arguments import AsJson, RunFolder
+from trainwell.cli.arguments import AsJson, RunFolder, Trained
 from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UnknownName, UsageError, did_you_mean
 
 NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Skip the free baselines.")]
 Part = Annotated[str, typer.Option(help="train, valid or test.")]
 
+EVALUATE_EXAMPLES = """
+Examples:
+  trainwell evaluate runs/a
+  trainwell evaluate runs/a --on more.csv
+  trainwell evaluate income.tw more.csv
+"""
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs that use a trained network."""
-    app.command(epilog="\nExamples:\n  trainwell evaluate runs/a\n  trainwell evaluate runs/a --on more.csv")(evaluate)
+    app.command(epilog=EVALUATE_EXAMPLES)(evaluate)
     app.command("test", hidden=True)(evaluate)
     app.command(epilog="\nExample:\n  trainwell predict runs/a new.csv --to answers.csv --keep id")(predict)
     app.command(epilog="\nExample:\n  trainwell report runs/a")(report)
@@ -25,25 +32,26 @@ def add_to(app: typer.Typer) -> None:
 
 
 def evaluate(
-    run: RunFolder,
+    run: Trained,
+    rows: Annotated[str | None, typer.Argument(metavar="DATA", help="Labelled data, as --on; a bundle needs them.")] = None,
     *,
     on: Annotated[str | None, typer.Option(help="Other labelled data than the run's own test part.")] = None,
     part: Part = "test",
     no_baseline: NoBaseline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score a run or an ensemble with 95% intervals, and against baselines that cost nothing."""
+    """Score a run, an ensemble or a bundle with 95% intervals, and against baselines that cost nothing."""
+    from trainwell.cli.opening import labelled_rows, open_trained
     from trainwell.evaluate.run import evaluate as score
     from trainwell.report.terminal import show_evaluation
-    from trainwell.study.ensemble.team import open_any
-    from trainwell.train.again import load_again
 
-    found = score(open_any(run), load_again(run, other=on), part=part, baselines=not no_baseline)
+    trained = open_trained(run)
+    found = score(trained, labelled_rows(trained, run, rows or on), part=part, baselines=not (no_baseline or run.is_file()))
     emit_json(found.to_dict()) if as_json else show_evaluation(found)
 
 
 def predict(
-    run: RunFolder,
+    run: Trained,
     rows: Annotated[str, typer.Argument(help="Table file, picture, or folder of pictures.")],
     *,
     to: Annotated[Path | None, typer.Option(help="Write a .csv, .parquet or .json file instead of printing CSV.")] = None,
@@ -51,10 +59,10 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Answer raw rows or pictures with the training's preparation; what was odd about a row stands beside its answer."""
-    from trainwell.study.ensemble.team import open_any
+    from trainwell.cli.opening import open_trained
     from trainwell.train.run import as_source
 
-    network = open_any(run)
+    network = open_trained(run)
     source = as_source(rows, network.preparation)
     for check in source.checks:
         if check.verdict != "PASS":

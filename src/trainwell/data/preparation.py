@@ -205,6 +205,10 @@ class Preparation:
         """Write `preparation.json` and `preparation.safetensors` into `folder`, which is made if needed."""
         preparation_file.write(Path(folder), *self._plain())
 
+    def to_bytes(self) -> tuple[bytes, bytes]:
+        """The content of the two files that `save` writes."""
+        return preparation_file.as_bytes(*self._plain())
+
     def _plain(self) -> preparation_file.Plain:
         return preparation_file.to_plain(self.columns, self.shape, self.target, self.base, self.forecast, self.gather)
 

@@ -66,25 +66,48 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray)
 
 
+#: What a preparation is made of, in the order of its fields.
+Fields = tuple[tuple[Fitted, ...], Shape, Target, str, Forecast | None, Gather | None]
+
+
+def as_bytes(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[bytes, bytes]:
+    """The two files: JSON and safetensors."""
+    return json.dumps(header, ensure_ascii=False, indent=1).encode(), save_tensors(arrays)
+
+
 def write(folder: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Both files, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / "preparation.safetensors", save_tensors(arrays))
-    write_atomic(folder / "preparation.json", json.dumps(header, ensure_ascii=False, indent=1))
+    plain, tensors = as_bytes(header, arrays)
+    write_atomic(folder / "preparation.safetensors", tensors)
+    write_atomic(folder / "preparation.json", plain)
 
 
-def read(folder: Path) -> tuple[tuple[Fitted, ...], Shape, Target, str, Forecast | None, Gather | None]:
-    """Columns, shape, target, base folder, forecast and gathering as `write` got them."""
+def read(folder: Path) -> Fields:
+    """What `write` got, from its folder."""
     try:
         header = json.loads((folder / "preparation.json").read_text(encoding="utf-8"))
-        arrays = load_tensors((folder / "preparation.safetensors").read_bytes())
+        tensors = (folder / "preparation.safetensors").read_bytes()
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"the preparation cannot be read: {error}", where=str(folder)) from None
+    return from_plain(header, tensors, where=str(folder))
+
+
+def from_plain(header: Any, tensors: bytes, *, where: str) -> Fields:
+    """What `write` got, from the parsed JSON and the bytes of the arrays.
+
+    Raises:
+        CheckpointError: something is missing, damaged, or of another version.
+    """
+    try:
+        arrays = load_tensors(tensors)
         if header["version"] != VERSION:
-            raise CheckpointError(f"preparation version {header['version']} is not {VERSION}", where=str(folder))
+            raise CheckpointError(f"preparation version {header['version']} is not {VERSION}", where=where)
         columns = _columns(header["columns"], arrays)
         shape = Shape(tuple(_input(i) for i in header["shape"]))
         return columns, shape, _target(header["target"]), header["base"], _forecast(header, arrays), _gather(header)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise CheckpointError(f"the preparation cannot be read: {error}", where=str(folder)) from None
+    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise CheckpointError(f"the preparation cannot be read: {error}", where=where) from None
 
 
 def _columns(headers: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]) -> tuple[Fitted, ...]:

@@ -165,7 +165,7 @@ def tabm(
 def _first_scaling(chunks: list[int], k: int, *, signs: bool) -> Tensor:
     """How members see the inputs at the start: one factor per column, random signs for plain numbers, else normal."""
     factors = torch.randint(2, (k, len(chunks))) * 2.0 - 1.0 if signs else torch.randn(k, len(chunks))
-    return factors.repeat_interleave(torch.tensor(chunks), 1)  # (K, D)
+    return factors.repeat_interleave(torch.tensor(chunks), 1, output_size=sum(chunks))  # (K, D)
 
 
 def _mini_hidden(start: Tensor, width: int, depth: int, dropout: float, act: Named) -> nn.Sequential:

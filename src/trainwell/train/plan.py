@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -113,7 +115,11 @@ def write_plan(plan: Plan, path: Path) -> None:
 def read_plan(path: Path) -> Plan:
     """The plan of a run folder."""
     try:
-        fields = json.loads(path.read_text())
-        return Plan(**{**fields, "machine": Machine(**fields["machine"])})
+        return plan_from(json.loads(path.read_text()))
     except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"not a plan of this version ({error})", where=str(path)) from None
+
+
+def plan_from(fields: Mapping[str, Any]) -> Plan:
+    """The plan of its fields as plain data."""
+    return Plan(**{**fields, "machine": Machine(**fields["machine"])})

@@ -234,11 +234,10 @@ class Run:
         folder = Path(folder)
         if (folder / "plan.json").exists():
             raise CheckpointError("the folder holds a run already", where=str(folder), remedy="Choose another folder.")
-        tensors = {name: t.detach().cpu().contiguous() for name, t in self.network.state_dict().items()}
         folder.mkdir(parents=True, exist_ok=True)
         write_recipe(self.recipe, folder / "recipe.yaml")
         self.preparation.save(folder / "preparation")
-        write_atomic(folder / "weights.safetensors", save_tensors(tensors))
+        write_atomic(folder / "weights.safetensors", weights_of(self.network))
         for name, rows in (("history.jsonl", self.history.rows), (SIGNS, self.signs.rows)):
             kept = History(folder / name)
             for row in rows:
@@ -252,6 +251,11 @@ class Run:
         best = {k: v for k, v in self.summary.get("valid", {}).items() if isinstance(v, float) and k not in ("epoch",)}
         scores = ", ".join(f"{k} {v:.4g}" for k, v in best.items())
         return f"Run({self.name!r}, {self.recipe.model.name.rpartition(':')[2]}, {self.status}, valid: {scores or 'not yet'})"
+
+
+def weights_of(network: nn.Module) -> bytes:
+    """Weights and buffers of a network as the bytes of a safetensors file."""
+    return save_tensors({name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()})
 
 
 def as_source(rows: Any, preparation: Preparation) -> Source:

@@ -25,7 +25,8 @@ from trainwell.data.preparation import Preparation
 from trainwell.score.predictions import Predictions
 from trainwell.study.ensemble.account import Account
 from trainwell.train.plan import Plan
-from trainwell.train.run import Run, answers, as_source
+from trainwell.train.run import Run
+from trainwell.train.together import Together
 
 #: Version of `ensemble.json`.
 FORMAT = 1
@@ -105,49 +106,26 @@ class Ensemble:
     def name(self) -> str:
         return self.folder.name if self.folder else f"{self.making.how} of {self.members[0].recipe.model.name}"
 
+    @cached_property
+    def together(self) -> Together:
+        """How they answer."""
+        return Together(self.members, self.weights, self.preparation, self.start)
+
     def combine(self, outputs: Iterable[np.ndarray]) -> np.ndarray:
-        """One answer from those of the members.
-
-        Args:
-            outputs: of each member in turn: probabilities `(N, n_out)`, values `(N, T)`, or for sums what each adds.
-
-        Returns:
-            Probabilities, or values in the target's own unit.
-        """
-        total: Any = None
-        for weight, output in zip(self.weights, outputs, strict=True):
-            part = weight * output
-            total = part if total is None else total + part
-        if self.start is None:
-            return np.asarray(total)
-        scores = self.start + total
-        return softmax(scores) if self.preparation.classes else self.preparation.decode_values(scores)
+        """One answer from those of the members, as `Together.combine`."""
+        return self.together.combine(outputs)
 
     def predictions(self, data: Data, rows: np.ndarray) -> Predictions:
         """Answers for rows of `data` beside what is true; each member sees them through its own preparation."""
-        return self.beside(self.combine(member_outputs(m, data, rows) for m in self.members), data, rows)
-
-    @staticmethod
-    def beside(output: np.ndarray, data: Data, rows: np.ndarray) -> Predictions:
-        """Answers to rows of `data`, probabilities or values in the target's own unit, beside what is true."""
-        target = data.arrays["target"][rows]
-        target = target if data.task == "classification" else data.preparation.decode_values(target)
-        return Predictions(data.task, output, target, data.classes)
+        return self.together.predictions(data, rows)
 
     def predict(self, rows: Any) -> pl.DataFrame:
         """Answers for raw rows in any form that `Run.predict` takes; the columns are the same."""
-        source = as_source(rows, self.preparation)
-        problems = self.preparation.encode(source).problems
-
-        def say(member: Run) -> np.ndarray:
-            arrays = member.preparation.encode(source).arrays
-            return member.predict_arrays([arrays[name] for name in member.preparation.shape.names])
-
-        return answers(self.combine(map(say, self.members)), self.preparation, source, problems)
+        return self.together.predict(rows)
 
     def predict_row(self, row: Mapping[str, Any]) -> np.ndarray:
         """Probabilities or values for one raw row `(n_out,)`."""
-        return self.combine(member.predict_row(row)[None] for member in self.members)[0]
+        return self.together.predict_row(row)
 
     def save(self, folder: str | Path) -> Ensemble:
         """Write the ensemble into a folder, from which `open` has it again; members that lie below it already stay there.
@@ -223,29 +201,6 @@ def open_any(folder: str | Path) -> Run | Ensemble:
         CheckpointError: the folder holds neither.
     """
     return Ensemble.open(folder) if is_ensemble(folder) else Run.open(folder)
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Probabilities of scores `(N, K)`, computed without overflow."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def member_outputs(run: Run, data: Data, rows: np.ndarray) -> np.ndarray:
-    """What one member says about rows of `data`, which may be encoded by another preparation than its own.
-
-    Returns:
-        Probabilities `(N, n_out)`, or values `(N, T)` in the unit of what the member was trained on.
-    """
-    # The target may differ (boosting fits residuals): what counts is how the columns are encoded.
-    same = replace(run.preparation, target=data.preparation.target).digest() == data.preparation.digest()
-    if same:
-        arrays = {name: data.arrays[name][rows] for name in data.shape.names}
-    else:
-        raw = data.source
-        some = replace(raw, frame=raw.frame[rows], arrays={name: array[rows] for name, array in raw.arrays.items()}, parts=None)
-        arrays = run.preparation.encode(some).arrays
-    return run.predict_arrays([np.asarray(arrays[name]) for name in run.preparation.shape.names])
 
 
 def _kept(run: Run, number: int, folder: Path) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 
 from trainwell.data.data import Data
 from trainwell.score.predictions import Predictions
-from trainwell.study.ensemble.team import Ensemble, member_outputs
 from trainwell.study.scores import views
 from trainwell.train.run import Run
+from trainwell.train.together import beside, member_outputs
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def on_valid(runs: Sequence[Run], base: Data) -> Unseen | None:
     if not len(rows):
         return None
     outputs = np.stack([member_outputs(run, base, rows) for run in runs])
-    return Unseen("valid", outputs, Ensemble.beside(outputs[0], base, rows), list(range(len(runs))))
+    return Unseen("valid", outputs, beside(outputs[0], base, rows), list(range(len(runs))))
 
 
 def out_of_fold(runs: Sequence[Run], data: Data, base: Data, recipes: int) -> Unseen:
@@ -59,7 +59,7 @@ def out_of_fold(runs: Sequence[Run], data: Data, base: Data, recipes: int) -> Un
         outputs[place // each, rows] = run.predictions(own, rows).output
     rows = pool[np.isfinite(outputs[:, pool]).all(axis=(0, 2))]  # with splits by time the first rows are never left out
     kept = outputs[:, rows]
-    return Unseen("out-of-fold", kept, Ensemble.beside(kept[0], base, rows), [i // each for i in range(len(runs))])
+    return Unseen("out-of-fold", kept, beside(kept[0], base, rows), [i // each for i in range(len(runs))])
 
 
 def out_of_bag(runs: Sequence[Run], weights: Sequence[float], data: Data, base: Data) -> Predictions | None:
@@ -77,4 +77,4 @@ def out_of_bag(runs: Sequence[Run], weights: Sequence[float], data: Data, base: 
         total[rows] += share * run.predictions(own, rows).output
         weight[rows] += share
     rows = np.flatnonzero(weight > 0)
-    return Ensemble.beside(total[rows] / weight[rows, None], base, rows) if len(rows) else None
+    return beside(total[rows] / weight[rows, None], base, rows) if len(rows) else None
