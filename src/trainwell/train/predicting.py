@@ -9,6 +9,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
+from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Task
 from trainwell.data.batches import trimmed
 from trainwell.data.data import Data
@@ -19,10 +20,15 @@ from trainwell.train.compile import Program, spread
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Validate
 from trainwell.train.steps import infer, member_loss
+from trainwell.train.telling import token_losses, told
 
 #: Rows judged at once: bounded by memory for pictures, and short enough that an interruption is noticed in time.
 EVALUATION_BYTES = 2 << 20
 MOST_ROWS = 4096
+#: Rows whose inputs are lighter than this many bytes are computed in whole fours. Matrix products of one to three rows, or of
+#: a rest, take another way with other roundings; in fours an answer does not depend on how many rows are asked for at once.
+#: Heavier ones, pictures mostly, would cost up to four times as much when there is one.
+LIGHT_BYTES = 1024
 #: Validation windows from which intervals of forecasts are taken: fewest, and most of them times their outputs.
 FEWEST_WINDOWS, MOST_ERRORS = 20, 20_000_000
 
@@ -52,9 +58,20 @@ def forward_rows(
         if stop():
             return None
         chosen = rows[start : start + size]
+        n, chosen = len(chosen), in_fours(chosen) if row_bytes <= LIGHT_BYTES else chosen
         inputs = trimmed_inputs([torch.from_numpy(np.ascontiguousarray(a[chosen])).to(device) for a in arrays], texts)
-        pieces.append(infer(network, inputs).cpu())
+        pieces.append(infer(network, inputs).cpu()[:n])
     return torch.cat(pieces) if pieces else torch.empty(0)
+
+
+def in_fours(rows: np.ndarray) -> np.ndarray:
+    """Row numbers (n,), the last one repeated until there are a multiple of four.
+
+    Example:
+        >>> in_fours(np.array([3, 5, 8])).tolist()
+        [3, 5, 8, 8]
+    """
+    return np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % 4)])
 
 
 def trimmed_inputs(inputs: Sequence[Tensor], texts: Sequence[int]) -> tuple[Tensor, ...]:
@@ -71,6 +88,10 @@ def finish(output: Tensor, task: Task) -> np.ndarray:
 
 def predict_rows(network: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
     """Predictions and targets of rows of `data`, in the target's own unit."""
+    if data.task == "language":
+        losses = token_losses(network, data, rows, stop=lambda: False)
+        assert losses is not None
+        return told(losses, data, rows)
     arrays = [data.arrays[name] for name in data.shape.names]
     output = forward_rows(network, arrays, rows, stop=lambda: False, texts=data.shape.texts)
     assert output is not None
@@ -122,6 +143,8 @@ def validator(program: Program) -> Validate:
     """The function that scores the network on the validation rows: the loss and the recipe's metrics."""
     data, recipe = program.data, program.recipe
     rows = data.rows["valid"] if len(data.rows["valid"]) else data.rows["train"]
+    if data.task == "language":
+        return _text_validator(data, rows, recipe)
     arrays = [data.arrays[name] for name in data.shape.names]
     target = torch.from_numpy(np.asarray(data.arrays["target"][rows]))
     chosen = {name: metrics[name] for name in recipe.metrics}
@@ -132,6 +155,21 @@ def validator(program: Program) -> Validate:
             return None
         predictions = as_predictions(output, data, rows)
         loss = float(member_loss(program.loss, output.to(program.device), target.to(program.device)))
+        return {"loss": loss} | {name: metric(predictions) for name, metric in chosen.items()}
+
+    return validate
+
+
+def _text_validator(data: Data, rows: np.ndarray, recipe: Recipe) -> Validate:
+    """The same for running text: the loss is the mean over all tokens, whatever training makes small."""
+    chosen = {name: metrics[name] for name in recipe.metrics}
+
+    def validate(network: nn.Module, interruption: Interruption) -> dict[str, float] | None:
+        losses = token_losses(network, data, rows, stop=lambda: bool(interruption))
+        if losses is None:
+            return None
+        predictions = told(losses, data, rows)
+        loss = float(losses.mean(dtype=np.float64))
         return {"loss": loss} | {name: metric(predictions) for name, metric in chosen.items()}
 
     return validate

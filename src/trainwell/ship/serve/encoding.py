@@ -1,0 +1,87 @@
+"""Rows of a request as the inputs of a network, with the bits and the sentences of `Preparation.encode`.
+
+A few rows whose every cell is plain go through `Preparation.encode_row`, which takes microseconds; all others take the long way
+through a frame, which takes a millisecond and says what is odd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from trainwell.core.errors import TrainwellError
+from trainwell.data.inputs import Fitted
+from trainwell.data.preparation import Preparation, Problem
+from trainwell.data.source import Source
+from trainwell.train.run import as_source
+
+#: Rows that are encoded one by one; more are faster as a frame.
+FEW = 32
+
+
+class Encoder:
+    """Encodes the rows of one network.
+
+    Args:
+        preparation: of the training, without a forecast and without series that are put together from a table.
+    """
+
+    def __init__(self, preparation: Preparation) -> None:
+        self._preparation = preparation
+        self._names = preparation.shape.names
+        plain = [(column.name, _plain(column)) for column in preparation.columns]
+        known = not any(i.kind in ("tensor", "tokens") for i in preparation.shape.inputs)
+        self._plain = plain if known and all(check is not None for _, check in plain) else None
+
+    def quickly(self, rows: Sequence[Mapping[str, Any]]) -> list[np.ndarray] | None:
+        """The inputs of a few plain rows in the network's order; None where the long way has something to say.
+
+        Raises:
+            DataError: a picture cannot be decoded.
+        """
+        if self._plain is None or len(rows) > FEW:
+            return None
+        for row in rows:
+            for name, check in self._plain:
+                if name not in row or not check(row[name]):  # type: ignore[misc]
+                    return None
+        parts = [self._preparation.encode_row(row) for row in rows]
+        return [parts[0][name] if len(parts) == 1 else np.concatenate([p[name] for p in parts]) for name in self._names]
+
+    def fully(self, rows: Sequence[Mapping[str, Any]] | Source) -> tuple[list[np.ndarray], list[Problem], Source]:
+        """The inputs of any rows, what is odd about them, and the table they make.
+
+        Raises:
+            DataError: a row cannot be encoded; `one_by_one` finds which.
+        """
+        source = rows if isinstance(rows, Source) else as_source(list(rows), self._preparation)
+        encoded = self._preparation.encode(source)
+        return [encoded.arrays[name] for name in self._names], encoded.problems, source
+
+    def one_by_one(self, rows: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+        """The rows that cannot be encoded even alone, and why."""
+        faults = {}
+        for place, row in enumerate(rows):
+            try:
+                self.fully([row])
+            except TrainwellError as error:
+                faults[place] = str(error)
+        return faults
+
+
+def _plain(column: Fitted) -> Callable[[Any], bool] | None:
+    """Whether a cell is read by the short way and nothing is odd about it; None where that cannot be told cell by cell."""
+    match column.kind:
+        case "number":
+            return lambda value: value is None or type(value) is float or type(value) is int
+        case "boolean":
+            cell = column.does.encode_cell(column.state)
+            return (lambda value: cell(value) is not None) if cell is not None else None
+        case "category":
+            labels = frozenset(column.state.labels)
+            return lambda value: type(value) is str and value in labels
+        case "picture":
+            return lambda value: type(value) is bytes
+    return None

@@ -1,0 +1,100 @@
+"""The HTTP server in its thread, or in the one that waits for it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from functools import partial
+
+import uvicorn
+
+from trainwell.ship.serve.app import application
+from trainwell.ship.serve.guard import App
+from trainwell.ship.serve.limits import Limits
+from trainwell.ship.serve.protocol import BoundedProtocol
+from trainwell.ship.serve.state import State
+
+
+class Server:
+    """A server that runs in a thread of its own, until it is closed.
+
+    Args:
+        state: what is served.
+        sock: where it listens.
+        host: the address it was asked to listen at.
+        token: that clients need.
+        local: whether it answers only for names of this machine.
+
+    Example:
+        >>> import json, urllib.request
+        >>> import trainwell as tw
+        >>> run = tw.fit(tw.Recipe(epochs=1, preset="quick"), tw.load("iris"))
+        >>> with tw.serve(run, port=0, block=False) as server:
+        ...     json.load(urllib.request.urlopen(f"{server.url}/health"))["status"]
+        'ok'
+    """
+
+    def __init__(self, state: State, sock: socket.socket, host: str, *, token: str, local: bool) -> None:
+        self.state, self.host, self.token, self._socket = state, host, token, sock
+        self._running = uvicorn.Server(_config(application(state, token=token, local=local), state.limits))
+        self.port: int = sock.getsockname()[1]
+        self._thread = threading.Thread(target=self._run, name="trainwell-server", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it is reached on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, f"[{self.host}]" if ":" in self.host else self.host)
+        return f"http://{host}:{self.port}"
+
+    def start(self) -> None:
+        """Begin to serve, in a thread of its own; returns when the server answers."""
+        self._thread.start()
+        while not self._running.started and self._thread.is_alive():
+            time.sleep(0.005)
+
+    def wait(self) -> None:
+        """Wait until it is closed; in the main thread Ctrl-C and SIGTERM close it."""
+        main = threading.current_thread() is threading.main_thread()
+        previous = signal.signal(signal.SIGTERM, signal.default_int_handler) if main else None
+        try:
+            while self._thread.is_alive():
+                self._thread.join(0.5)
+        except KeyboardInterrupt:
+            self.close()
+        finally:
+            if main:
+                signal.signal(signal.SIGTERM, previous)
+
+    def close(self) -> None:
+        """Answer what is under way, then end."""
+        self._running.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        self._running.run(sockets=[self._socket])
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Server({self.url})"
+
+
+def _config(app: App, limits: Limits) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=partial(BoundedProtocol, limits=limits),  # type: ignore[arg-type]
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=round(limits.leave_seconds),
+    )

@@ -1,0 +1,225 @@
+"""A network as it is served: opened, described, tried out, and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from trainwell.core.errors import TrainwellError, UsageError
+from trainwell.core.shape import Input
+from trainwell.data.preparation import Preparation, Problem
+from trainwell.data.source import Source
+from trainwell.ship.serve.encoding import Encoder
+from trainwell.ship.serve.fields import Field, fields_of
+from trainwell.ship.serve.refusal import Refused
+from trainwell.ship.serve.rows import Checker, Fault
+from trainwell.train.run import answer, as_source, picture_columns, problem_column
+
+#: Sizes of requests with which it is tried out whether answers depend on company.
+_TRIED = (1, 2, 3, 5, 8, 16, 31)
+
+
+class Answers(Protocol):
+    """What can be served: a run, a bundle, an ensemble."""
+
+    preparation: Preparation
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    def predict(self, rows: Any) -> pl.DataFrame:
+        """Answers for raw rows."""
+
+    def predict_arrays(self, x: Any) -> np.ndarray:
+        """Answers for encoded rows; a `UsageError` where its members encode rows in ways of their own."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request made ready for the network.
+
+    Args:
+        n: rows of the request.
+        places: of the rows that can be answered.
+        faults: what is wrong with the others.
+        arrays: inputs of the rows that can be answered; None where the whole table is answered at once.
+        source: that table, where there is one.
+        problems: what is odd about the rows that are answered, by their number among them.
+    """
+
+    n: int
+    places: Sequence[int]
+    faults: Sequence[Fault] = ()
+    arrays: list[np.ndarray] | None = None
+    source: Source | None = None
+    problems: Sequence[Problem] = ()
+    rows: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass
+class Served:
+    """One version of a network.
+
+    Args:
+        model: opened.
+        version: the first digits of a digest of its weights, or of what stands for them.
+        exact: whether requests that are computed together get the bits that each would get alone.
+        card: the data card as plain data, or None.
+        by_row: whether rows are encoded here and answered one by one; else the whole table is answered at once: a forecast,
+            series that are put together from rows, an ensemble whose members encode rows in ways of their own.
+    """
+
+    model: Answers
+    version: str
+    card: Mapping[str, Any] | None = None
+    exact: bool = False
+    by_row: bool = True
+
+    def __post_init__(self) -> None:
+        self.preparation = self.model.preparation
+        self.fields: tuple[Field, ...] = fields_of(self.preparation, self.card)
+        self.checker = Checker(self.fields, self.preparation)
+        self.encoder = Encoder(self.preparation)
+        self.pictures = picture_columns(self.preparation)
+        self.by_row = self.preparation.forecast is None and self.preparation.gather is None
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
+        """Probabilities or values for encoded rows, as `Run.predict_arrays`."""
+        return self.model.predict_arrays(arrays)
+
+    def ready(self, rows: list[Any]) -> Asked:
+        """Rows of a request checked and encoded; what cannot be answered is listed."""
+        good, places, faults = self.checker.check(rows)
+        if not good:
+            return Asked(len(rows), places, faults)
+        if not self.by_row:
+            return Asked(len(rows), places, faults, source=as_source(good, self.preparation), rows=good)
+        return self._encoded(len(rows), good, places, faults)
+
+    def ready_quickly(self, rows: list[Any]) -> Asked | None:
+        """The same for a few plain rows, in microseconds; None where the long way must be taken."""
+        if not self.by_row or len(rows) > 32:
+            return None
+        good, places, faults = self.checker.check(rows)
+        try:
+            arrays = self.encoder.quickly(good) if not faults else None
+        except TrainwellError:
+            return None  # a picture that cannot be decoded: the long way says which
+        return Asked(len(rows), places, arrays=arrays, rows=good) if arrays is not None else None
+
+    def ready_table(self, source: Source) -> Asked:
+        """A table that was read from a file.
+
+        Raises:
+            Refused: 422, when the file names pictures by their paths, or has no column of the network.
+        """
+        if self.pictures:
+            raise Refused(422, "a table cannot bring pictures: paths are not opened", remedy="Send pictures one by one.")
+        if not self.by_row:
+            return Asked(len(source), range(len(source)), source=source)
+        try:
+            arrays, problems, source = self.encoder.fully(source)
+        except TrainwellError as error:
+            raise Refused(422, error.what, remedy=error.remedy) from None
+        return Asked(len(source), range(len(source)), arrays=arrays, source=source, problems=problems)
+
+    def _encoded(self, n: int, good: list[dict[str, Any]], places: list[int], faults: list[Fault]) -> Asked:
+        try:
+            arrays, problems, source = self.encoder.fully(good)
+            bad = {row: f"{says}" for row, column, says in problems if column in self.pictures and row >= 0}
+        except TrainwellError as error:
+            bad, arrays = self.encoder.one_by_one(good), []
+            if not bad:
+                raise Refused(422, error.what, remedy=error.remedy) from None
+        if not bad:
+            return Asked(n, places, faults, arrays, source, problems, good)
+        column = self.pictures[0] if self.pictures else ""
+        faults = [*faults, *(Fault(places[row], column, says) for row, says in bad.items())]
+        kept = [row for row in range(len(good)) if row not in bad]
+        if not kept:
+            return Asked(n, [], faults)
+        return self._encoded(n, [good[row] for row in kept], [places[row] for row in kept], faults)
+
+    def whole_table(self, asked: Asked) -> pl.DataFrame:
+        """The answers to a table that is answered at once."""
+        assert asked.source is not None
+        try:
+            return self.model.predict(asked.source)
+        except TrainwellError as error:
+            raise Refused(422, error.what, field="rows", remedy=error.remedy) from None
+
+    def frame(self, values: np.ndarray, asked: Asked) -> pl.DataFrame:
+        """The answers to rows as `Run.predict` gives them."""
+        found = answer(values, self.preparation)
+        return found.with_columns(problem=problem_column(asked.problems, len(found)))
+
+    def try_out(self, *, rows: int = 64) -> None:
+        """Compute made-up rows, alone and together: warms the network up, and finds whether answers depend on company.
+
+        Matrix products of different heights may round differently. Where they do, requests are computed one after another, so
+        that every client gets the bits of `Run.predict`, whoever else is asking.
+        """
+        if not self.by_row:
+            return
+        inputs = _made_up(self.preparation, rows)
+        try:
+            together = self.compute(inputs)
+        except UsageError:
+            self.by_row = False
+            return
+        alone = [(start, n) for n in _TRIED for start in (0, 7)]
+        self.exact = all(
+            np.array_equal(self.compute([x[start : start + n] for x in inputs]), together[start : start + n])
+            for start, n in alone
+        )
+
+
+def _made_up(preparation: Preparation, rows: int) -> list[np.ndarray]:
+    """Inputs of the network's shape: normal numbers, uniform codes and pixels, texts of different lengths."""
+    generator = np.random.default_rng(0)
+    return [_input(spec, rows, generator) for spec in preparation.shape.inputs]
+
+
+def _input(spec: Input, rows: int, generator: np.random.Generator) -> np.ndarray:
+    shape = (rows, *spec.shape)
+    match spec.kind:
+        case "category":
+            codes = [generator.integers(0, n, rows) for n in spec.cardinalities]
+            return np.stack(codes, axis=1).astype(np.int32)
+        case "picture":
+            return generator.integers(0, 256, shape).astype(np.uint8)
+        case "text":
+            tokens = generator.integers(1, spec.cardinalities[0], shape)
+            ends = generator.integers(1, spec.shape[0] + 1, (rows, 1))
+            return np.where(np.arange(spec.shape[0]) < ends, tokens, 0).astype(np.int32)
+    if spec.dtype.startswith("int"):
+        return np.zeros(shape, spec.dtype)
+    return generator.normal(size=shape).astype(spec.dtype)
+
+
+def served(model: Answers, *, version: str, card: Mapping[str, Any] | None = None) -> Served:
+    """A network made ready to be served: its weights are read, and it has answered made-up rows.
+
+    Args:
+        model: opened.
+        version: what tells this one from the next one.
+        card: the data card as plain data.
+
+    Raises:
+        CheckpointError: it has no weights yet, or they are damaged.
+        UsageError: it writes texts, which is another thing than answering rows.
+    """
+    if model.preparation.target.task == "language":
+        raise UsageError("a language model answers no rows", where=model.name, remedy="Let it write with trainwell generate.")
+    found = Served(model, version, card)
+    found.try_out()
+    return found
