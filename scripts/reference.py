@@ -25,7 +25,7 @@ from trainwell.core import errors
 from trainwell.core.part import Part
 from trainwell.core.recipe import ALIASES, Recipe
 from trainwell.core.registry import Option, Registry
-from trainwell.core.sections import Column, Prepare, Series, Split
+from trainwell.core.sections import Column, Prepare, Series, Split, Transfer
 
 HEADINGS = {"Args", "Returns", "Raises", "Example", "Examples", "Source", "Shape", "Yields"}
 
@@ -79,7 +79,7 @@ def recipe_page() -> str:
         "Write them as `key=value` on the command line, as YAML in a file, or as arguments of `tw.Recipe`.",
         field_table(Recipe),
     ]
-    for title, model in {"split": Split, "prepare": Prepare, "series": Series, "columns.NAME": Column, "A part": Part}.items():
+    for title, model in {"split": Split, "prepare": Prepare, "series": Series, "transfer": Transfer, "columns.NAME": Column, "A part": Part}.items():
         lines += [f"## {title}", inspect.getdoc(model) or "", field_table(model)]
     words = [f"| `{word}` | `{key}` |" for word, key in sorted(ALIASES.items())]
     lines += ["## Other words for the same keys", "\n".join(["| word | key |", "| --- | --- |", *words])]
@@ -92,7 +92,7 @@ def field_table(model: type[BaseModel]) -> str:
         shown = field.get_default(call_default_factory=True)
         value = (
             "see below"
-            if isinstance(shown, Split | Prepare | Series)
+            if isinstance(shown, Split | Prepare | Series | Transfer)
             else default(shown.name if isinstance(shown, Part) else shown)
         )
         rows.append(f"| `{name}` | {cell(type_name(field.annotation))} | {value} | {cell(field.description or '')} |")

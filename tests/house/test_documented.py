@@ -15,7 +15,7 @@ from house.tree import MODULES, ROOT
 from house.verbs import commands, verbs
 from trainwell.core.part import Part
 from trainwell.core.recipe import Recipe
-from trainwell.core.sections import Column, Prepare, Series, Split
+from trainwell.core.sections import Column, Prepare, Series, Split, Transfer
 
 GUIDE = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "guide").glob("*.md")))
 
@@ -53,7 +53,7 @@ def test_every_registered_name_has_an_example_that_runs(entry):
     assert doctest.DocTestParser().get_examples(inspect.getdoc(function) or ""), f"{name} has no >>> example"
 
 
-@pytest.mark.parametrize("model", [Recipe, Split, Prepare, Series, Column, Part], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("model", [Recipe, Split, Prepare, Series, Transfer, Column, Part], ids=lambda m: m.__name__)
 def test_every_recipe_key_has_a_docstring(model):
     assert all(field.description for field in model.model_fields.values())
 

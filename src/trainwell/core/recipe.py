@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
 from trainwell.core.part import Part, Plain
-from trainwell.core.sections import AtLeastOne, Auto, Column, Count, NotNegative, Positive, Prepare, Series, Share, Split
+from trainwell.core.sections import AtLeastOne, Auto, Column, Count, NotNegative, Positive, Prepare, Series, Share, Split, Transfer
 from trainwell.core.shape import Facts
 from trainwell.core.suggest import suggestions
 from trainwell.core.trees import differences, set_path
@@ -138,7 +138,11 @@ class Recipe(Plain):
     initializer: str = "auto"
     """Initialisation of weight matrices by name; `auto` leaves each network its own."""
     init_from: str | None = None
-    """Run folder whose weights training starts from, in a network of the same shapes; None draws fresh ones."""
+    """Where the weights come from that training starts with: a run folder, or a .safetensors, .pth or .bin file."""
+    transfer: Transfer = Transfer()
+    """Which layers train, and how fast."""
+    parametrize: Literal["none", "weight_norm", "spectral_norm"] = "none"
+    """Weight matrices as length times direction (`weight_norm`), or divided by their largest singular value."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Arithmetic of forward and backward; `auto` is bfloat16 on GPUs that have it, and on CPUs where a long run gains by it."""
     compile: Literal["auto", "on", "off"] = "auto"
@@ -256,5 +260,7 @@ def recipe_error(error: ValidationError) -> RecipeError:
 
 
 def _keys_beside(path: list[str]) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {"split": Split, "prepare": Prepare, "columns": Column, "series": Series}
+    sections: dict[str, type[BaseModel]] = {
+        "split": Split, "prepare": Prepare, "columns": Column, "series": Series, "transfer": Transfer
+    }  # fmt: skip
     return list(sections.get(path[0], Recipe).model_fields)

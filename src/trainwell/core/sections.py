@@ -144,3 +144,22 @@ class Series(Plain):
     """Add hour, weekday and day of the year, which are known ahead, where they turn."""
     season: Auto | Count = "auto"
     """Steps of one season; `auto` finds it by autocorrelation in the training steps, 0 and 1 are none."""
+
+
+class Transfer(Plain):
+    """What becomes of the weights that `init_from` brings, or of fresh ones: which layers train, and how fast."""
+
+    head: Literal["auto", "new", "keep"] = "auto"
+    """The last layer: `auto` draws a new one where the weights come from a run on other classes, or where it does not fit."""
+    rename: dict[str, str] = Field(default_factory=dict)
+    """Beginnings of names in a file of weights, and what they are here: `transfer.rename={"encoder.": "stages."}`."""
+    freeze: Literal["none", "body"] | list[str] = "none"
+    """Layers that are not trained: `body` is all but the last one; or names of layers, as `trainwell summary` shows them."""
+    unfreeze: Share = 0.0
+    """Share of the run within which frozen layers begin to train, one after the other, the last first; 0 keeps them frozen."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """The learning rate of each layer as a multiple of the next layer's; 1 is off, 0.75 usual for fine-tuning."""
+    norms: Literal["train", "frozen"] = "train"
+    """`frozen`: batch norm uses the statistics that came with the weights; layers that never train do so anyway."""
+    lora: Count = 0
+    """Rank of the low-rank changes that are trained in place of the weights of linear layers and attention; 0 is off."""

@@ -5,7 +5,8 @@ Each takes parameter groups (with their `weight_decay`) and returns a `torch.opt
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -108,11 +109,21 @@ def ready(
     return weights, gradients, [optimizer.state[p].setdefault(moment, torch.zeros_like(p)) for p in weights]
 
 
-def parameter_groups(network: nn.Module, weight_decay: float) -> Groups:
+class Pace(NamedTuple):
+    """How fast a parameter trains: a factor of the learning rate, and the share of the run after which it begins."""
+
+    scale: float = 1.0
+    start: float = 0.0
+
+
+def parameter_groups(network: nn.Module, weight_decay: float, paces: Mapping[str, Pace] | None = None) -> Groups:
     """Trainable parameters with decay on weight matrices only; norms, biases and embedding tables go without.
 
-    One group when nothing decays: every group costs a kernel launch per step.
+    One group when nothing decays: every group costs a kernel launch per step. With `paces`, by name, a group has its own
+    `scale` of the rate and the share of the run at which it may `start`.
     """
+    if paces:
+        return _paced(network, weight_decay, paces)
     tables = {id(m.weight) for m in network.modules() if isinstance(m, (nn.Embedding, nn.EmbeddingBag))}
     trained = [p for p in network.parameters() if p.requires_grad]
     if weight_decay == 0:
@@ -122,3 +133,17 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> Groups:
     rest = [p for p in trained if id(p) not in chosen]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
     return [g for g in groups if g["params"]]
+
+
+def _paced(network: nn.Module, weight_decay: float, paces: Mapping[str, Pace]) -> Groups:
+    """Groups of parameters that decay and train alike."""
+    names = {id(p): name for name, p in network.named_parameters()}
+    found: dict[tuple[float, Pace], list[nn.Parameter]] = {}
+    for group in parameter_groups(network, weight_decay):
+        for parameter in group["params"]:
+            pace = paces.get(names[id(parameter)], Pace())
+            found.setdefault((group["weight_decay"], pace), []).append(parameter)
+    return [
+        {"params": params, "weight_decay": decay, "scale": pace.scale, "start": pace.start}
+        for (decay, pace), params in found.items()
+    ]

@@ -17,7 +17,7 @@ from trainwell.core.errors import UnknownName, did_you_mean
 from trainwell.core.part import Part
 from trainwell.core.recipe import ALIASES, Recipe
 from trainwell.core.registry import Option, Registry, options_of
-from trainwell.core.sections import Column, Prepare, Series, Split
+from trainwell.core.sections import Column, Prepare, Series, Split, Transfer
 
 #: Where each registry lives; imported only when it is asked for, for most of them load torch.
 REGISTRIES = {
@@ -43,6 +43,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "split.": Split,
     "prepare.": Prepare,
     "series.": Series,
+    "transfer.": Transfer,
     "columns.NAME.": Column,
 }
 SECTION_NAMES = [prefix.split(".")[0] for prefix in SECTIONS if prefix]
@@ -86,7 +87,7 @@ def recipe_keys() -> dict[str, dict[str, Any]]:
         }
         for prefix, section in SECTIONS.items()
         for key, info in section.model_fields.items()
-        if not (isinstance(info.annotation, type) and issubclass(info.annotation, Split | Prepare | Series))
+        if not (isinstance(info.annotation, type) and issubclass(info.annotation, Split | Prepare | Series | Transfer))
     }
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from trainwell.core.errors import CompileError, RecipeError, did_you_mean
@@ -32,6 +29,7 @@ from trainwell.optim.registry import optimizers, schedules
 from trainwell.optim.schedules import Moment
 from trainwell.score.registry import losses, metrics
 from trainwell.train.steps import Augment, Loss, as_floats, has_members
+from trainwell.train.transfer import settle, start_from
 
 #: Rows that data-dependent layers look at; enough for quantiles, and bounded for pictures.
 ADAPT_ROWS = 20_000
@@ -88,7 +86,8 @@ def compile_program(recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Mo
     device = choose_device(recipe.device)
     built = network if network is not None else build_network(recipe, data, seed)
     if recipe.init_from is not None:
-        start_from(built, Path(recipe.init_from))
+        reasons["init_from"] = str(start_from(built, recipe, data))
+    settle(built, recipe, seed)
     program = Program(
         recipe=recipe,
         reasons=reasons,
@@ -161,25 +160,6 @@ def build_network(recipe: Recipe, data: Data, seed: int) -> nn.Module:
         initialize(network, recipe.initializer)
     adapt(network, data)
     return network
-
-
-def start_from(network: nn.Module, folder: Path) -> None:
-    """Give the network the final weights of the run in `folder`.
-
-    Raises:
-        CompileError: there are no final weights, or they belong to a network of other shapes.
-    """
-    path, key = folder / "weights.safetensors", "recipe key 'init_from'"
-    if not path.exists():
-        remedy = "Give the folder of a run that has ended."
-        raise CompileError(f"{str(folder)!r} holds no final weights", where=key, remedy=remedy)
-    try:
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError) as error:
-        what = f"the weights in {str(folder)!r} do not fit the network ({' '.join(str(error).split())})"
-        raise CompileError(
-            what, where=key, remedy="Use the model, and data of the shape, that the run was trained with."
-        ) from None
 
 
 def adapt(network: nn.Module, data: Data) -> None:

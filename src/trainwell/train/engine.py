@@ -111,6 +111,7 @@ class SingleEngine:
         self._average = limits_average(network, limits)
         self._swaps: list[Swap] = [self._average] if self._average is not None else []
         self._swaps += [optimizer] if isinstance(optimizer, ScheduleFree) else []
+        self._late = [group for group in optimizer.param_groups if group.get("start", 0)]
         self._best: dict[str, Tensor] = {}
         self.onlooker: Onlooker | None = None
 
@@ -125,6 +126,7 @@ class SingleEngine:
         self._seed(at_step(self._key, number))
         for parameter in self._parameters:
             parameter.grad = None
+        self._thaw(number)
         loss = self._sharp(inputs, target, number) if self.limits.sam else self._backward(inputs, target, number)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         if not (loss - loss == 0.0 and self._finite(gradients)):
@@ -137,6 +139,14 @@ class SingleEngine:
         if onlooker is not None:
             onlooker.after(number, loss, rates[0])
         return [loss]
+
+    def _thaw(self, number: int) -> None:
+        """Layers whose time has not come compute no gradient."""
+        for group in self._late:
+            trains = number >= group["start"]
+            if group["params"][0].requires_grad != trains:
+                for parameter in group["params"]:
+                    parameter.requires_grad_(trains)
 
     def _update(self, gradients: list[Tensor], rate: float, number: int) -> None:
         self._limit(gradients)

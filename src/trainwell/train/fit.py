@@ -22,11 +22,12 @@ from trainwell.core.recipe_file import read_recipe, to_yaml, write_recipe
 from trainwell.data.batches import Batches, RowStream
 from trainwell.data.data import Data
 from trainwell.doctor.examine import write_findings
+from trainwell.models.parametrize import plain
 from trainwell.score.registry import metrics
 from trainwell.train.beside import Beside, say_findings
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.interrupt import Interruption
-from trainwell.train.loop import Job, Member, Observer, train
+from trainwell.train.loop import Job, Member, Observer, announce_only, train
 from trainwell.train.machine import build_engine, choose_machine
 from trainwell.train.nonfinite import explain
 from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
@@ -117,6 +118,8 @@ def attempt(
 
 
 def _train(program: Program, batches: Batches, member: Member, *, folder: Path | None, save_every: float, watched: bool) -> Run:
+    if "init_from" in program.reasons:
+        announce_only(member, {"split": "note", "text": f"weights: {program.reasons['init_from']}"})
     engine = build_engine(program, member.plan.machine, steps=member.plan.steps)
     if watched:
         signs = History(folder / SIGNS if folder else None)
@@ -181,7 +184,7 @@ def _outcome(job: Job, member: Member, program: Program, batches: Batches, folde
         error = _not_finite(program, batches, member.at.step)
         write_summary(folder, summary | {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}})
     elif member.at.ending != "interrupted":
-        write_weights(folder, job.engine.finish(member.number))
+        write_weights(folder, plain(job.engine.finish(member.number)))
         summary |= limits_of(program.network, program.data)
         write_summary(folder, summary)
     return Run(

@@ -20,6 +20,7 @@ from trainwell.train.compile import Program
 from trainwell.train.engine import Limits, SingleEngine
 from trainwell.train.plan import Machine
 from trainwell.train.steps import Inputs, supervised
+from trainwell.train.transfer import paces
 
 #: Another way must beat the first by this much: less is noise, and one thread leaves the other cores to others.
 MARGIN = 0.98
@@ -38,7 +39,10 @@ def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> Singl
     forward: Callable[..., torch.Tensor] = torch.compile(program.network) if machine.compiled else program.network
     step = supervised(forward, program.loss, augment=program.augment, autocast=machine.autocast, device=program.device.type)
     decay = _number(recipe.weight_decay)
-    optimizer = optimizers.bind(recipe.optimizer.name, recipe.optimizer.options)(parameter_groups(program.network, decay))
+    groups = parameter_groups(program.network, decay, paces(program.network, recipe))
+    for group in groups:
+        group["start"] = round(group.get("start", 0.0) * steps)
+    optimizer = optimizers.bind(recipe.optimizer.name, recipe.optimizer.options)(groups)
     limits = Limits(
         clip_norm=_number(recipe.clip_norm),
         clip_value=recipe.clip_value,

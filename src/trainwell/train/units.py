@@ -14,6 +14,7 @@ from typing import Any
 
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
+from trainwell.models.parametrize import plain
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.fit import attempt, begin_folder, plan_for, repeatable
 from trainwell.train.loop import Observer
@@ -90,7 +91,7 @@ class Work:
         """The run of a folder that will be deleted, held in memory."""
         assert self.folder is not None
         kept = Run.open(self.folder)
-        network = self.program.network
+        network = plain(self.program.network)
         if kept.error is None:
             network.load_state_dict(kept.weights())
         found = Run(

@@ -38,6 +38,10 @@ def may_stack(program: Program) -> bool:
         and recipe.max_norm == 0
         and recipe.constraint == "none"
         and recipe.sam == 0
+        and recipe.parametrize == "none"
+        and recipe.transfer.lora == 0
+        and recipe.transfer.unfreeze == 0
+        and recipe.transfer.layer_decay == 1
         and not (program.data.shape.texts and ":" in recipe.model.name)  # who knows what it makes of padding
     )
 
