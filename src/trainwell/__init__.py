@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from trainwell.train.five_steps import compile
     from trainwell.train.many import fit_many
     from trainwell.train.rate_range import find_rate
+    from trainwell.train.generate import generate
     from trainwell.train.replay import replay
     from trainwell.train.run import Run
     from trainwell.train.watch import watch
@@ -84,6 +85,7 @@ _HOME = {
     "guide": "trainwell.study.guide",
     "improve": "trainwell.study.improve",
     "lab": "trainwell.study.lab.carry_out",
+    "generate": "trainwell.train.generate",
     "leaderboard": "trainwell.study.leaderboard",
     "learning_curve": "trainwell.study.learning_curve",
     "load": "trainwell.data.load",

@@ -23,6 +23,7 @@ from trainwell.cli.guide_verbs import add_to as add_guide_verbs
 from trainwell.cli.honesty_verbs import add_to as add_honesty_verbs
 from trainwell.cli.info_verbs import add_to as add_info_verbs
 from trainwell.cli.lab_verbs import add_to as add_lab_verbs
+from trainwell.cli.language_verbs import add_to as add_language_verbs
 from trainwell.cli.output import complain
 from trainwell.cli.replay_verbs import add_to as add_replay_verbs
 from trainwell.cli.ship_verbs import add_to as add_ship_verbs
@@ -65,6 +66,8 @@ for add_verbs in (
     add_guide_verbs,
     add_use_verbs,
     add_ship_verbs,
+    add_serve_verbs,
+    add_language_verbs,
     add_doctor_verbs,
     add_treat_verbs,
     add_replay_verbs,

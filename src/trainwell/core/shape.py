@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-Task = Literal["classification", "regression"]
-InputKind = Literal["number", "category", "picture", "series", "text", "tensor"]
+Task = Literal["classification", "regression", "language"]
+InputKind = Literal["number", "category", "picture", "series", "text", "tokens", "tensor"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Input:
         name: the array's name in the data ("number", "category", "picture", or a user's name).
         kind: what the values are; decides which encoder a registered network uses.
         shape: per example: `(F,)` numbers, `(C,)` category codes, `(C, H, W)` pictures, `(C, L)` a series, `(L,)`
-            the codes of a text's tokens, padded with 0 behind its end.
+            the codes of a text's tokens, padded with 0 behind its end; of running text (`tokens`) a window of it, never padded.
         cardinalities: number of codes of each category column; codes run from 0 (unseen or rare) to `cardinality - 1`. Of a
             text its one number of codes: 0 is padding, 1 a token that the train rows do not have.
         columns: the source columns, in the order of the last axis of numbers and categories.
@@ -59,6 +59,11 @@ class Shape:
     def texts(self) -> tuple[int, ...]:
         """Places of the inputs that are texts, whose padding can be cut off."""
         return tuple(place for place, i in enumerate(self.inputs) if i.kind == "text")
+
+    @property
+    def window(self) -> int:
+        """Tokens of a window of running text; 0 where there is none."""
+        return next((i.shape[0] for i in self.inputs if i.kind == "tokens"), 0)
 
     @property
     def horizon(self) -> int:

@@ -27,6 +27,7 @@ class RowStream:
         rows: `(n,)` int64 training rows.
         seed: the run's seed.
         classes: `(n,)` class codes of these rows for balanced sampling; None shuffles.
+        window: rows are windows of this length: every epoch moves them on by another number of places below it.
 
     Example:
         >>> stream = RowStream(torch.arange(5), seed=0)
@@ -34,9 +35,9 @@ class RowStream:
         [0, 1, 2, 3, 4]
     """
 
-    def __init__(self, rows: Tensor, *, seed: int, classes: Tensor | None = None) -> None:
-        self.rows, self.classes = rows, classes
-        self._key = purpose_key(seed, "shuffle")
+    def __init__(self, rows: Tensor, *, seed: int, classes: Tensor | None = None, window: int = 0) -> None:
+        self.rows, self.classes, self.window = rows, classes, window
+        self._key, self._move = purpose_key(seed, "shuffle"), purpose_key(seed, "move")
         self._epochs: dict[int, Tensor] = {}
 
     def between(self, start: int, stop: int) -> Tensor:
@@ -49,8 +50,14 @@ class RowStream:
     def _epoch(self, epoch: int) -> Tensor:
         if epoch not in self._epochs:
             self._epochs = {e: p for e, p in self._epochs.items() if e == epoch - 1}
-            self._epochs[epoch] = self.rows[self._order(epoch)]
+            self._epochs[epoch] = self.rows[self._order(epoch)] + self._moved(epoch)
         return self._epochs[epoch]
+
+    def _moved(self, epoch: int) -> int:
+        if self.window < 2:
+            return 0
+        generator = torch.Generator().manual_seed(at_step(self._move, epoch))
+        return int(torch.randint(self.window, (), generator=generator))
 
     def _order(self, epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(at_step(self._key, epoch))

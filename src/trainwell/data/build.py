@@ -22,6 +22,7 @@ from trainwell.data.gather import arrays_as_series, gather_of, gathered
 from trainwell.data.gathering import Gather
 from trainwell.data.inputs import gather_inputs, shape_of
 from trainwell.data.kinds import number
+from trainwell.data.language.build import build_language
 from trainwell.data.parting import split_rows
 from trainwell.data.preparation import Preparation
 from trainwell.data.rules import check_recipe
@@ -43,6 +44,8 @@ def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
     """
     if not len(source):
         raise DataError("there are no rows", where=source.origin, remedy="Give a source with at least a few rows.")
+    if recipe.task == "language":
+        return build_language(source, recipe, build)
     source = arrays_as_series(source, recipe)
     gather = gather_of(source, recipe)
     known = [*source.frame.columns, *source.arrays]

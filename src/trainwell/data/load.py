@@ -14,6 +14,7 @@ from trainwell.data.build import build
 from trainwell.data.card import Card
 from trainwell.data.data import Data
 from trainwell.data.draft import target_names
+from trainwell.data.language.read import read_documents
 from trainwell.data.readers.read import read
 from trainwell.data.tensors import columns_as_tensors
 
@@ -30,7 +31,7 @@ def load(
 
     Args:
         source: a file or folder, a public set's name, a frame, a mapping of columns, an array, an (X, y) pair, a torch Dataset,
-            or a list of these.
+            or a list of these. With `task=language` a text file, a folder of them, a list of texts, or a table with a column.
         target: column to predict, or several number columns; overrides the recipe's.
         recipe: rules for target, task, columns, split and preparation; the defaults where left out.
         test: a second source whose rows are the official test part.
@@ -47,7 +48,8 @@ def load(
     """
     recipe = recipe or Recipe()
     wanted = target if target is not None else recipe.target
-    found = read(source, target=wanted, test=test, valid=valid)
+    running = recipe.task == "language"
+    found = read_documents(source, test=test, valid=valid) if running else read(source, target=wanted, test=test, valid=valid)
     data = build(found, recipe if target is None else recipe.but(target=target))
     return replace(data, origin=_origin(source=source, test=test, valid=valid))
 

@@ -27,6 +27,7 @@ from trainwell.data.gathering import Gather
 from trainwell.data.inputs import Fitted, gather_inputs, text_arrays, whole_names
 from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.words import as_cells, cell_text
+from trainwell.data.language.state import Language
 from trainwell.data.source import Source
 from trainwell.data.target import Target
 
@@ -53,6 +54,7 @@ class Preparation:
         base: the folder that picture paths are relative to while training.
         forecast: what windows of series need to know, where a forecast is made; there are no `columns` then.
         gather: how whole series lie in a table, where they do.
+        language: how running text is cut, where a network tells its next token; there are no `columns` then.
     """
 
     columns: tuple[Fitted, ...]
@@ -61,6 +63,7 @@ class Preparation:
     base: str = ""
     forecast: Forecast | None = None
     gather: Gather | None = None
+    language: Language | None = None
 
     def encode(self, frame: pl.DataFrame | Source) -> Encoded:
         """Raw rows as network inputs, finite whatever the cells hold.
@@ -71,6 +74,9 @@ class Preparation:
         Raises:
             DataError: not one of the trained columns is there, or a tensor or picture input is missing.
         """
+        if self.language is not None:
+            remedy = "Use trainwell generate, or tw.generate."
+            raise DataError("a language model continues a text, it answers no rows", remedy=remedy)
         source = frame if isinstance(frame, Source) else Source(frame, "")
         if self.forecast is not None:
             ends = ends_of(source, self.forecast)
@@ -210,7 +216,7 @@ class Preparation:
         return preparation_file.as_bytes(*self._plain())
 
     def _plain(self) -> preparation_file.Plain:
-        return preparation_file.to_plain(self.columns, self.shape, self.target, self.base, self.forecast, self.gather)
+        return preparation_file.to_plain(self.columns, self.shape, self.target, self.base, self.forecast, self.gather, self.language)
 
     @classmethod
     def load(cls, folder: str | Path) -> Preparation:

@@ -21,6 +21,7 @@ from trainwell.data.forecast.state import Forecast
 from trainwell.data.gathering import Gather
 from trainwell.data.inputs import Fitted
 from trainwell.data.kinds.known import KINDS
+from trainwell.data.language.state import Language
 from trainwell.data.target import Target
 
 VERSION = 1
@@ -34,6 +35,7 @@ def to_plain(
     base: str,
     forecast: Forecast | None = None,
     gather: Gather | None = None,
+    language: Language | None = None,
 ) -> Plain:
     """A JSON header, and the arrays of the states as `place.field`, those of a forecast as `forecast.field`."""
     header = {
@@ -50,6 +52,8 @@ def to_plain(
         arrays |= {f"forecast.{k}": np.ascontiguousarray(v) for k, v in found.items()}
     if gather is not None:
         header["gather"] = asdict(gather)
+    if language is not None:
+        header["language"] = language.to_plain()
     return header, arrays
 
 
@@ -67,7 +71,7 @@ def _is_array(value: Any) -> bool:
 
 
 #: What a preparation is made of, in the order of its fields.
-Fields = tuple[tuple[Fitted, ...], Shape, Target, str, Forecast | None, Gather | None]
+Fields = tuple[tuple[Fitted, ...], Shape, Target, str, Forecast | None, Gather | None, Language | None]
 
 
 def as_bytes(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[bytes, bytes]:
@@ -105,7 +109,8 @@ def from_plain(header: Any, tensors: bytes, *, where: str) -> Fields:
             raise CheckpointError(f"preparation version {header['version']} is not {VERSION}", where=where)
         columns = _columns(header["columns"], arrays)
         shape = Shape(tuple(_input(i) for i in header["shape"]))
-        return columns, shape, _target(header["target"]), header["base"], _forecast(header, arrays), _gather(header)
+        known = _forecast(header, arrays), _gather(header), _language(header)
+        return columns, shape, _target(header["target"]), header["base"], *known
     except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise CheckpointError(f"the preparation cannot be read: {error}", where=where) from None
 
@@ -134,6 +139,10 @@ def _gather(header: dict[str, Any]) -> Gather | None:
         key: tuple(value) if isinstance(value, list) else value for key, value in header["gather"].items()
     }
     return Gather(**listed)
+
+
+def _language(header: dict[str, Any]) -> Language | None:
+    return Language.from_plain(header["language"]) if "language" in header else None
 
 
 def _forecast(header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Forecast | None:

@@ -70,7 +70,7 @@ class Level:
     def codes(self) -> Codes:
         """The function from a clean text to the codes of all its tokens."""
         if self.model:
-            encode = _library().Tokenizer.from_str(self.model).encode
+            encode = library().Tokenizer.from_str(self.model).encode
             return lambda text: encode(text).ids
         known = {token: code for code, token in enumerate(self.tokens, start=FIRST)}
         look_up, cut = known.get, CUTS[self.how]
@@ -100,8 +100,8 @@ def fit_level(how: str, texts: Sequence[str], *, vocabulary: int, rare: int, len
         order = sorted((token for token, n in counts.items() if n >= rare), key=lambda token: (-counts[token], token))
         level = Level(how, 0, tuple(order[:vocabulary]), size=FIRST + min(len(order), vocabulary))
     else:
-        model = _subwords(how, texts, vocabulary)
-        level = Level(how, 0, model=model, size=_library().Tokenizer.from_str(model).get_vocab_size())
+        model = subwords(how, texts, vocabulary)
+        level = Level(how, 0, model=model, size=library().Tokenizer.from_str(model).get_vocab_size())
     return Level(how, length or _length(how, texts, level.codes()), level.tokens, level.model, level.size)
 
 
@@ -112,30 +112,39 @@ def _length(how: str, texts: Sequence[str], codes: Codes) -> int:
     return int(min(MOST[how], max(1, np.percentile(lengths, WHOLE, method="higher")))) if lengths else 1
 
 
-def _subwords(how: str, texts: Sequence[str], vocabulary: int) -> str:
-    """A byte-level subword tokeniser fitted on `texts`, as JSON."""
-    library = _library()
+def subwords(how: str, texts: Sequence[str], vocabulary: int, *, whole: bool = False) -> str:
+    """A byte-level subword tokeniser fitted on `texts`, as JSON; `whole` ones give back a text to the letter, space or not.
+
+    Raises:
+        MissingExtra: without the extra `text`.
+    """
+    known = library()
     from tokenizers import decoders, pre_tokenizers, trainers
 
     specials = ["<pad>", "<unk>"]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     if how == "bpe":
-        tokenizer = library.Tokenizer(library.models.BPE())
+        tokenizer = known.Tokenizer(known.models.BPE())
         trainer: Any = trainers.BpeTrainer(
             vocab_size=vocabulary, special_tokens=specials, initial_alphabet=alphabet, show_progress=False
         )
     else:
-        tokenizer = library.Tokenizer(library.models.Unigram())
+        tokenizer = known.Tokenizer(known.models.Unigram())
         trainer = trainers.UnigramTrainer(
             vocab_size=vocabulary, special_tokens=specials, initial_alphabet=alphabet, unk_token="<unk>", show_progress=False
         )
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=not whole)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator(texts, trainer)
     return json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False, separators=(",", ":"))
 
 
-def _library() -> Any:
+def library() -> Any:
+    """The library of subword tokenisers.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads do not survive a fork, and texts are cut once
     try:
         import tokenizers

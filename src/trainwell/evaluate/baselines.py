@@ -20,6 +20,7 @@ from trainwell.evaluate.baseline_cache import read_cached, write_cached
 from trainwell.evaluate.features import linear_columns, pixels_of, table_of, text_columns, texts_of, tree_categories
 from trainwell.evaluate.fitted import Fitted
 from trainwell.evaluate.forecast_baselines import forecast_baselines
+from trainwell.evaluate.language_baselines import language_baselines
 from trainwell.score.predictions import Array, Predictions
 
 if TYPE_CHECKING:
@@ -52,9 +53,10 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
         return [Fitted(**entry) for entry in known]
     from threadpoolctl import threadpool_limits
 
-    if data.preparation.forecast is not None:
+    own = forecast_baselines if data.preparation.forecast is not None else language_baselines
+    if data.preparation.forecast is not None or data.preparation.language is not None:
         with threadpool_limits(limits=threads):
-            found = forecast_baselines(data, part)
+            found = own(data, part)
         write_cached(cache, data.fingerprint, part, [vars(f) for f in found])
         return found
     pictures = data.shape.of_kind("picture") is not None
@@ -74,7 +76,7 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
 def as_predictions(fitted: Fitted, like: Predictions) -> Predictions:
     """A baseline's answers beside the same targets as `like`."""
     ahead = like.ahead and replace(like.ahead, **{end: np.asarray(given) for end, given in fitted.limits.items()})
-    return Predictions(like.task, fitted.output, like.target, like.classes, ahead)
+    return Predictions(like.task, fitted.output, like.target, like.classes, ahead, like.told)
 
 
 def _constant(data: Data, part: str) -> Fitted:

@@ -13,6 +13,7 @@ from trainwell.core.atomic import write_atomic
 from trainwell.core.shape import Task
 from trainwell.core.stats import Interval, luck_of_the_best
 from trainwell.evaluate.continued import Future
+from trainwell.evaluate.writing import Writing
 
 Judgement = Literal["better", "worse", "unclear"]
 Fitting = Literal["overfit", "underfit", "balanced"]
@@ -217,6 +218,7 @@ class Evaluation:
         notes: what could not be done, and why.
         seconds: how long the evaluation took.
         future: what only forecasts have; None for anything else.
+        writing: what only language models have; None for anything else.
         looks: how many networks were scored on these test rows on this machine, this one included; 0 for other parts.
     """
 
@@ -245,6 +247,7 @@ class Evaluation:
     seconds: float = 0.0
     looks: int = 0
     future: Future | None = None
+    writing: Writing | None = None
 
     @property
     def looked(self) -> str:
@@ -300,6 +303,7 @@ LABELS = {
     "f1_macro": "F1 (macro)",
     "f1_weighted": "F1 (weighted)",
     "log_loss": "log loss",
+    "bits_per_character": "bits per character",
     "brier": "Brier score",
     "expected_calibration_error": "calibration error",
     "rmse": "RMSE",

@@ -25,7 +25,8 @@ from trainwell.evaluate.evaluation import Baseline, Evaluation
 from trainwell.evaluate.future import errors_by_step, future_of
 from trainwell.evaluate.slices import find_slices
 from trainwell.evaluate.verdicts import gap_to, judge_fit
-from trainwell.evaluate.worst import worst_examples
+from trainwell.evaluate.worst import losses_by_place, worst_examples, worst_passages
+from trainwell.evaluate.writing import Writing
 from trainwell.score.defaults import forecast_metrics, report_metrics
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
@@ -74,6 +75,8 @@ def evaluate_predictions(
         scores=score_intervals(predictions, names),
         higher_is_better={name: metrics[name].higher_is_better for name in names},
     )
+    if predictions.task == "language":
+        found.writing = Writing({"network": losses_by_place(predictions)})
     if ahead is not None:
         found.future = future_of(predictions, data, data.rows[part])
     if baselines:
@@ -115,6 +118,8 @@ def _add_baselines(found: Evaluation, predictions: Predictions, data: Data, *, c
     answers = {f.name: as_predictions(f, predictions) for f in fitted}
     if found.future is not None:
         found.future.by_step.update({name: errors_by_step(p) for name, p in answers.items()})
+    if found.writing is not None:
+        found.writing.by_place.update({name: losses_by_place(p) for name, p in answers.items()})
     entries = [Baseline(f.name, score_intervals(answers[f.name], names), f.seconds, f.note) for f in fitted]
     metric = metrics[found.primary]
     entries.sort(key=lambda b: b.scores[found.primary].value, reverse=metric.higher_is_better)
@@ -128,7 +133,7 @@ def _add_fit(found: Evaluation, predictions: Predictions, train: Predictions) ->
 
 
 def _add_curves(found: Evaluation, p: Predictions) -> None:
-    if found.future is not None:
+    if found.future is not None or found.writing is not None:
         return
     if p.task == "regression":
         found.residuals, found.calibration = residuals(p, found.names), value_bins(p)
@@ -142,6 +147,9 @@ def _add_curves(found: Evaluation, p: Predictions) -> None:
 
 def _add_rows(found: Evaluation, p: Predictions, data: Data) -> None:
     rows = data.rows[found.part]
+    if data.preparation.language is not None:
+        found.worst = worst_passages(p, rows, data.preparation.language)
+        return
     frame = data.source.frame[rows]
     targets = {c["name"] for c in data.card.columns if c.get("role") == "target"}
     columns = [c for c in frame.columns if c not in targets]

@@ -15,6 +15,8 @@ from trainwell.data.data import Data
 from trainwell.data.fingerprint import rows_digest
 from trainwell.score.predictions import Predictions
 
+#: Characters at the beginning of running text that name a part.
+BEGIN = 1_000
 _log = logging.getLogger("trainwell")
 
 
@@ -51,7 +53,15 @@ def note_look(data: Data, predictions: Predictions, what: str, *, part: str = "t
 
 def place_of_looks(data: Data, *, part: str = "test") -> Path:
     """The file in which looks at these rows are written down."""
-    return cache_home() / "looks" / f"{rows_digest(data.source, data.rows[part])}.jsonl"
+    return cache_home() / "looks" / f"{_digest(data, part)}.jsonl"
+
+
+def _digest(data: Data, part: str) -> str:
+    state, rows = data.preparation.language, data.rows[part]
+    if state is None:
+        return rows_digest(data.source, rows)
+    begin = state.text(np.asarray(data.arrays["target"][rows[:BEGIN]]).reshape(-1))[:BEGIN]  # however it is cut
+    return blake2b(begin.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def looks_at(data: Data, *, part: str = "test") -> int:

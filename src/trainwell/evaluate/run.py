@@ -13,16 +13,22 @@ from trainwell.core.sections import Series
 from trainwell.data.cache import cache_home
 from trainwell.data.data import Data
 from trainwell.data.forecast.grid import regular
+from trainwell.data.language.build import seen_with
 from trainwell.data.preparation import Preparation
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.evaluate.judge import evaluate_predictions
 from trainwell.evaluate.looks import note_look
+from trainwell.evaluate.writing import Sample, Writing
 from trainwell.score.predictions import Predictions
+from trainwell.train.generate import generate
 from trainwell.train.plan import Plan
 from trainwell.train.predicting import ahead_of
+from trainwell.train.run import Run
 
 #: Training rows scored for the overfit verdict; enough for a narrow interval.
 TRAIN_SAMPLE = 5_000
+#: Tokens of a sample in the report.
+SAMPLE = 300
 
 
 class Trained(Protocol):
@@ -81,6 +87,8 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
         cache=cache_home() / "baselines" if own else None,
         threads=run.plan.machine.threads,
     )
+    if found.writing is not None and isinstance(run, Run):
+        _write(run, data, rows, found.writing)
     if part == "test":
         found.looks = note_look(data, predictions, str(run.folder or "a run in memory"))
     if not own:
@@ -88,6 +96,16 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
     elif run.folder is not None and asked == "test":
         found.save(run.folder)
     return found
+
+
+def _write(run: Run, data: Data, rows: np.ndarray, writing: Writing) -> None:
+    """Samples: from a line's end, and from a passage of the judged text."""
+    state, (name,) = data.preparation.language, data.shape.names
+    assert state is not None
+    passage = state.text(np.asarray(data.arrays[name][rows[len(rows) // 2]]))
+    for seed, prompt in enumerate(["", passage]):
+        text = generate(run, prompt, length=SAMPLE, temperature=writing.temperature, top_p=writing.top_p, seed=seed)
+        writing.samples.append(Sample(prompt, text, seed))
 
 
 def _rows_of(data: Data, part: str) -> np.ndarray:
@@ -110,6 +128,8 @@ def seen_by(run: Trained, data: Data) -> Data:
         return data
     if run.preparation.forecast is not None:
         return _windows_of(run, data)
+    if run.preparation.language is not None:
+        return seen_with(data, run.preparation)
     names, frame = list(run.preparation.target.names), data.source.frame
     missing = [name for name in names if name not in frame.columns]
     if missing:

@@ -14,7 +14,7 @@ from trainwell.core.shape import Input, Shape
 from trainwell.models.check import at_least, share
 from trainwell.models.registry import models
 from trainwell.models.tabm import SharedDropout
-from trainwell.models.text import Reader, TextNetwork, Tokens, filled, masked_max, masked_mean, text_places
+from trainwell.models.text import Reader, TextNetwork, Tokens, filled, masked_max, masked_mean, running_text, text_places
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -74,6 +74,40 @@ class RecurrentReader(Reader):
         return torch.cat(states, 1)
 
 
+class RecurrentWriter(nn.Module):
+    """Recurrent layers over token vectors, each added to what came in, and a head with the matrix of the tokens.
+
+    **Shape:** `(B, L)` codes of running text → `(B, L, V)` logits of each next token; every window starts without a memory.
+
+    Args:
+        size: V.
+        width: H and E.
+        depth: layers.
+        cell: lstm, gru, or the plain rnn.
+        dropout: share of the vectors' entries dropped in training, before each layer and the head.
+
+    Source: Graves, "Generating sequences with recurrent neural networks", 2013.
+
+    Example:
+        >>> RecurrentWriter(10, 4, 2, cell="gru", dropout=0.0)(torch.tensor([[3, 2, 5]])).shape
+        torch.Size([1, 3, 10])
+    """
+
+    def __init__(self, size: int, width: int, depth: int, *, cell: Literal["lstm", "gru", "rnn"], dropout: float) -> None:
+        super().__init__()
+        self.table = nn.Embedding(size, width)
+        nn.init.normal_(self.table.weight, 0.0, width**-0.5)
+        self.layers = nn.ModuleList(CELLS[cell](width, width, batch_first=True) for _ in range(depth))
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(depth + 1))
+        self.dropout = SharedDropout(dropout)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        x = self.table(codes)
+        for norm, layer in zip(self.norms, self.layers, strict=False):
+            x = x + layer(self.dropout(norm(x)))[0]
+        return nn.functional.linear(self.dropout(self.norms[-1](x)), self.table.weight)
+
+
 @models.register
 def rnn(
     shape: Shape,
@@ -85,10 +119,11 @@ def rnn(
     both: bool = True,
     token_dropout: float = 0.3,
     dropout: float = 0.5,
-) -> TextNetwork:
+) -> TextNetwork | RecurrentWriter:
     """A recurrent network for texts, in both directions; other inputs are joined before the head.
 
-    Where a text is cut in several ways it reads the first.
+    Where a text is cut in several ways it reads the first. Of running text (`task=language`) it tells each next token, from its
+    beginning only.
 
     Args:
         width: units, and length of a token's vector.
@@ -96,7 +131,7 @@ def rnn(
         cell: `lstm`, `gru`, or the plain `rnn`.
         both: whether texts are also read from their end.
         token_dropout: share of the vectors' entries dropped in training, the same at every token.
-        dropout: share of the features dropped before the head.
+        dropout: share of the features dropped before the head; not of running text.
 
     Sources: Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 1997; Cho et al., "Learning phrase
     representations using RNN encoder-decoder", EMNLP 2014.
@@ -110,6 +145,10 @@ def rnn(
         at_least(name, value, 1)
     share("token_dropout", token_dropout)
     share("dropout", dropout)
+
+    if shape.of_kind("tokens") is not None:
+        size = running_text(shape, n_out, "rnn").cardinalities[0]
+        return RecurrentWriter(size, width, depth, cell=cell, dropout=token_dropout)
 
     def read(given: Input) -> Reader:
         return RecurrentReader(given.cardinalities[0], width, depth, cell=cell, both=both, dropout=token_dropout)

@@ -43,6 +43,26 @@ def text_places(shape: Shape, model: str, *, every: bool = False) -> list[int]:
     return found if every else [place for i, place in enumerate(found) if not columns[i] or columns[i] not in columns[:i]]
 
 
+def running_text(shape: Shape, n_out: int, model: str) -> Input:
+    """The running text whose next tokens a network tells.
+
+    Raises:
+        CompileError: the data have no running text.
+
+    Example:
+        >>> running_text(Shape((Input("text", "tokens", (9,), (50,)),)), 50, "gpt").shape
+        (9,)
+    """
+    given = shape.of_kind("tokens")
+    if given is None or len(shape.inputs) != 1 or given.cardinalities != (n_out,):
+        held = " and ".join(f"{i.name} ({i.kind})" for i in shape.inputs) or "none"
+        raise CompileError(
+            f"the model {model!r} tells the next token of a running text, however the data have: {held}",
+            remedy="Set task=language, or choose another model.",
+        )
+    return given
+
+
 class Tokens(nn.Module):
     """A learned vector for each token; padding has zeros. Whole entries of an example's vectors are dropped at once.
 

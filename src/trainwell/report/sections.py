@@ -22,6 +22,7 @@ from trainwell.report.tables import (
     table,
 )
 from trainwell.report.words import CHINESE
+from trainwell.report.writings import samples, writing_figures
 
 JUDGEMENTS = {
     "better": "beats the free baselines",
@@ -129,11 +130,15 @@ def errors(story: Story, e: Evaluation) -> Markup:
     """What goes wrong, as figures, and the rows worth looking at."""
     if e.future is not None:
         drawn = future_figures(e.future)
+    elif e.writing is not None:
+        drawn = writing_figures(e.writing)
     else:
         drawn = _class_figures(e) if e.task == "classification" else _value_figures(e)
     parts = [figures.grid(drawn)]
     if e.per_class and len(e.per_class) > 2:
         parts.append(el("div", el("h3", say("Every class")), class_table(e.per_class), class_="card"))
+    if e.writing is not None and e.writing.samples:
+        parts.insert(0, samples(e.writing))
     if e.worst:
         parts.append(el("div", el("h3", say("Rows worth looking at")), _worst(story, e), class_="card"))
     return section("Errors", *parts)

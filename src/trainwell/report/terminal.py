@@ -149,6 +149,8 @@ def _remarks(e: Evaluation) -> list[Text]:
         lines.append(_remark("weak where", text))
     if e.looked:
         lines.append(_remark("looks", e.looked))
+    if e.writing is not None and e.writing.samples:
+        lines.append(_remark("it writes", e.writing.samples[0].text[:200]))
     return lines + [_remark("note", note, "yellow") for note in e.notes]
 
 

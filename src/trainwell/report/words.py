@@ -50,6 +50,8 @@ CHINESE = {
     "Predicted and true": "预测与真实",
     "Most frequent mistakes": "最常见的错误",
     "Every class": "各类别",
+    "What it writes": "它写的文字",
+    "Loss along a window": "窗口内各位置的损失",
     "Rows worth looking at": "值得一看的样本",
     "predicted": "预测",
     "true": "真实",

@@ -22,6 +22,8 @@ def report_metrics(task: Task, n_out: int) -> list[str]:
         >>> report_metrics("regression", 1)[:2]
         ['rmse', 'mae']
     """
+    if task == "language":
+        return ["log_loss", "perplexity", "bits_per_character"]
     if task == "regression":
         return ["rmse", "mae", "medae", "r2", "smape", "mape"]
     ranked = ["accuracy", "balanced_accuracy", "auroc", "average_precision", "f1", "precision", "recall", "matthews"]

@@ -141,6 +141,16 @@ def of_classes(*, higher_is_better: bool = True, bounds: Bounds = (0.0, 1.0)) ->
     return lambda f: Metric(f, higher_is_better=higher_is_better, tasks=("classification",), bounds=bounds)
 
 
+def of_likelihood(function: Callable[..., Statistic]) -> Metric:
+    """Decorator: a metric of the probabilities of what came, a class or the tokens of a text."""
+    return Metric(function, higher_is_better=False, tasks=("classification", "language"), bounds=(0.0, float("inf")))
+
+
+def of_text(function: Callable[..., Statistic]) -> Metric:
+    """Decorator: a metric of what a network says of running text."""
+    return Metric(function, higher_is_better=False, tasks=("language",), bounds=(0.0, float("inf")))
+
+
 def of_values(
     *, higher_is_better: bool = False, bounds: Bounds = (0.0, float("inf")), in_unit: bool = False
 ) -> Callable[[Callable[..., Statistic]], Metric]:

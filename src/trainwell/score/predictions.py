@@ -42,15 +42,34 @@ class Ahead:
 
 
 @dataclass(frozen=True, eq=False)
+class Told:
+    """What windows of running text have besides: how much text they are, and which lie beside one another.
+
+    Args:
+        letters: (N,) characters of each window's targets.
+        groups: (N,) int64; windows of one stretch of text are resampled together.
+    """
+
+    letters: Array
+    groups: Array
+
+    def take(self, rows: Array) -> Told:
+        """Of some rows."""
+        return Told(self.letters[rows], self.groups[rows])
+
+
+@dataclass(frozen=True, eq=False)
 class Predictions:
     """Outputs and targets of the same examples, in the same order.
 
     Args:
-        task: "classification" or "regression".
-        output: `(N, K)` class probabilities, or `(N, T)` values in the target's own unit.
-        target: `(N,)` class codes 0 … K-1, or `(N, T)` values (`(N,)` for one target).
+        task: "classification", "regression" or "language".
+        output: `(N, K)` class probabilities, or `(N, T)` values in the target's own unit; of language `(N, L)`, minus the log
+            of the probability given to each token of a window.
+        target: `(N,)` class codes 0 … K-1, or `(N, T)` values (`(N,)` for one target), or the codes of the tokens `(N, L)`.
         classes: the names of the K classes, or of the T targets; None names them by number.
         ahead: units and limits of forecasts, which are `(N, H * C)` scaled values; None for anything else.
+        told: how much text the windows of language are; None for anything else.
 
     Raises:
         DataError: when output and target do not belong together.
@@ -66,6 +85,7 @@ class Predictions:
     target: Array
     classes: tuple[str, ...] | None = None
     ahead: Ahead | None = None
+    told: Told | None = None
 
     def __post_init__(self) -> None:
         output, target = np.asarray(self.output), np.asarray(self.target)
@@ -89,12 +109,14 @@ class Predictions:
     def take(self, rows: Array) -> Predictions:
         """The predictions of some rows: positions or a boolean mask."""
         ahead = None if self.ahead is None else self.ahead.take(rows)
-        return Predictions(self.task, self.output[rows], self.target[rows], self.classes, ahead)
+        told = None if self.told is None else self.told.take(rows)
+        return Predictions(self.task, self.output[rows], self.target[rows], self.classes, ahead, told)
 
     @property
     def groups(self) -> Array | None:
         """Rows that are no independent witnesses and are resampled together, (N,); None where each stands alone."""
-        return None if self.ahead is None else self.ahead.groups
+        besides = self.ahead or self.told
+        return None if besides is None else besides.groups
 
     @property
     def n_out(self) -> int:
@@ -128,7 +150,12 @@ class Predictions:
 
     @cached_property
     def loss(self) -> Array:
-        """How wrong each example is, `(N,)`: minus the log of the target's probability, or the mean absolute error."""
+        """How wrong each example is, `(N,)`: minus the log of the target's probability, or the mean absolute error.
+
+        Of language, the mean over the tokens of a window.
+        """
+        if self.task == "language":
+            return np.asarray(self.output.mean(axis=1, dtype=np.float64))
         if self.task == "regression":
             return np.asarray(np.abs(self.error).mean(axis=1))
         return -np.log(np.maximum(self.true_probability, np.finfo(np.float32).eps))

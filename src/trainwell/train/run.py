@@ -260,6 +260,8 @@ def weights_of(network: nn.Module) -> bytes:
 
 def as_source(rows: Any, preparation: Preparation) -> Source:
     """Raw rows in any form, as `Run.predict` takes them, read as the preparation's columns."""
+    if preparation.language is not None:
+        preparation.encode(pl.DataFrame())  # which says what to do instead
     if isinstance(rows, Source):
         return rows
     pictures = picture_columns(preparation)

@@ -39,7 +39,8 @@ def cross_entropy(
 ) -> Tensor:
     """Minus the log of the probability given to the true class; the default for classes.
 
-    Shape: output `(B, K)` logits, target `(B,)` codes or `(B, K)` probabilities; result a scalar, or `(B,)`.
+    Shape: output `(B, K)` logits, target `(B,)` codes or `(B, K)` probabilities; result a scalar, or `(B,)`. Of running text,
+    output `(B, L, K)` and target `(B, L)`: the mean over the tokens.
 
     Args:
         output: logits.
@@ -53,6 +54,10 @@ def cross_entropy(
         True
     """
     weight = _weights(class_weight, output)
+    if output.ndim == 3:
+        flat, codes = output.flatten(0, 1), target.flatten().long()
+        each = F.cross_entropy(flat, codes, weight, reduction=reduction, label_smoothing=label_smoothing)
+        return each if reduction == "mean" else each.view(target.shape).mean(1)
     return F.cross_entropy(output, target, weight, reduction=reduction, label_smoothing=label_smoothing)
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from trainwell.core.stats import Floats
-from trainwell.score.metric import Statistic, mean_of, of_classes
+from trainwell.score.metric import Statistic, mean_of, of_classes, of_likelihood
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 
 
 @metrics.register
-@of_classes(higher_is_better=False, bounds=(0.0, float("inf")))
+@of_likelihood
 def log_loss(prediction: Predictions) -> Statistic:
-    """Mean of minus the log of the probability given to the true class (cross-entropy, in nats).
+    """Mean of minus the log of the probability given to the true class or token (cross-entropy, in nats).
 
     Probabilities are cut off at the precision of their type, as in scikit-learn: one certain mistake costs 16, not infinity.
 
@@ -21,6 +21,8 @@ def log_loss(prediction: Predictions) -> Statistic:
         >>> log_loss(Predictions("classification", np.full((3, 2), 0.5), np.array([0, 1, 1])))
         0.6931471805599453
     """
+    if prediction.task == "language":
+        return mean_of(prediction.loss)
     eps = np.finfo(np.float64 if prediction.output.dtype == np.float64 else np.float32).eps
     return mean_of(-np.log(np.clip(prediction.true_probability, eps, 1 - eps)))
 

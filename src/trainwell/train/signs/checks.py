@@ -77,8 +77,11 @@ class Judge:
             found[f"{name}_loss"] = float(self.loss(output, target))
             parts = [float(self.loss(output[i::8], target[i::8])) for i in range(8)] if len(target) >= 16 else []
             found[f"{name}_se"] = float(torch.tensor(parts).std()) / 8**0.5 if parts else None
-        output = averaged(output, target)
+        running = tells_tokens(output, target)
+        output, target = as_rows(averaged(output, target), target)
         found[f"{name}_score"] = score_of(output, target)
+        if running:
+            return found  # rare letters that are never told, and names nobody can foresee, are no fault
         classes, truth = decided(output, target), true_classes(output, target)
         if name == "valid" and classes is not None and truth is not None:
             found["recall_least"] = least_recall(classes, truth)
@@ -110,6 +113,16 @@ def averaged(output: Tensor, target: Tensor) -> Tensor:
     """The mean over the members of a many-in-one network, `(N, K, n)` to `(N, n)`; any other output as it is."""
     members = output.ndim == 3 and (target.ndim == 1 or (target.is_floating_point() and output.shape[2:] == target.shape[1:]))
     return output.mean(1) if members else output
+
+
+def tells_tokens(output: Tensor, target: Tensor) -> bool:
+    """Whether an output `(N, L, n)` answers each of several codes `(N, L)` of a row."""
+    return output.ndim == 3 and target.ndim == 2 and not target.is_floating_point() and output.shape[:2] == target.shape
+
+
+def as_rows(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Every token of a row as a row of its own, `(N * L, n)` and `(N * L,)`; anything else as it is."""
+    return (output.flatten(0, 1), target.flatten().long()) if tells_tokens(output, target) else (output, target)
 
 
 def decided(output: Tensor, target: Tensor) -> Tensor | None:

@@ -71,6 +71,8 @@ def target_facts(y: np.ndarray) -> dict[str, Any]:
             "class_largest": int(counts.max()),
             "class_smallest": int(counts.min()),
         }
+    if y.dtype.kind in "iu":  # several codes a row are tokens of a text
+        return {"task": "language", "classes": len(np.unique(y))}
     values = np.nan_to_num(np.asarray(y, dtype=np.float64).reshape(len(y), -1))
     return {
         "task": "regression",

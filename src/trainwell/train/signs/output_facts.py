@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.train.signs.activations import Look, look_through
-from trainwell.train.signs.checks import are_shares, averaged
+from trainwell.train.signs.checks import are_shares, as_rows, averaged
 from trainwell.train.signs.loss_kind import loss_kind
 from trainwell.train.signs.quiet import undisturbed
 
@@ -35,7 +35,7 @@ def output_facts(
     output = look.output
     if not isinstance(output, Tensor) or not output.is_floating_point() or not len(target):
         return {}
-    output = averaged(output, target)
+    output, target = as_rows(averaged(output, target), target)
     facts = _ranges(output) | _operations(look) | _targets(output, target)
     facts["batch_dependence"] = batch_dependence(network, inputs)
     return facts | (_pairing(loss, output, target) if loss is not None else {})

@@ -1,0 +1,109 @@
+"""Running text as windows of codes: nothing crosses a split, everything comes back to the letter."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainwell.core.errors import DataError, RecipeError
+from trainwell.core.recipe import Recipe
+from trainwell.data.data import Data
+from trainwell.data.language.state import Language, fit_language
+from trainwell.data.load import load
+
+PROSE = "It was the best of times, it was the worst of times.\n第一章 很好。\n" * 60
+
+
+def loaded(text: str = PROSE, **changes: object) -> Data:
+    recipe = Recipe(task="language", prepare={"text_length": 16}).but(**changes)
+    return load([text], recipe=recipe)
+
+
+@pytest.mark.parametrize("how", ["characters", "bpe"])
+@given(text=st.text(max_size=60))
+@settings(max_examples=40)
+def test_codes_of_known_letters_come_back_as_the_text(how: str, text: str) -> None:
+    text = text.replace("\r", "")
+    state = _STATES.setdefault(how, fit_language(PROSE, how, vocabulary=400, window=8, column="text"))
+    known = "".join(letter for letter in text if how == "bpe" or letter in PROSE)
+    codes = state.codes(known)
+    assert state.text(codes) == known
+    assert state.letters[codes].sum() == len(known)
+
+
+_STATES: dict[str, Language] = {}
+
+
+def test_no_window_crosses_a_split_even_when_training_moves_on() -> None:
+    data = loaded()
+    state, length = data.preparation.language, data.shape.window
+    ends, whole = {}, len(data.arrays["text"]) + length
+    for part, rows in data.rows.items():
+        reach = length - 1 if part == "train" else 0
+        ends[part] = (rows.min(), rows.max() + reach + length)
+    assert ends["train"][1] < ends["valid"][0]
+    assert ends["valid"][1] < ends["test"][0]
+    assert ends["test"][1] < whole
+    # The targets are the inputs one token on, and all together they are the text.
+    row = data.rows["test"][0]
+    assert np.array_equal(data.arrays["text"][row + 1], data.arrays["target"][row])
+    assert state.text(data.arrays["text"][data.rows["train"]].reshape(-1)) in PROSE
+
+
+def test_the_vocabulary_is_of_the_training_text_only() -> None:
+    data = load(["abcab" * 40], recipe=Recipe(task="language", prepare={"text_length": 8}), test=["abcxyz" * 10])
+    assert data.preparation.language.level.tokens == ("a", "b", "c")
+    assert any(check.code == "unseen" and check.count == 30 for check in data.card.checks)
+    other = load(["abcab" * 40], recipe=Recipe(task="language", prepare={"text_length": 8}), test=["xyxyxy" * 10])
+    assert other.preparation.digest() == data.preparation.digest()
+
+
+def test_files_folders_tables_and_lists_are_read(tmp_path) -> None:
+    recipe = Recipe(task="language", prepare={"text_length": 16})
+    (tmp_path / "one.txt").write_text(PROSE, encoding="utf-8")
+    alone = load(tmp_path / "one.txt", recipe=recipe)
+    (tmp_path / "books").mkdir()
+    for name in "ab":
+        (tmp_path / "books" / f"{name}.txt").write_bytes(PROSE.encode("gb18030"))
+    both = load(tmp_path / "books", recipe=recipe)
+    assert len(both.source) == 2
+    assert both.preparation.language.level.tokens == alone.preparation.language.level.tokens
+    table = load(pl.DataFrame({"said": [PROSE, None, PROSE], "n": [1, 2, 3]}), recipe=recipe)
+    assert np.array_equal(table.arrays["target"], both.arrays["target"])
+
+
+def test_a_recipe_that_says_something_else_about_text_loads_again() -> None:
+    data = loaded()
+    assert data.under(data.recipe) is data
+    longer = data.under(data.recipe.but(prepare__text_length=32))
+    assert longer.shape.window == 32
+    assert longer.fingerprint != data.fingerprint
+    half = data.under(data.recipe.but(split__sample=0.5))
+    assert set(half.rows["train"]) < set(data.rows["train"])
+
+
+def test_copied_passages_are_told() -> None:
+    random = "".join(np.random.default_rng(0).choice(list("abcdefgh "), 20_000))
+    clean, copied = loaded(random), loaded(random + random[:5000])
+    assert not [c for c in clean.card.checks if c.code == "copies"]
+    assert [c for c in copied.card.checks if c.code == "copies" and "test" in c.text]
+
+
+@pytest.mark.parametrize(
+    ("source", "changes", "said"),
+    [
+        ([""], {}, "no text to train on"),
+        (["short"], {}, "do not fit"),
+        ([PROSE], {"split__fold": 0}, "split by position"),
+        ([PROSE], {"split__how": "random"}, "split by position"),
+        ([PROSE], {"prepare__tokens": "words"}, "characters or bpe"),
+        ([PROSE], {"target": "nothing"}, "no column of text 'nothing'"),
+        ({"a": [1.0, 2.0]}, {}, "one column of text"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(source, changes, said) -> None:
+    with pytest.raises((DataError, RecipeError), match=said):
+        load(source, recipe=Recipe(task="language").but(**changes))
