@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import polars as pl
@@ -25,6 +27,17 @@ def write_samples(folder: Path) -> None:
     reviews(draw, 300).write_csv(folder / "reviews.csv")
     (folder / "synonyms.txt").write_text("good fine tasty\nbad awful\n")
     mails(draw, folder / "mails")
+    examples("mixture").parcels(folder / "parcels", 120)
+
+
+def examples(name: str) -> ModuleType:
+    """An example as a module: some make tables that tests and pages need, too."""
+    spec = spec_from_file_location(name, Path(__file__).parents[2] / "examples" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def people(draw: np.random.Generator, n: int) -> pl.DataFrame:

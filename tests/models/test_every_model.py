@@ -75,6 +75,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "text_transformer": {"width": 8, "depth": 1, "heads": 2},
     "nlinear": {},
     "dlinear": {},
+    "mixture": {"width": 8, "hidden": 16, "k": 3, "texts": [{"name": "textcnn", "width": 8, "maps": 4}]},
 } | {f"resnet{depth}": {"width": 4} for depth in (18, 34, 50, 101, 152)}
 
 #: The deepest members of a family are built and compared with torchvision elsewhere; here one of each kind is run.
@@ -121,7 +122,7 @@ def test_output_has_a_row_per_example_and_finite_values(name: str, kind: str) ->
     network, inputs = make(name, kind).eval(), draw(kind, 4)
     out = network(*inputs)
     assert (out.shape[0], out.shape[-1]) == (4, 3)
-    assert out.ndim == (3 if name in ("tabm", "text_team") else 2)
+    assert out.ndim == (3 if name in ("tabm", "text_team", "mixture") else 2)
     assert torch.isfinite(out).all()
 
 

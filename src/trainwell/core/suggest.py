@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from trainwell.core.part import Part
-from trainwell.core.shape import Facts
+from trainwell.core.shape import Facts, Shape
 
 #: Pixels at which larger pictures are trained and judged: a few thousand photographs gain more from many passes.
 WORKING_SIDE = 64
@@ -55,6 +55,8 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
         choices |= _for_forecasts(facts, preset)
     elif facts.shape.of_kind("series") and len(facts.shape.inputs) == 1:
         choices |= _for_series(facts, preset)
+    elif is_mixture(facts.shape):
+        choices |= _for_mixtures(facts, preset)
     elif facts.shape.texts:
         choices |= _for_texts(facts, preset)
     elif picture is None:
@@ -172,6 +174,43 @@ def _for_language(facts: Facts, preset: str) -> Choices:
         "ema": Choice(0.0, "the rate falls to zero"),
         "augment": Choice([], "none for running text"),
         "validate_every": Choice(max(1, updates // 8), "eight times in a run"),
+    }
+
+
+def is_mixture(shape: Shape) -> bool:
+    """Whether pictures or series stand beside other columns, or several of them beside each other.
+
+    Texts beside numbers and categories alone are no mixture: networks for texts take those along.
+
+    Example:
+        >>> from trainwell.core.shape import Input
+        >>> number, photo = Input("number", "number", (3,)), Input("picture", "picture", (1, 8, 8))
+        >>> is_mixture(Shape((number, photo))), is_mixture(Shape((photo,)))
+        (True, False)
+    """
+    return len(shape.inputs) > 1 and any(given.kind in ("picture", "series") for given in shape.inputs)
+
+
+def _for_mixtures(facts: Facts, preset: str) -> Choices:
+    """A network for each kind of column, and heads that join them."""
+    batch = min(64, _batch_for(facts.rows)) if facts.rows < 50_000 else 256
+    updates = {"quick": 400, "good": 900, "best": 2_000}[preset]
+    epochs = min(60, max({"quick": 3, "good": 5, "best": 8}[preset], round(updates * batch / facts.rows)))
+    kinds = " and ".join(dict.fromkeys(given.kind for given in facts.shape.inputs))
+    return {
+        "model": Choice(Part(name="mixture"), f"columns of several kinds ({kinds}): a network for each, joined by one"),
+        "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
+        "learning_rate": Choice(2e-3, "measured on a made table of pictures, texts, numbers and categories"),
+        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
+        "batch_size": Choice(batch, f"{facts.rows} training rows"),
+        "epochs": Choice(epochs, f"preset {preset}: about {updates} updates"),
+        "early_stopping": Choice(max(5, epochs // 3), "a third of the run without a better score"),
+        "weight_decay": Choice(0.0, "rare tokens would decay to nothing"),
+        "clip_norm": Choice(0.0, "not needed with adamw and a warm-up"),
+        "label_smoothing": Choice(0.0, "probabilities stay honest"),
+        "ema": Choice(0.0, "the heads are already an average"),
+        "augment": Choice([], "a change must suit the labels: flip, crop and others can be added"),
+        "validate_every": _once_an_epoch(facts, batch),
     }
 
 

@@ -17,6 +17,7 @@ from trainwell.data.columns import Prepared
 from trainwell.data.kinds import number
 from trainwell.data.kinds.kind import Raw
 from trainwell.data.kinds.known import is_scalar, kind_of
+from trainwell.data.kinds.text import recognise as sentences
 from trainwell.data.kinds.words import as_cells
 from trainwell.data.leaks import DRIFT, LEAST_TESTED
 from trainwell.data.roles import looks_unique
@@ -50,9 +51,21 @@ def units_of(source: Source, features: Iterable[str], hashes: dict[str, np.ndarr
         rows = _alike(_hashes(numbers).to_numpy())  # rows that differ in a number need no look at their texts
     keys = _row_keys(source.frame.select(names), hashes, rows)
     copied = _alike(keys)
+    others = [n for n in features if n in schema and n not in names and n not in hashes]
+    if len(copied) and (texts := [n for n in others if _told(source, n)]):
+        keys[copied] ^= _hashes(source.frame.select(texts)[rows[copied]]).to_numpy()
+        copied = copied[_alike(keys[copied])]
     _, first, place = np.unique(keys[copied], return_index=True, return_inverse=True)
     units[rows[copied]] = rows[copied][first][place]
     return units
+
+
+def _told(source: Source, name: str) -> bool:
+    """Whether a column of mostly different texts holds sentences rather than names of rows."""
+    series = source.frame[name]
+    if series.dtype != pl.String:
+        return False
+    return sentences(Raw(name, as_cells(series), np.arange(len(series)), known=source.words.get(name))) is not None
 
 
 def _row_keys(frame: pl.DataFrame, hashes: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:

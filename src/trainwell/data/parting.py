@@ -17,6 +17,7 @@ from trainwell.data.draft import Draft, raw_of
 from trainwell.data.kinds import datetime, number, picture
 from trainwell.data.kinds.kind import Rule
 from trainwell.data.kinds.known import kind_of
+from trainwell.data.roles import called_id
 from trainwell.data.splits import NOWHERE, PARTS, TEST, TRAIN, Table, assign, draw_bag, draw_sample
 
 
@@ -58,20 +59,27 @@ def _bagged(rule: Split, rows: dict[str, np.ndarray], table: Table) -> dict[str,
 
 
 def _hashes(draft: Draft) -> dict[str, np.ndarray]:
-    """A hash per row of every array and picture column; rows with a broken picture are set aside here."""
-    hashes = {}
+    """A hash per row of every array and picture column; rows that have nothing but broken pictures are set aside here."""
+    hashes, pictures = {}, {}
     for name in draft.features:
         raw = raw_of(draft.source, name, np.arange(len(draft.source)))
-        if _asked(draft, name) == "picture" or (isinstance(raw.values, np.ndarray) and raw.values.ndim == 4):
+        if picture.holds_pictures(raw, _asked(draft, name)):
             hashes[name] = picture.identical(raw)
-            draft.usable &= hashes[name] != 0
+            pictures[name] = hashes[name] != 0
         elif isinstance(raw.values, np.ndarray):
             hashes[name] = np.array([_digest(row) for row in raw.values], np.uint64)
     for name, array in draft.tensors.items():
         hashes[name] = np.array([_digest(row) for row in array], np.uint64)
+    if pictures and not draft.tensors and not any(_tells(draft, name) for name in draft.features if name not in pictures):
+        draft.usable &= np.any(list(pictures.values()), axis=0)
     if not draft.usable.any():
         raise DataError("not one row has a usable picture", where=draft.source.origin, remedy="See `trainwell look`.")
     return hashes
+
+
+def _tells(draft: Draft, name: str) -> bool:
+    """Whether a column beside pictures may say something of a row whose picture is broken: it is no name of rows."""
+    return _asked(draft, name) != "ignore" and not called_id(name)
 
 
 def _asked(draft: Draft, name: str) -> str:

@@ -91,6 +91,10 @@ class Preparation:
         return Encoded(arrays, sorted(problems, key=lambda problem: problem[0]))
 
     def _column(self, column: Fitted, source: Source, n: int, problems: list[Problem]) -> np.ndarray:
+        there = column.name in source.frame.columns or column.name in source.arrays
+        if column.kind in ("picture", "series") and not there:
+            problems.append(_absent(column, source))
+            return np.zeros((n, *column.state.shape), np.uint8 if column.kind == "picture" else np.float32)
         raw = self._raw(column, source, n, problems)
         cleaned = column.does.clean(raw, column.form, Rule())
         problems += [(int(row), column.name, _unreadable(raw, int(row), column.kind)) for row in cleaned.unreadable]
@@ -104,13 +108,7 @@ class Preparation:
             return Raw(name, array[:, None] if column.kind == "series" and array.ndim == 2 else array, rows, source.base)
         if name in source.frame.columns:
             return Raw(name, _as_scalars(source.frame[name], column.kind), rows, source.base, source.words.get(name))
-        if column.kind in ("picture", "series"):
-            raise DataError(
-                f"the {column.kind} column {name!r} is missing", remedy=f"Give a column or an array of {column.kind}."
-            )
-        hint = did_you_mean(name, source.frame.columns)
-        hint = f" {hint}" if hint.startswith("Did") else ""
-        problems.append((-1, name, f"the column is missing; every cell was treated as empty.{hint}"))
+        problems.append(_absent(column, source))
         return Raw(name, pl.Series(name, [None] * n, dtype=pl.String), rows)
 
     def encode_row(self, row: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -142,14 +140,18 @@ class Preparation:
             if column.input == "text":
                 arrays |= text_arrays(self.columns, column, self._text_cells[column.name](row.get(column.name))[None])
             elif column.input in ("picture", "series"):
-                cell = column.does.encode_cell(column.state)
-                picture = cell(row.get(column.name)) if cell is not None else None
-                if picture is None:
-                    raise DataError(
-                        f"the {column.input} {row.get(column.name)!r:.80} cannot be read", where=f"column {column.name!r}"
-                    )
-                arrays[self._whole_names[column.name]] = picture[None]
+                arrays[self._whole_names[column.name]] = self._whole(column, row.get(column.name))[None]
         return arrays | {t.name: _one_tensor(row, t) for t in self._tensors}
+
+    def _whole(self, column: Fitted, cell: Any) -> np.ndarray:
+        """One picture or series; zeros where the row has none and other columns speak for it."""
+        read = column.does.encode_cell(column.state)
+        found = read(cell) if read is not None and cell is not None else None
+        if found is None and cell is None and len(self.columns) > 1:
+            return np.zeros(column.state.shape, np.uint8 if column.kind == "picture" else np.float32)
+        if found is None:
+            raise DataError(f"the {column.input} {cell!r:.80} cannot be read", where=f"column {column.name!r}")
+        return np.asarray(found)
 
     def _encode_row_slowly(self, row: Mapping[str, Any]) -> dict[str, np.ndarray]:
         columns = tuple(c for c in self.columns if c.input in ("number", "category"))
@@ -228,6 +230,12 @@ class Preparation:
         return cls(*preparation_file.read(Path(folder)))
 
 
+def _absent(column: Fitted, source: Source) -> Problem:
+    hint = did_you_mean(column.name, source.frame.columns)
+    hint = f" {hint}" if hint.startswith("Did") else ""
+    return -1, column.name, f"the column is missing; every cell was treated as empty.{hint}"
+
+
 def _cell(column: Fitted) -> Callable[[Any], Any]:
     return column.does.encode_cell(column.state) or (lambda _: None)
 
@@ -242,6 +250,8 @@ def _cell_series(name: str, cell: Any) -> pl.Series:
 def _as_scalars(series: pl.Series, kind: str) -> pl.Series:
     """Lists, structures and objects as their text, which the column's kind will then name as unreadable."""
     whole = kind in ("picture", "series")
+    if kind == "picture" and series.dtype == pl.Null:
+        return series.cast(pl.String)
     if whole or not (series.dtype.is_nested() or series.dtype == pl.Binary):
         return series if whole else as_cells(series)
     return pl.Series(series.name, [cell_text(cell) for cell in series.to_list()], dtype=pl.String)

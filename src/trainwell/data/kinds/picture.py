@@ -37,6 +37,8 @@ from trainwell.data.scan import Pile, scan
 INPUT = "picture"
 
 _SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".avif", ".jp2")
+#: From this share of cells that name picture files on, a column is one of pictures.
+_MOSTLY = 0.8
 _LOOKED_AT = 1_000
 _DESCRIBED = 2_048
 
@@ -53,6 +55,11 @@ class State:
     def geometry(self) -> Geometry:
         return Geometry(self.channels, self.height, self.width)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """`(C, H, W)` of what a network sees."""
+        return self.geometry.shape
+
 
 def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
     """A claim on arrays of pictures, on picture files as bytes, and on text that names picture files which exist.
@@ -65,12 +72,24 @@ def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
         geometry, why = _geometry_of_array(raw.values, raw.rows), "the column holds pictures"
     else:
         share = _share_of_picture_names(raw)
-        if not forced and share < 0.8:
+        if not forced and share < _MOSTLY:
             return None
         pile = pile_of(raw)
         geometry = auto_geometry(scan(pile), raw.rows, lambda rows, shape: any_coloured(pile, rows, shape))
         why = f"{share:.0%} of the cells name picture files" if share else "the source says so"
     return Guess(why, {"channels": geometry.channels, "height": geometry.height, "width": geometry.width})
+
+
+def holds_pictures(raw: Raw, asked: str) -> bool:
+    """Whether a column is one of pictures, without a look into them.
+
+    Args:
+        raw: the column.
+        asked: what the recipe or the source says it is; "auto" to find out.
+    """
+    if isinstance(raw.values, np.ndarray):
+        return raw.values.ndim == 4
+    return asked == "picture" or (asked == "auto" and _share_of_picture_names(raw) >= _MOSTLY)
 
 
 def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
