@@ -96,7 +96,7 @@ class RecurrentWriter(nn.Module):
     def __init__(self, size: int, width: int, depth: int, *, cell: Literal["lstm", "gru", "rnn"], dropout: float) -> None:
         super().__init__()
         self.table = nn.Embedding(size, width)
-        nn.init.normal_(self.table.weight, 0.0, width**-0.5)
+        nn.init.normal_(self.table.weight, 0.0, 0.05)  # as the head, it begins near guessing
         self.layers = nn.ModuleList(CELLS[cell](width, width, batch_first=True) for _ in range(depth))
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(depth + 1))
         self.dropout = SharedDropout(dropout)
