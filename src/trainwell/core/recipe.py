@@ -28,6 +28,7 @@ ALIASES = {
     "per_device_train_batch_size": "batch_size",
     "network": "model",
     "criterion": "loss",
+from trainwell.core.suggest_pairs import PICTURE_MAKERS
     "lr_scheduler": "schedule",
     "scheduler": "schedule",
     "gradient_clip_val": "clip_norm",
@@ -190,6 +191,8 @@ class Recipe(Plain):
         """`but` with dotted keys, as the command line writes them: `{"model.width": 256}`."""
         fields = self.model_dump()
         for key, value in sorted(assignments.items(), key=lambda item: item[0].count(".")):
+        if renamed.get("task", "auto") == "auto" and makes_pictures(renamed.get("model")):
+            renamed["task"] = "generation"
             set_path(fields, _path(key, "."), value)
         return type(self)(**fields)
 
@@ -257,6 +260,17 @@ def recipe_error(error: ValidationError) -> RecipeError:
         return UnknownName(f"the recipe has no key {where!r}", remedy=did_you_mean(path[-1], _keys_beside(path)))
     reason = "; or ".join(dict.fromkeys(e["msg"][0].lower() + e["msg"][1:] for e in error.errors()[:3]))
     return RecipeError(f"recipe key {where!r} got {first['input']!r}: {reason}", remedy="See `trainwell parts recipe`.")
+
+def makes_pictures(model: Any) -> bool:
+    """Whether the network that a recipe names makes pictures, which says what the task is.
+
+    Example:
+        >>> makes_pictures("dcgan"), makes_pictures({"name": "cnn", "width": 8}), Recipe(model="dcgan").task
+        (True, False, 'generation')
+    """
+    name = model.get("name") if isinstance(model, Mapping) else model.name if isinstance(model, Part) else model
+    return isinstance(name, str) and name in PICTURE_MAKERS
+
 
 
 def _keys_beside(path: list[str]) -> list[str]:

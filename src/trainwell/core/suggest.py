@@ -5,23 +5,16 @@ The numbers were measured on the data sets listed in `docs/log.md`; each reason 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from trainwell.core.choice import Choice, Choices
 from trainwell.core.part import Part
 from trainwell.core.shape import Facts, Shape
+from trainwell.core.suggest_pairs import for_generation
 
 #: Pixels at which larger pictures are trained and judged: a few thousand photographs gain more from many passes.
 WORKING_SIDE = 64
 
-
-class Choice(NamedTuple):
-    """One suggested value and why."""
-
-    value: Any
-    why: str
-
-
-Choices = dict[str, Choice]
 
 #: Top learning rates by update rule: Adam's family moves by about the rate itself, SGD by the rate times the gradient.
 RATES = {"sgd": 0.05, "rmsprop": 1e-3, "adagrad": 0.02, "lion": 3e-4}
@@ -47,6 +40,18 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
         >>> found["loss"].value.name, found["loss"].why
         ('mean_squared_error', 'the target is a number')
     """
+    making = facts.task == "generation"
+    choices = for_generation(facts, preset, model or Part()) if making else _for_inputs(facts, preset, model or Part())
+    if optimizer in RATES and choices["optimizer"].value != optimizer:
+        choices["learning_rate"] = Choice(RATES[optimizer], f"usual top rate of {optimizer}")
+    if optimizer == "schedule_free":
+        choices["schedule"] = Choice(Part.of({"name": "constant", "warmup": 0.1}), "schedule_free averages instead of falling")
+        choices["ema"] = Choice(0.0, "schedule_free averages by itself")
+    return choices
+
+
+def _for_inputs(facts: Facts, preset: str, model: Part) -> Choices:
+    """By what the network is told and what it is asked."""
     picture = facts.shape.of_kind("picture")
     choices = _for_task(facts)
     if facts.task == "language":
@@ -64,12 +69,7 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
     elif picture.shape[-1] < 16:
         choices |= _for_tiny_pictures(facts, preset)
     else:
-        choices |= _for_pictures(facts, preset, max(picture.shape[1:]), model or Part())
-    if optimizer in RATES and choices["optimizer"].value != optimizer:
-        choices["learning_rate"] = Choice(RATES[optimizer], f"usual top rate of {optimizer}")
-    if optimizer == "schedule_free":
-        choices["schedule"] = Choice(Part.of({"name": "constant", "warmup": 0.1}), "schedule_free averages instead of falling")
-        choices["ema"] = Choice(0.0, "schedule_free averages by itself")
+        choices |= _for_pictures(facts, preset, max(picture.shape[1:]), model)
     return choices
 
 
@@ -216,43 +216,6 @@ def _for_mixtures(facts: Facts, preset: str) -> Choices:
 
 def _for_tiny_pictures(facts: Facts, preset: str) -> Choices:
     batch = min(64, max(8, facts.rows // 16), max(2, facts.rows))
-def is_mixture(shape: Shape) -> bool:
-    """Whether pictures or series stand beside other columns, or several of them beside each other.
-
-    Texts beside numbers and categories alone are no mixture: networks for texts take those along.
-
-    Example:
-        >>> from trainwell.core.shape import Input
-        >>> number, photo = Input("number", "number", (3,)), Input("picture", "picture", (1, 8, 8))
-        >>> is_mixture(Shape((number, photo))), is_mixture(Shape((photo,)))
-        (True, False)
-    """
-    return len(shape.inputs) > 1 and any(given.kind in ("picture", "series") for given in shape.inputs)
-
-
-def _for_mixtures(facts: Facts, preset: str) -> Choices:
-    """A network for each kind of column, and heads that join them."""
-    batch = min(64, _batch_for(facts.rows)) if facts.rows < 50_000 else 256
-    updates = {"quick": 400, "good": 900, "best": 2_000}[preset]
-    epochs = min(60, max({"quick": 3, "good": 5, "best": 8}[preset], round(updates * batch / facts.rows)))
-    kinds = " and ".join(dict.fromkeys(given.kind for given in facts.shape.inputs))
-    return {
-        "model": Choice(Part(name="mixture"), f"columns of several kinds ({kinds}): a network for each, joined by one"),
-        "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
-        "learning_rate": Choice(2e-3, "measured on a made table of pictures, texts, numbers and categories"),
-        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
-        "batch_size": Choice(batch, f"{facts.rows} training rows"),
-        "epochs": Choice(epochs, f"preset {preset}: about {updates} updates"),
-        "early_stopping": Choice(max(5, epochs // 3), "a third of the run without a better score"),
-        "weight_decay": Choice(0.0, "rare tokens would decay to nothing"),
-        "clip_norm": Choice(0.0, "not needed with adamw and a warm-up"),
-        "label_smoothing": Choice(0.0, "probabilities stay honest"),
-        "ema": Choice(0.0, "the heads are already an average"),
-        "augment": Choice([], "a change must suit the labels: flip, crop and others can be added"),
-        "validate_every": _once_an_epoch(facts, batch),
-    }
-
-
     epochs = {"quick": 15, "good": 30, "best": 60}[preset]
     return _pictures_with_adamw(facts, batch) | {
         "model": Choice(Part.of({"name": "cnn", "width": 32, "stages": 3}), "plain layers suffice under 16 pixels"),

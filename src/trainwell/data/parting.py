@@ -29,15 +29,13 @@ def split_rows(draft: Draft) -> dict[str, np.ndarray]:
     again = clean.repeated(units, draft.usable)
     treatment = _treatment(again, draft)
     card.add(clean.duplicate_check(again, draft.usable, treatment))
-    if draft.target.task == "classification":
+    if draft.target.classes is not None:
         card.checks += clean.conflict_check(units, draft.values, draft.usable)
     rule = _resolved(draft)
     table = Table(
         usable=draft.usable,
         units=_units(draft, rule, units if treatment in ("together", "drop") else np.arange(len(source))),
-        labels=draft.values
-        if draft.target.task == "classification" and rule.how in ("stratified", "given", "column")
-        else None,
+        labels=draft.values if draft.target.classes is not None and rule.how in ("stratified", "given", "column") else None,
         times=_times(draft, rule) if rule.how == "time" else None,
         given=_given(draft, rule),
         unit=float(rule.how == "time" and _time_kind(draft, rule) != "datetime"),
@@ -104,11 +102,11 @@ def _resolved(draft: Draft) -> Split:
     rule, source = draft.recipe.split, draft.source
     how = rule.how
     if how == "auto":
-        classes = draft.target.task == "classification"
+        classes = draft.target.classes is not None
         how = "given" if source.parts is not None else "stratified" if classes else "random"
     if how == "given" and source.parts is None:
         raise DataError("split.how=given, but the source brings no parts", where=source.origin, remedy="Give test=… too.")
-    if how == "stratified" and draft.target.task != "classification":
+    if how == "stratified" and draft.target.classes is None:
         raise DataError("split.how=stratified needs classes, and the target is a number", remedy="Use split.how=random.")
     if how in ("group", "time", "column") and rule.by not in source.frame.columns:
         said = f"split.by={rule.by!r} is no column" if rule.by else f"split.how={how} needs split.by"

@@ -28,6 +28,9 @@ from trainwell.models.registry import models
 from trainwell.optim.registry import optimizers, schedules
 from trainwell.optim.schedules import Moment
 from trainwell.score.registry import losses, metrics
+from trainwell.train.adversarial.build import check_game, check_pair, one_loss
+from trainwell.train.adversarial.registry import games
+from trainwell.train.decide import Asked, check_decision
 from trainwell.train.steps import Augment, Loss, as_floats, has_members
 from trainwell.train.transfer import settle, start_from
 
@@ -83,6 +86,8 @@ def compile_program(recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Mo
     own = {} if network is None else {"model": type(network)}  # what the recipe says is what is trained
     recipe, reasons = recipe.but(target=data.recipe.target, **own).resolved(data.facts)
     check_names(recipe)
+    if data.task == "generation":
+        check_game(recipe)
     device = choose_device(recipe.device)
     built = network if network is not None else build_network(recipe, data, seed)
     if recipe.init_from is not None:
@@ -108,7 +113,7 @@ def check_names(recipe: Recipe) -> None:
     named: list[tuple[str, Registry[Any], Part]] = [
         ("optimizer", optimizers, recipe.optimizer),
         ("schedule", schedules, recipe.schedule),
-        ("loss", losses, recipe.loss),
+        ("loss", games if recipe.task == "generation" else losses, recipe.loss),
     ]
     if ":" not in recipe.model.name:
         named.append(("model", models, recipe.model))
@@ -179,6 +184,8 @@ def spread(rows: np.ndarray, most: int) -> np.ndarray:
 
 def bind_loss(recipe: Recipe, data: Data) -> Loss:
     """The loss with its options, label smoothing and class weights filled in."""
+    if data.task == "generation":
+        return one_loss
     options = dict(recipe.loss.options)
     known = losses.options(recipe.loss.name)
     if losses[recipe.loss.name] is losses["poisson"]:
@@ -249,6 +256,7 @@ def bind_rate(recipe: Recipe) -> Callable[[Moment], float]:
 def check_forward(program: Program) -> None:
     """Two rows through the network: its output must have the shape and range that loss and target ask for."""
     data, rows = program.data, program.data.rows["train"][:2]
+    check_pair(program.network, data)
     tensors = [torch.from_numpy(np.asarray(data.arrays[n][rows])).to(program.device) for n in data.shape.names]
     target = torch.from_numpy(np.asarray(data.arrays["target"][rows])).to(program.device)
     output = trial(program.network, as_floats(tuple(tensors)), data.shape.inputs)

@@ -24,14 +24,17 @@ from trainwell.data.data import Data
 from trainwell.doctor.examine import write_findings
 from trainwell.models.parametrize import plain
 from trainwell.score.registry import metrics
+from trainwell.train.adversarial.engine import AdversarialEngine
+from trainwell.train.adversarial.umpire import Umpire
 from trainwell.train.beside import Beside, say_findings
 from trainwell.train.compile import Program, compile_program
+from trainwell.train.decide import Asked, decided
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Job, Member, Observer, announce_only, train
 from trainwell.train.machine import build_engine, choose_machine
 from trainwell.train.nonfinite import explain
 from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
-from trainwell.train.predicting import limits_of, validator
+from trainwell.train.predicting import limits_of, predict_rows, validator
 from trainwell.train.run import SIGNS, Run, weights_of
 from trainwell.train.steps import as_floats
 
@@ -121,8 +124,13 @@ def _train(program: Program, batches: Batches, member: Member, *, folder: Path |
     if "init_from" in program.reasons:
         announce_only(member, {"split": "note", "text": f"weights: {program.reasons['init_from']}"})
     engine = build_engine(program, member.plan.machine, steps=member.plan.steps)
-    if watched:
-        signs = History(folder / SIGNS if folder else None)
+    signs = History(folder / SIGNS if watched and folder else None)
+    if isinstance(engine, AdversarialEngine):
+        member.besides = engine.besides
+        if watched:
+            member.doctor = umpire = Umpire(member.history, signs, member.observers)
+            member.observers = (*member.observers, umpire)
+    elif watched:
         member.doctor = engine.onlooker = Beside(program, engine.optimizer, member.history, signs, member.observers)
     job = Job(
         engine=engine,
@@ -138,7 +146,7 @@ def _train(program: Program, batches: Batches, member: Member, *, folder: Path |
 def new_member(program: Program, plan: Plan, folder: Path | None, observers: Sequence[Observer], number: int = 0) -> Member:
     """What is a program's own in a job."""
     history = History(folder / "history.jsonl" if folder else None)
-    return Member(plan, program.rate, validator(program), history, observers, number)
+    return Member(plan, program.rate, validator(program, folder), history, observers, number)
 
 
 def carry_out(job: Job, programs: Sequence[Program], batches: Sequence[Batches], folders: Sequence[Path | None]) -> list[Run]:
@@ -185,7 +193,7 @@ def _outcome(job: Job, member: Member, program: Program, batches: Batches, folde
         write_summary(folder, summary | {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}})
     elif member.at.ending != "interrupted":
         write_weights(folder, plain(job.engine.finish(member.number)))
-        summary |= limits_of(program.network, program.data)
+        summary |= limits_of(program.network, program.data) | decision_of(program)
         write_summary(folder, summary)
     return Run(
         folder=folder,
@@ -199,6 +207,14 @@ def _outcome(job: Job, member: Member, program: Program, batches: Batches, folde
         signal=signal,
         error=error,
     )
+
+
+def decision_of(program: Program) -> dict[str, Any]:
+    """The calibration and the threshold that the recipe asks for, fitted on validation rows, under `decision`; else nothing."""
+    asked = Asked.by(program.recipe)
+    if asked.nothing:
+        return {}
+    return {"decision": decided(asked, predict_rows(program.network, program.data, program.data.rows["valid"]))}
 
 
 def summary_of(member: Member, seconds: float) -> dict[str, Any]:

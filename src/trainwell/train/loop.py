@@ -64,6 +64,7 @@ class Member:
         history: where measurements go.
         observers: called with each measurement; one that returns True stops this network.
         number: its place in the engine.
+        besides: what else was measured since the last line of the history.
         doctor: who looks at it; None where nobody does.
         at: how far it is.
     """
@@ -74,6 +75,7 @@ class Member:
     history: History
     observers: Sequence[Observer] = ()
     number: int = 0
+    besides: Callable[[], dict[str, float]] = dict
     doctor: Doctor | None = None
     at: Progress = field(default_factory=Progress)
 
@@ -198,7 +200,7 @@ def record_loss(member: Member, rate: float, step: int, seconds: float) -> bool:
     """A history line with the mean training loss since the last one; True if an observer wants to stop."""
     at = member.at
     row = {"step": step, "epoch": round(member.plan.epoch(step), 4), "split": "train", "loss": at.loss / at.count}
-    row |= {"learning_rate": rate, "seconds": round(seconds, 3)}
+    row |= member.besides() | {"learning_rate": rate, "seconds": round(seconds, 3)}
     at.loss, at.count = 0.0, 0
     return announce(member, row)
 

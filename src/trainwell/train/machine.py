@@ -14,8 +14,11 @@ import torch
 from torch import nn
 
 from trainwell.core.recipe import Recipe
+from trainwell.models.adversarial import Adversarial
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import parameter_groups
+from trainwell.train.adversarial.build import adversarial_engine
+from trainwell.train.adversarial.engine import AdversarialEngine
 from trainwell.train.compile import Program
 from trainwell.train.engine import Limits, SingleEngine
 from trainwell.train.plan import Machine
@@ -31,11 +34,13 @@ COMPILE_COST = 25.0
 LONG = 60.0
 
 
-def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> SingleEngine:
+def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> SingleEngine | AdversarialEngine:
     """The engine that trains the program's network in the machine's way, for a run of so many steps."""
     recipe = program.recipe
     if machine.channels_last:
         program.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    if isinstance(program.network, Adversarial):
+        return adversarial_engine(program.network, recipe, augment=program.augment, seed=program.seed)
     forward: Callable[..., torch.Tensor] = torch.compile(program.network) if machine.compiled else program.network
     step = supervised(forward, program.loss, augment=program.augment, autocast=machine.autocast, device=program.device.type)
     decay = _number(recipe.weight_decay)

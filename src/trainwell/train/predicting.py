@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,8 +15,11 @@ from trainwell.core.shape import Task
 from trainwell.data.batches import trimmed
 from trainwell.data.data import Data
 from trainwell.data.forecast.grid import ROW, steps_since_first
+from trainwell.models.adversarial import Adversarial
+from trainwell.score.decision import Decision
 from trainwell.score.predictions import Ahead, Predictions
 from trainwell.score.registry import metrics
+from trainwell.train.adversarial.making import judged_pictures, picture_validator
 from trainwell.train.compile import Program, spread
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Validate
@@ -83,11 +87,15 @@ def finish(output: Tensor, task: Task) -> np.ndarray:
     """Probabilities `(N, n)` of logits, or values `(N, T)`; members `(N, K, n)` are averaged, as probabilities."""
     if task == "classification":
         output = output.double().softmax(dim=-1)
+    elif task == "multilabel":
+        output = output.double().sigmoid()
     return (output.mean(dim=1) if output.ndim == 3 else output).numpy()
 
 
 def predict_rows(network: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
     """Predictions and targets of rows of `data`, in the target's own unit."""
+    if isinstance(network, Adversarial):
+        return judged_pictures(network, data, rows)
     if data.task == "language":
         losses = token_losses(network, data, rows, stop=lambda: False)
         assert losses is not None
@@ -105,7 +113,8 @@ def as_predictions(output: Tensor, data: Data, rows: np.ndarray) -> Predictions:
     if data.task == "regression":
         decode = data.preparation.decode_values
         return Predictions("regression", decode(found), decode(target), data.classes, ahead_of(data, rows))
-    return Predictions("classification", found, target, data.classes)
+    told_by = data.preparation.target
+    return Predictions(told_by.task, found, target, told_by.classes or told_by.labels, decision=Decision(ordered=told_by.ordered))
 
 
 def ahead_of(data: Data, rows: np.ndarray) -> Ahead | None:
@@ -139,12 +148,17 @@ def limits_of(network: nn.Module, data: Data) -> dict[str, dict[str, list[float]
     return {"limits": {"low": low.round(6).tolist(), "high": high.round(6).tolist()}}
 
 
-def validator(program: Program) -> Validate:
-    """The function that scores the network on the validation rows: the loss and the recipe's metrics."""
+def validator(program: Program, folder: Path | None = None) -> Validate:
+    """The function that scores the network on the validation rows: the loss and the recipe's metrics.
+
+    What judging needs besides the network is kept in the run folder, where there is one.
+    """
     data, recipe = program.data, program.recipe
     rows = data.rows["valid"] if len(data.rows["valid"]) else data.rows["train"]
     if data.task == "language":
         return _text_validator(data, rows, recipe)
+    if data.task == "generation":
+        return picture_validator(data, list(recipe.metrics), seed=program.seed, folder=folder)
     arrays = [data.arrays[name] for name in data.shape.names]
     target = torch.from_numpy(np.asarray(data.arrays["target"][rows]))
     chosen = {name: metrics[name] for name in recipe.metrics}

@@ -191,7 +191,10 @@ class Tape:
         self.run, self.plan = run, run.plan
         self.program: Program = compile_program(run.recipe, data, seed=run.plan.seed)
         self.batches: Batches = build_batches(self.program)
-        self.engine: SingleEngine = build_engine(self.program, replace(run.plan.machine, stack=""), steps=run.plan.steps)
+        engine = build_engine(self.program, replace(run.plan.machine, stack=""), steps=run.plan.steps)
+        if not isinstance(engine, SingleEngine):
+            raise CheckpointError("a game of two networks cannot be replayed", remedy="Its history shows both losses.")
+        self.engine = engine
         self.limits = self.engine.limits
         self.start = self.now = 0
         self._fresh = True
