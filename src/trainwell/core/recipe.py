@@ -16,6 +16,7 @@ from trainwell.core.part import Part, Plain
 from trainwell.core.sections import AtLeastOne, Auto, Column, Count, NotNegative, Positive, Prepare, Series, Share, Split, Transfer
 from trainwell.core.shape import Facts
 from trainwell.core.suggest import suggestions
+from trainwell.core.suggest_pairs import PICTURE_MAKERS
 from trainwell.core.trees import differences, set_path
 
 #: What users of Keras, Lightning, fastai, Hugging Face and Ludwig type, and what it is called here.
@@ -28,7 +29,6 @@ ALIASES = {
     "per_device_train_batch_size": "batch_size",
     "network": "model",
     "criterion": "loss",
-from trainwell.core.suggest_pairs import PICTURE_MAKERS
     "lr_scheduler": "schedule",
     "scheduler": "schedule",
     "gradient_clip_val": "clip_norm",
@@ -171,6 +171,8 @@ class Recipe(Plain):
             if key in renamed:
                 raise RecipeError(f"the recipe key {key!r} is given twice, once as {word!r}", remedy="Keep one of the two.")
             renamed[key] = item
+        if renamed.get("task", "auto") == "auto" and makes_pictures(renamed.get("model")):
+            renamed["task"] = "generation"
         return {key: _in_full(key, item) for key, item in renamed.items()}
 
     def __init__(self, **fields: Any) -> None:
@@ -191,8 +193,6 @@ class Recipe(Plain):
         """`but` with dotted keys, as the command line writes them: `{"model.width": 256}`."""
         fields = self.model_dump()
         for key, value in sorted(assignments.items(), key=lambda item: item[0].count(".")):
-        if renamed.get("task", "auto") == "auto" and makes_pictures(renamed.get("model")):
-            renamed["task"] = "generation"
             set_path(fields, _path(key, "."), value)
         return type(self)(**fields)
 
@@ -241,6 +241,17 @@ def _path(key: str, separator: str) -> list[str]:
     return [head, *rest]
 
 
+def makes_pictures(model: Any) -> bool:
+    """Whether the network that a recipe names makes pictures, which says what the task is.
+
+    Example:
+        >>> makes_pictures("dcgan"), makes_pictures({"name": "cnn", "width": 8}), Recipe(model="dcgan").task
+        (True, False, 'generation')
+    """
+    name = model.get("name") if isinstance(model, Mapping) else model.name if isinstance(model, Part) else model
+    return isinstance(name, str) and name in PICTURE_MAKERS
+
+
 def _in_full(key: str, item: Any) -> Any:
     """`metrics=accuracy` and `augment=flip` mean lists of one, `compile=True` means "on"."""
     if key == "compile" and isinstance(item, bool):
@@ -260,17 +271,6 @@ def recipe_error(error: ValidationError) -> RecipeError:
         return UnknownName(f"the recipe has no key {where!r}", remedy=did_you_mean(path[-1], _keys_beside(path)))
     reason = "; or ".join(dict.fromkeys(e["msg"][0].lower() + e["msg"][1:] for e in error.errors()[:3]))
     return RecipeError(f"recipe key {where!r} got {first['input']!r}: {reason}", remedy="See `trainwell parts recipe`.")
-
-def makes_pictures(model: Any) -> bool:
-    """Whether the network that a recipe names makes pictures, which says what the task is.
-
-    Example:
-        >>> makes_pictures("dcgan"), makes_pictures({"name": "cnn", "width": 8}), Recipe(model="dcgan").task
-        (True, False, 'generation')
-    """
-    name = model.get("name") if isinstance(model, Mapping) else model.name if isinstance(model, Part) else model
-    return isinstance(name, str) and name in PICTURE_MAKERS
-
 
 
 def _keys_beside(path: list[str]) -> list[str]:
