@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from trainwell.evaluate.run import evaluate
     from trainwell.report.run import report
     from trainwell.ship.bundle import Bundle, bundle, open_bundle
+    from trainwell.ship.serve.start import serve
+    from trainwell.ship.estimators import TrainwellClassifier, TrainwellRegressor
     from trainwell.study.ablate import ablate
     from trainwell.study.compare import compare
     from trainwell.study.ensemble.distil import distil
@@ -48,9 +50,9 @@ if TYPE_CHECKING:
     from trainwell.train.again import resume
     from trainwell.train.fit import fit
     from trainwell.train.five_steps import compile
+    from trainwell.train.generate import generate
     from trainwell.train.many import fit_many
     from trainwell.train.rate_range import find_rate
-    from trainwell.train.generate import generate
     from trainwell.train.replay import replay
     from trainwell.train.run import Run
     from trainwell.train.watch import watch
@@ -66,7 +68,9 @@ _HOME = {
     "Part": "trainwell.core.part",
     "Recipe": "trainwell.core.recipe",
     "Run": "trainwell.train.run",
+    "TrainwellClassifier": "trainwell.ship.estimators",
     "TrainwellError": "trainwell.core.errors",
+    "TrainwellRegressor": "trainwell.ship.estimators",
     "Tuned": "trainwell.study.tuning.result",
     "ablate": "trainwell.study.ablate",
     "bundle": "trainwell.ship.bundle",
@@ -81,11 +85,11 @@ _HOME = {
     "find_rate": "trainwell.train.rate_range",
     "fit": "trainwell.train.fit",
     "fit_many": "trainwell.train.many",
+    "generate": "trainwell.train.generate",
     "honesty": "trainwell.study.honesty",
     "guide": "trainwell.study.guide",
     "improve": "trainwell.study.improve",
     "lab": "trainwell.study.lab.carry_out",
-    "generate": "trainwell.train.generate",
     "leaderboard": "trainwell.study.leaderboard",
     "learning_curve": "trainwell.study.learning_curve",
     "load": "trainwell.data.load",
@@ -94,6 +98,7 @@ _HOME = {
     "report": "trainwell.report.run",
     "resume": "trainwell.train.again",
     "safe_augment": "trainwell.study.safe_augment",
+    "serve": "trainwell.ship.serve.start",
     "treat": "trainwell.study.treat",
     "tune": "trainwell.study.tune",
     "watch": "trainwell.train.watch",
@@ -109,7 +114,9 @@ __all__ = [
     "Part",
     "Recipe",
     "Run",
+    "TrainwellClassifier",
     "TrainwellError",
+    "TrainwellRegressor",
     "Tuned",
     "ablate",
     "bundle",
@@ -136,6 +143,7 @@ __all__ = [
     "report",
     "resume",
     "safe_augment",
+    "serve",
     "treat",
     "tune",
     "watch",
