@@ -86,6 +86,7 @@ def compile_program(recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Mo
     own = {} if network is None else {"model": type(network)}  # what the recipe says is what is trained
     recipe, reasons = recipe.but(target=data.recipe.target, **own).resolved(data.facts)
     check_names(recipe)
+    check_decision(Asked.by(recipe), data)
     if data.task == "generation":
         check_game(recipe)
     device = choose_device(recipe.device)
