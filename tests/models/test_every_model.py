@@ -46,7 +46,7 @@ SHAPES = {
 }
 RUNNING = {"running text": Shape((Input("text", "tokens", (12,), (3,), ("text",), "int32", tokens="characters"),))}
 PICTURES = ("grey", "colour")
-OF_PICTURES = dict.fromkeys(("cnn", "resnet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg"), PICTURES)
+OF_PICTURES = dict.fromkeys(("cnn", "resnet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg", "convnext", "vit"), PICTURES)
 OF_SERIES = dict.fromkeys(("fcn", "resnet1d", "inception_time"), ("series",))
 FORECASTS = dict.fromkeys(("nlinear", "dlinear", "patchtst", "tsmixer"), ("windows", "covariates"))
 OF_TEXTS = dict.fromkeys(("bag_of_ngrams", "textcnn", "text_team", "rnn", "text_transformer"), ("text", "review"))
@@ -63,6 +63,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "cnn": {"width": 8},
     "vgg": {"width": 4, "dropout": 0.0},
     "resnet": {"width": 8},
+    "convnext": {"width": 4, "blocks": (1, 1)},
+    "vit": {"width": 8, "depth": 1, "heads": 2},
+    "ft_transformer": {"width": 8, "depth": 1, "heads": 2},
     "sequential": {"blocks": BLOCKS},
     "parallel": {"branches": [BLOCKS, [{"name": "linear", "width": 4}]]},
     "fcn": {"width": 8},
@@ -75,10 +78,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "textcnn": {"width": 8, "maps": 4},
     "text_team": {"width": 8, "maps": 4, "buckets": 512},
     "rnn": {"width": 8, "cell": "gru"},
+    "gpt": {"width": 16, "depth": 1, "heads": 2},
     "text_transformer": {"width": 8, "depth": 1, "heads": 2},
     "nlinear": {},
     "dlinear": {},
-    "gpt": {"width": 16, "depth": 1, "heads": 2},
     "mixture": {"width": 8, "hidden": 16, "k": 3, "texts": [{"name": "textcnn", "width": 8, "maps": 4}]},
 } | {f"resnet{depth}": {"width": 4} for depth in (18, 34, 50, 101, 152)}
 
@@ -104,11 +107,11 @@ def _values(given: Input, rows: int, generator: torch.Generator) -> Tensor:
     if given.kind == "category":  # every row another pair of codes, as long as there are pairs
         pair = torch.arange(rows)
         return torch.stack([pair % 5, pair // 5 % 5], 1).to(torch.int32)
+    if given.kind == "tokens":
+        return torch.randint(0, given.cardinalities[0], (rows, *given.shape), generator=generator, dtype=torch.int32)
     if given.kind == "text":  # of many lengths, padded behind
         codes = torch.randint(1, given.cardinalities[0], (rows, *given.shape), generator=generator, dtype=torch.int32)
         return torch.where(torch.arange(given.size) < torch.arange(rows)[:, None] % given.size + 1, codes, 0)
-    if given.kind == "tokens":
-        return torch.randint(0, given.cardinalities[0], (rows, *given.shape), generator=generator, dtype=torch.int32)
     values = torch.rand if given.kind == "picture" else torch.randn
     return values(rows, *given.shape, generator=generator)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from trainwell.core.errors import CompileError, RecipeError
 from trainwell.models.check import at_least, share
-from trainwell.models.dropout import Dropout
+from trainwell.models.dropout import Dropout, SpatialDropout
 from trainwell.models.registry import Named, blocks
 
 
@@ -166,6 +166,24 @@ def dropout(size: Size, *, rate: float = 0.1) -> nn.Module:  # noqa: ARG001 - an
     """
     share("rate", rate)
     return Dropout(rate)
+
+
+@blocks.register
+def spatial_dropout(size: Size, *, rate: float = 0.1) -> nn.Module:  # noqa: ARG001 - any size
+    """Zeroes a share of the channels in training.
+
+    Args:
+        rate: the share.
+
+    Source: Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015.
+
+    Example:
+        >>> import torch
+        >>> tuple(spatial_dropout((6, 4, 4), rate=0.5)(torch.rand(2, *(6, 4, 4))).shape[1:])
+        (6, 4, 4)
+    """
+    share("rate", rate)
+    return SpatialDropout(rate)
 
 
 def picture(size: Size, block: str) -> tuple[int, int, int]:

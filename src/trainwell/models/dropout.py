@@ -30,6 +30,48 @@ class Dropout(nn.Dropout):
         return drop(x, self.p) if self.training else x
 
 
+class StochasticDepth(Dropout):
+    """Leaves a whole residual branch out of a share of the examples, and scales it up in the others.
+
+    **Shape:** `(B, …)` → the same.
+
+    Source: Huang et al., "Deep networks with stochastic depth", ECCV 2016.
+
+    Example:
+        >>> sorted(StochasticDepth(0.5)(torch.ones(200, 3)).sum(1).unique().tolist())
+        [0.0, 6.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * drop(x.new_ones(len(x), *(1 for _ in x.shape[1:])), self.p) if self.training and self.p else x
+
+
+class SpatialDropout(Dropout):
+    """Zeroes whole channels: neighbouring pixels say the same, so dropping single ones takes little away.
+
+    **Shape:** `(B, C, …)` → the same.
+
+    Source: Tompson et al., "Efficient object localization using convolutional networks", CVPR 2015.
+
+    Example:
+        >>> SpatialDropout(0.5)(torch.ones(1, 50, 2, 2)).sum((0, 2, 3)).unique().tolist()
+        [0.0, 8.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * drop(x.new_ones(*x.shape[:2], *(1 for _ in x.shape[2:])), self.p) if self.training and self.p else x
+
+
+def rising(chance: float, count: int) -> list[float]:
+    """Chances of so many layers, from 0 for the first to `chance` for the last.
+
+    Example:
+        >>> rising(0.2, 3)
+        [0.0, 0.1, 0.2]
+    """
+    return [chance * place / max(1, count - 1) for place in range(count)]
+
+
 def drop(x: Tensor, rate: float) -> Tensor:
     """`x` with a share of `rate` of its entries zeroed and the others scaled up, drawn from torch's own generator."""
     if has_torch_function_unary(x):

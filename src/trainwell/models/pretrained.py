@@ -186,7 +186,8 @@ def fit_to(name: str, source: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, s
         >>> fit_to("conv1.weight", torch.ones(8, 3, 7, 7), (8, 1, 7, 7))[0].mean()
         tensor(3.)
     """
-    if name.split(".")[-1] == POSITIONS and source.ndim == 3 and source.shape[-1] == shape[-1]:
+    square = len(shape) == 3 and all(round((n - 1) ** 0.5) ** 2 == n - 1 for n in (source.shape[1], shape[1]))
+    if name.split(".")[-1] == POSITIONS and source.ndim == 3 and source.shape[-1] == shape[-1] and square:
         return _positions(source, shape[1]), f"interpolated from {source.shape[1]} to {shape[1]} positions"
     same = source.ndim == len(shape) >= 3 and source.shape[0] == shape[0] and source.shape[2:] == shape[2:]
     if not same or min(source.shape[1], shape[1]) > 4:  # pictures have one to four channels, inner layers have more

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from trainwell.core.shape import Shape
 from trainwell.models.check import at_least, only, share
 from trainwell.models.conv import OTHER_INPUTS
-from trainwell.models.dropout import Dropout
+from trainwell.models.dropout import Dropout, StochasticDepth, rising
 from trainwell.models.picture import Normalize, judged, size_within, within
 from trainwell.models.registry import Named, activation, models, norm
 
@@ -37,8 +37,11 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, n_in: int, width: int, stride: int, activation_name: Named, norm_name: Named) -> None:
+    def __init__(
+        self, n_in: int, width: int, stride: int, activation_name: Named, norm_name: Named, stochastic_depth: float = 0.0
+    ) -> None:
         super().__init__()
+        self.skip = StochasticDepth(stochastic_depth)
         self.conv1 = nn.Conv2d(n_in, width, 3, stride, 1, bias=False)
         self.bn1 = norm(norm_name, width, picture=True)
         self.relu = activation(activation_name)
@@ -48,7 +51,7 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
+        y = self.skip(self.bn2(self.conv2(y)))
         out: Tensor = self.relu(y + self.downsample(x))
         return out
 
@@ -68,8 +71,11 @@ class Bottleneck(nn.Module):
 
     expansion = 4
 
-    def __init__(self, n_in: int, width: int, stride: int, activation_name: Named, norm_name: Named) -> None:
+    def __init__(
+        self, n_in: int, width: int, stride: int, activation_name: Named, norm_name: Named, stochastic_depth: float = 0.0
+    ) -> None:
         super().__init__()
+        self.skip = StochasticDepth(stochastic_depth)
         n_out = width * self.expansion
         self.conv1 = nn.Conv2d(n_in, width, 1, bias=False)
         self.bn1 = norm(norm_name, width, picture=True)
@@ -83,7 +89,7 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
+        y = self.skip(self.bn3(self.conv3(y)))
         out: Tensor = self.relu(y + self.downsample(x))
         return out
 
@@ -113,6 +119,7 @@ class ResNet(nn.Module):
         dropout: share of the averaged features dropped before the head.
         mirror: judge each picture and its mirror image.
         side: longest side of the pictures after the entrance; 0 leaves them.
+        stochastic_depth: chance that the last block is left out of an example in training; it rises from 0.
     """
 
     def __init__(
@@ -128,6 +135,7 @@ class ResNet(nn.Module):
         dropout: float,
         mirror: bool = False,
         side: int = 0,
+        stochastic_depth: float = 0.0,
     ) -> None:
         super().__init__()
         act, norm_name = pieces
@@ -136,11 +144,11 @@ class ResNet(nn.Module):
         self.bn1 = norm(norm_name, width, picture=True)
         self.relu = activation(act)
         self.maxpool = nn.MaxPool2d(3, 2, 1) if stem == "imagenet" else nn.Identity()
-        n_in = width
+        n_in, chances = width, iter(rising(stochastic_depth, sum(stage_blocks)))
         for stage, blocks in enumerate(stage_blocks):
             layer = nn.Sequential()
             for i in range(blocks):
-                layer.append(block(n_in, width << stage, 2 if stage and not i else 1, act, norm_name))
+                layer.append(block(n_in, width << stage, 2 if stage and not i else 1, act, norm_name, next(chances)))
                 n_in = (width << stage) * block.expansion
             self.add_module(f"layer{stage + 1}", layer)
         self.stages, self.mirror, self.side = len(stage_blocks), mirror, side
@@ -170,6 +178,7 @@ def resnet(
     dropout: float = 0.0,
     activation: Named = "relu",
     norm: Named = "batch_norm",
+    stochastic_depth: float = 0.0,
     mirror: bool = False,
     side: int = 0,
 ) -> ResNet:
@@ -184,6 +193,7 @@ def resnet(
         dropout: share of the averaged features dropped before the head.
         activation: activation of all blocks.
         norm: normalisation after each convolution.
+        stochastic_depth: chance that the last block is left out of an example in training; it rises from 0.
         mirror: answer to each picture and to its mirror image, and average; after training only. Costs twice the time.
         side: longest side of the pictures it works on: larger ones are averaged down to it first; 0 takes them as they are.
 
@@ -201,6 +211,7 @@ def resnet(
         at_least("every number in blocks", count, 1)
     at_least("side", side, 0)
     share("dropout", dropout)
+    share("stochastic_depth", stochastic_depth)
     channels, *size = only(shape, "picture", model="resnet", instead=OTHER_INPUTS).shape
     size = list(size_within(tuple(size), side))
     return ResNet(
@@ -214,6 +225,7 @@ def resnet(
         dropout=dropout,
         mirror=mirror,
         side=side,
+        stochastic_depth=stochastic_depth,
     )
 
 

@@ -32,8 +32,11 @@ SMALL = {
     "mlp": {"width": 8},
     "residual_mlp": {"width": 8, "depth": 2},
     "tabm": {"width": 8, "k": 3, "bins": 6, "number_width": 4},
-    "resnet": {"width": 4, "blocks": [1, 1]},
+    "resnet": {"width": 4, "blocks": [1, 1], "stochastic_depth": 0.3},
     "vgg": {"width": 4},
+    "convnext": {"width": 4, "blocks": [1, 1], "stochastic_depth": 0.3},
+    "vit": {"width": 8, "depth": 2, "heads": 2, "stochastic_depth": 0.3},
+    "ft_transformer": {"width": 8, "heads": 2},
     "sequential": {"blocks": ["flatten", {"name": "linear", "width": 6}, "relu", {"name": "dropout", "rate": 0.2}]},
     "bag_of_ngrams": {"buckets": 256},
     "textcnn": {"width": 4, "maps": 3, "token_dropout": 0.5},
@@ -100,7 +103,7 @@ def test_every_registered_network_is_covered():
 
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_every_network_after_a_hundred_steps(name):
-    data = reviews() if name in OF_TEXTS else table() if name in {"mlp", "residual_mlp", "tabm"} else pictures(48)
+    data = reviews() if name in OF_TEXTS else table() if name in {"mlp", "residual_mlp", "tabm", "ft_transformer"} else pictures(48)
     base = recipe(model={"name": name, **SMALL[name]}, optimizer="adamw", schedule="cosine", augment=[], batch_size=16)
     # Weights that a norm makes irrelevant (a bias before it) drift freely under Adam: their loss is what must agree.
     agree([base.but(**change) for change in EVERYTHING], data, steps=100, weights=1e-3, loss=1e-5)

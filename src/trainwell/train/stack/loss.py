@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from trainwell.score.losses.classes import cross_entropy
@@ -41,9 +42,10 @@ def _parts(loss: Loss) -> tuple[Any, dict[str, Any]]:
 
 def _at_once(loss: Any, output: Tensor, target: Tensor) -> Tensor:
     output, target = _member_axis(output, target)
-    if _parts(loss)[0] is cross_entropy and target.ndim == 2:
+    function, options = _parts(loss)
+    if function is cross_entropy and target.ndim == 2:
         # Rows along the last axis: the softmax of a few classes runs over whole vectors of them.
-        each: Tensor = loss(output.transpose(1, 2), target, reduction="none")  # (K, B)
+        each: Tensor = F.cross_entropy(output.transpose(1, 2), target, reduction="none", **options)  # (K, B)
         return each.mean(1)
     each = loss(output.flatten(0, 1), target.flatten(0, 1), reduction="none")  # (K * B,)
     return each.view(len(output), -1).mean(1)
