@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 
 import typer
 from typer.exceptions import TyperException
@@ -26,12 +28,14 @@ from trainwell.cli.lab_verbs import add_to as add_lab_verbs
 from trainwell.cli.language_verbs import add_to as add_language_verbs
 from trainwell.cli.output import complain
 from trainwell.cli.replay_verbs import add_to as add_replay_verbs
+from trainwell.cli.serve_verbs import add_to as add_serve_verbs
 from trainwell.cli.ship_verbs import add_to as add_ship_verbs
 from trainwell.cli.train_verbs import add_to as add_train_verbs
 from trainwell.cli.treat_verbs import add_to as add_treat_verbs
 from trainwell.cli.tune_verbs import add_to as add_tune_verbs
 from trainwell.cli.use_verbs import add_to as add_use_verbs
 from trainwell.core.errors import TrainwellError
+from trainwell.core.process import is_follower
 
 EPILOG = """
 Start here:
@@ -94,13 +98,21 @@ def _options(
     del version  # its callback has printed and left
 
 
+@contextmanager
+def silent() -> Iterator[None]:
+    """Nothing is printed."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
+
+
 def run() -> None:
     """Entry point: every error a user can meet becomes one sentence and an exit code."""
     # Waiting threads that spin steal the core from a busy neighbour; told before torch loads its thread library.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     try:
-        code = app(standalone_mode=False)
+        with silent() if is_follower() else nullcontext():  # the first process of a team speaks for all, errors excepted
+            code = app(standalone_mode=False)
     except TrainwellError as error:
         complain(str(error))
         code = error.exit_code

@@ -24,6 +24,7 @@ from trainwell.cli.arguments import (
 from trainwell.cli.output import emit_json, note
 from trainwell.cli.treat_verbs import follow
 from trainwell.core.errors import UsageError
+from trainwell.core.process import is_follower
 
 if TYPE_CHECKING:
     from trainwell.train.loop import Observer
@@ -120,7 +121,7 @@ def resume(run: RunFolder, *, tensorboard: TensorBoard = False, no_report: NoRep
 
 
 def _observers(progress: Observer, folder: Path, tensorboard: bool) -> list[Observer]:
-    if not tensorboard:
+    if not tensorboard or is_follower():
         return [progress]
     from trainwell.train.tensorboard import tensorboard as board
 
@@ -195,6 +196,8 @@ def _conclude(run: Run, data: Any, *, no_report: bool, as_json: bool) -> None:
     if run.signal:
         note(f"interrupted and saved; continue with: trainwell fit {run.folder}")
         raise typer.Exit(128 + run.signal)
+    if is_follower():
+        return
     if not as_json:
         note(_ending(run))
     evaluation = None

@@ -101,6 +101,7 @@ class Batches:
         prefetch: gather the next chunk in a thread while the current one trains; pays for memory maps and GPUs.
         place: moves a gathered tensor to the training device.
         texts: places of the inputs whose padding is cut off batch by batch.
+        part: the places of a batch that are wanted here, where others compute the rest.
 
     Consecutive small batches are gathered together, one `index_select` for many steps.
     """
@@ -115,8 +116,9 @@ class Batches:
         prefetch: bool = False,
         place: Callable[[Tensor], Tensor] = lambda x: x,
         texts: Sequence[int] = (),
+        part: slice = slice(None),
     ) -> None:
-        self.arrays = (*inputs, target)
+        self.arrays, self.part = (*inputs, target), part
         self.stream, self.batch_size, self.place, self.texts = stream, batch_size, place, texts
         row_bytes = sum(a[:1].numel() * a.element_size() for a in self.arrays)
         self.per_chunk = steps_together(row_bytes, batch_size, len(stream.rows))
@@ -131,8 +133,8 @@ class Batches:
         return self._batches[position]
 
     def rows(self, step: int) -> Tensor:
-        """Row numbers of a step's batch, `(batch_size,)`."""
-        return self.stream.between(step * self.batch_size, (step + 1) * self.batch_size)
+        """Row numbers of a step's batch, or of the part of it that is wanted here, `(batch_size,)`."""
+        return self.stream.between(step * self.batch_size, (step + 1) * self.batch_size)[self.part]
 
     def close(self) -> None:
         """Stop the prefetch thread."""
@@ -147,9 +149,9 @@ class Batches:
         return waiting.result()
 
     def _gather(self, chunk: int) -> list[Batch]:
-        size = self.batch_size
-        start = chunk * self.per_chunk * size
-        rows = self.stream.between(start, start + self.per_chunk * size)
+        start, length = chunk * self.per_chunk * self.batch_size, self.per_chunk * self.batch_size
+        batches = self.stream.between(start, start + length).view(self.per_chunk, -1)[:, self.part]  # (steps, B)
+        rows, size = batches.flatten(), batches.shape[1]
         parts = [list(self.place(a.index_select(0, rows.to(a.device))).split(size)) for a in self.arrays]
         for text in self.texts:
             parts[text] = [trimmed(codes) for codes in parts[text]]

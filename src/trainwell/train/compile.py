@@ -32,6 +32,7 @@ from trainwell.train.adversarial.build import check_game, check_pair, one_loss
 from trainwell.train.adversarial.registry import games
 from trainwell.train.decide import Asked, check_decision
 from trainwell.train.steps import Augment, Loss, as_floats, has_members
+from trainwell.train.team import Team
 from trainwell.train.transfer import settle, start_from
 
 #: Rows that data-dependent layers look at; enough for quantiles, and bounded for pictures.
@@ -52,6 +53,7 @@ class Program:
         augment: changes training batches; None leaves them.
         rate: the learning rate at a moment of the run.
         device: where the network lies.
+        team: the processes that train it together; None for one.
     """
 
     recipe: Recipe
@@ -63,6 +65,7 @@ class Program:
     augment: Augment | None
     rate: Callable[[Moment], float]
     device: torch.device
+    team: Team | None = None
 
     @property
     def batch_size(self) -> int:
@@ -71,7 +74,9 @@ class Program:
         return rows if wanted == 0 else min(wanted, rows)
 
 
-def compile_program(recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Module | None = None) -> Program:
+def compile_program(
+    recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Module | None = None, team: Team | None = None
+) -> Program:
     """Everything that training needs, built and checked.
 
     Args:
@@ -79,6 +84,7 @@ def compile_program(recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Mo
         data: loaded data.
         seed: seed of initialisation and every later draw.
         network: a module of the user's own, instead of the recipe's `model`.
+        team: the processes that train it together; each draws the augmentations of its own rows.
 
     Raises:
         CompileError: the network's output does not fit the target, or a value is out of range.
@@ -101,9 +107,10 @@ def compile_program(recipe: Recipe, data: Data, *, seed: int = 0, network: nn.Mo
         seed=seed,
         network=built.to(device),
         loss=bind_loss(recipe, data),
-        augment=bind_augment(recipe, data, seed),
+        augment=bind_augment(recipe, data, seed if team is None else team.seed_of(seed)),
         rate=bind_rate(recipe),
         device=device,
+        team=team,
     )
     check_forward(program)
     return program

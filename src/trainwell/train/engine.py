@@ -18,6 +18,7 @@ from trainwell.core.seeds import at_step, purpose_key
 from trainwell.optim import limits
 from trainwell.optim.schedule_free import ScheduleFree
 from trainwell.train.steps import Inputs, Step
+from trainwell.train.team import Team
 
 
 class Engine(Protocol):
@@ -98,13 +99,22 @@ class SingleEngine:
         limits: clipping, penalties, constraints, averaging.
         seed: seed of dropout and every other draw inside the network.
         micro: number of micro-batches per update; doubled when memory runs out.
+        team: the processes that train it together, each on its part of the batch; None for one.
     """
 
     def __init__(
-        self, network: nn.Module, step: Step, optimizer: torch.optim.Optimizer, *, limits: Limits, seed: int, micro: int = 1
+        self,
+        network: nn.Module,
+        step: Step,
+        optimizer: torch.optim.Optimizer,
+        *,
+        limits: Limits,
+        seed: int,
+        micro: int = 1,
+        team: Team | None = None,
     ) -> None:
-        self.network, self.optimizer, self.limits, self.micro = network, optimizer, limits, micro
-        self._loss, self._key = step, purpose_key(seed, "network")
+        self.network, self.optimizer, self.limits, self.micro, self.team = network, optimizer, limits, micro, team
+        self._loss, self._key = step, purpose_key(seed if team is None else team.seed_of(seed), "network")
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self._seed = draws_on(self._parameters[0].device)
         self._found, self._one = torch.zeros((), device=self._device), torch.ones((), device=self._device)
@@ -188,6 +198,10 @@ class SingleEngine:
         return loss
 
     def _backward(self, inputs: Inputs, target: Tensor, number: int) -> float:
+        loss = self._own_part(inputs, target, number)
+        return loss if self.team is None else self.team.add_up(self.network, self._parameters, loss, len(target))
+
+    def _own_part(self, inputs: Inputs, target: Tensor, number: int) -> float:
         while True:
             try:
                 if self.micro == 1:

@@ -36,6 +36,7 @@ from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
 from trainwell.train.predicting import limits_of, validator
 from trainwell.train.run import SIGNS, Run, weights_of
 from trainwell.train.steps import as_floats
+from trainwell.train.team import Team, refuse_teams, team_here
 
 #: Recipe keys that decide what the data are.
 ABOUT_DATA = {"target", "task", "columns", "split", "prepare", "series"}
@@ -63,7 +64,8 @@ def fit(
         recipe: how to train; `auto` is filled in from the data.
         data: loaded data.
         seed: seed of initialisation, shuffling, augmentation and dropout.
-        folder: the run folder, created if absent; None keeps everything in memory.
+        folder: the run folder, created if absent; None keeps everything in memory. Of the processes of `torchrun` the first one
+            alone writes into it.
         network: a module of your own instead of the recipe's `model`; it is trained in place.
         observers: called with each measurement as a dict; one that returns True stops the run. Without any, what the doctor
             finds (`doctor=watch` in the recipe) is written to stderr.
@@ -85,7 +87,15 @@ def fit(
     """
     watched, told = recipe.doctor != "off", observers or (say_findings,)
     run = attempt(
-        recipe, data, seed=seed, folder=folder, network=network, observers=told, save_every=save_every, watched=watched
+        recipe,
+        data,
+        seed=seed,
+        folder=folder,
+        network=network,
+        observers=told,
+        save_every=save_every,
+        watched=watched,
+        team=team_here(),
     )
     if run.error is not None:
         raise run.error
@@ -103,17 +113,23 @@ def attempt(
     observers: Sequence[Observer] = (),
     save_every: float = 20.0,
     watched: bool = False,
+    team: Team | None = None,
 ) -> Run:
     """As `fit`, for those who train many: NaN or infinity ends in a run with the status "not finite" and its `error`.
 
-    A `way` that was measured on a network like this one saves measuring again. The doctor looks on only where `watched`.
+    A `way` that was measured on a network like this one saves measuring again. The doctor looks on only where `watched`. Of a
+    `team` the first process plans, watches and writes.
     """
     data = data.under(recipe)
     folder = Path(folder) if folder is not None else None
     with repeatable():
-        program = compile_program(recipe, data, seed=seed, network=network)
+        program = compile_program(recipe, data, seed=seed, network=network, team=team)
         batches = build_batches(program)
-        plan = _plan(program, batches, folder, way)
+        if team is None:
+            plan = _plan(program, batches, folder, way)
+        else:
+            plan = _plan_together(program, batches, folder, team)
+            folder, watched, observers = (folder, watched, observers) if team.rank == 0 else (None, False, ())
         torch.set_num_threads(plan.machine.threads)
         member = new_member(program, plan, folder, observers)
         return _train(program, batches, member, folder=folder, save_every=save_every, watched=watched)
@@ -137,6 +153,7 @@ def _train(program: Program, batches: Batches, member: Member, *, folder: Path |
         members=[member],
         folder=folder / "checkpoints" if folder else None,
         save_every=save_every,
+        team=program.team,
     )
     (run,) = carry_out(job, [program], [batches], [folder])
     return run
@@ -161,7 +178,7 @@ def carry_out(job: Job, programs: Sequence[Program], batches: Sequence[Batches],
         TrainingError: a folder cannot be written.
     """
     try:
-        with Interruption() as interruption:
+        with Interruption(job.team) as interruption:
             train(job, interruption)
         parts = zip(job.members, programs, batches, folders, strict=True)
         return [_outcome(job, *part, interruption.signal) for part in parts]
@@ -268,6 +285,7 @@ def build_batches(program: Program) -> Batches:
         prefetch=(mapped and not _resident(data)) or (remote and not fits),
         place=lambda x: x.to(program.device),
         texts=data.shape.texts,
+        part=slice(None) if program.team is None else program.team.part_of(program.batch_size),
     )
 
 
@@ -295,6 +313,17 @@ def _plan(program: Program, batches: Batches, folder: Path | None, way: Way | No
     if folder is not None:
         begin_folder(program, plan, folder)
     return plan
+
+
+def _plan_together(program: Program, batches: Batches, folder: Path | None, team: Team) -> Plan:
+    """The plan of the first process, for all of them."""
+    if program.batch_size < team.size:
+        remedy = "Start fewer processes, or give batch_size a larger number."
+        raise TrainingError(f"a batch of {program.batch_size} rows cannot be shared by {team.size} processes", remedy=remedy)
+    if program.data.task == "generation":
+        refuse_teams("training two networks against each other")
+    team.check_same("data", program.data.fingerprint)
+    return team.share(lambda: _plan(program, batches, folder, None))
 
 
 def begin_folder(program: Program, plan: Plan, folder: Path) -> None:

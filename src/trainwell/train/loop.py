@@ -20,6 +20,7 @@ from trainwell.train.checkpoint import Checkpoint, newest_checkpoint, write_chec
 from trainwell.train.engine import Engine
 from trainwell.train.interrupt import Interruption
 from trainwell.train.plan import Plan
+from trainwell.train.team import Team
 
 Observer = Callable[[dict[str, Any]], bool | None]
 Validate = Callable[[nn.Module, Interruption], dict[str, float] | None]
@@ -91,6 +92,7 @@ class Job:
         folder: checkpoints; None keeps nothing on disk.
         save_every: seconds between checkpoints. Resuming is exact from any of them, so this only bounds what is computed again.
         seconds: training time so far.
+        team: the processes that train together; None for one.
     """
 
     engine: Engine
@@ -99,6 +101,7 @@ class Job:
     folder: Path | None = None
     save_every: float = 20.0
     seconds: float = 0.0
+    team: Team | None = None
 
     def active(self) -> list[Member]:
         """The networks that still train, in the engine's order."""
@@ -108,7 +111,7 @@ class Job:
 def train(job: Job, interruption: Interruption) -> None:
     """Train until every network's plan is done, its score stalls, an observer or a signal says stop, or it is not finite."""
     engine, batches = job.engine, job.batches
-    start = restore(job)
+    start = restore(job) if job.team is None else restore_together(job, job.team)
     for member in job.members:
         announce_plan(member, start)
     saved = time.monotonic()
@@ -287,6 +290,21 @@ def restore(job: Job) -> int:
         job.engine.keep([m.number for m in job.active()])
     job.engine.restore(checkpoint.tensors)
     return int(state["step"])
+
+
+def restore_together(job: Job, team: Team) -> int:
+    """The same where several processes train: what the first one finds on its disk, all of them take over."""
+    (member,) = job.members
+
+    def first() -> tuple[Any, ...]:
+        step = restore(job)
+        return step, job.engine.tensors(), vars(member.at), member.history.rows, job.seconds
+
+    step, tensors, at, rows, job.seconds = team.share(first)
+    if team.rank:
+        job.engine.restore(tensors)
+        member.at, member.history.rows = Progress(**at), rows
+    return int(step)
 
 
 def announce_plan(member: Member, step: int) -> None:

@@ -59,7 +59,9 @@ def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> Singl
         swa_start=swa_start(recipe, steps),
         sam=recipe.sam,
     )
-    return SingleEngine(program.network, step, optimizer, limits=limits, seed=program.seed, micro=recipe.accumulate)
+    return SingleEngine(
+        program.network, step, optimizer, limits=limits, seed=program.seed, micro=recipe.accumulate, team=program.team
+    )
 
 
 def swa_start(recipe: Recipe, steps: int) -> int | None:
@@ -175,7 +177,7 @@ class Trial:
 
     def __init__(self, program: Program, machine: Machine, batch: tuple[Inputs, torch.Tensor]) -> None:
         self.machine = machine
-        self._engine = build_engine(replace(program, network=deepcopy(program.network)), machine)
+        self._engine = build_engine(replace(program, network=deepcopy(program.network), team=None), machine)
         self._batch, self._number = batch, 0
 
     def once(self) -> Lap:

@@ -12,6 +12,7 @@ from trainwell.data.data import Data
 from trainwell.data.fingerprint import about_data
 from trainwell.train.loop import Observer
 from trainwell.train.run import Run
+from trainwell.train.team import refuse_teams
 from trainwell.train.units import Order, Work, finished, order_name, train_works
 from trainwell.train.workers import can_fork
 
@@ -78,6 +79,7 @@ def fit_orders(
     Raises:
         KeyboardInterrupt: a signal stopped it; what is trained so far is kept in the folder.
     """
+    refuse_teams("training many networks")
     root = Path(folder) if folder is not None else None
     works: dict[str, Work] = {}
     views: dict[str, Data] = {}

@@ -148,20 +148,32 @@ def limits_of(network: nn.Module, data: Data) -> dict[str, dict[str, list[float]
 def validator(program: Program, folder: Path | None = None) -> Validate:
     """The function that scores the network on the validation rows: the loss and the recipe's metrics.
 
-    What judging needs besides the network is kept in the run folder, where there is one.
+    What judging needs besides the network is kept in the run folder, where there is one. A team shares the rows, and goes by
+    the numbers of its first process.
     """
+    team, validate = program.team, _validator(program, folder)
+    if team is None:
+        return validate
+
+    def agreed(network: nn.Module, interruption: Interruption) -> dict[str, float] | None:
+        found = validate(network, interruption)
+        return team.share(lambda: found)
+
+    return agreed
+
+
+def _validator(program: Program, folder: Path | None) -> Validate:
     data, recipe = program.data, program.recipe
     rows = data.rows["valid"] if len(data.rows["valid"]) else data.rows["train"]
     if data.task == "language":
         return _text_validator(data, rows, recipe)
     if data.task == "generation":
         return picture_validator(data, list(recipe.metrics), seed=program.seed, folder=folder)
-    arrays = [data.arrays[name] for name in data.shape.names]
     target = torch.from_numpy(np.asarray(data.arrays["target"][rows]))
     chosen = {name: metrics[name] for name in recipe.metrics}
 
     def validate(network: nn.Module, interruption: Interruption) -> dict[str, float] | None:
-        output = forward_rows(network, arrays, rows, stop=lambda: bool(interruption), texts=data.shape.texts)
+        output = _outputs(network, program, rows, interruption)
         if output is None:
             return None
         predictions = as_predictions(output, data, rows)
@@ -169,6 +181,14 @@ def validator(program: Program, folder: Path | None = None) -> Validate:
         return {"loss": loss} | {name: metric(predictions) for name, metric in chosen.items()}
 
     return validate
+
+
+def _outputs(network: nn.Module, program: Program, rows: np.ndarray, interruption: Interruption) -> Tensor | None:
+    data, team = program.data, program.team
+    arrays = [data.arrays[name] for name in data.shape.names]
+    own = rows if team is None else team.spread(rows)
+    output = forward_rows(network, arrays, own, stop=lambda: bool(interruption), texts=data.shape.texts)
+    return output if team is None or output is None else team.collect(output, len(rows))
 
 
 def _text_validator(data: Data, rows: np.ndarray, recipe: Recipe) -> Validate:
