@@ -107,6 +107,8 @@ class Prepare(Plain):
     """Repeated rows: `auto` keeps them, together in one part of the split; `drop` keeps the first."""
     constant: Literal["drop", "keep"] = "drop"
     """Columns with one value in the training rows."""
+    near_duplicates: Literal["auto", "keep", "drop"] = "auto"
+    """Texts that nearly repeat another one: `auto` keeps them, together in one part of the split; `drop` keeps the first."""
     identifier: Literal["drop", "keep"] = "drop"
     """Columns whose values name the row (unique text, running numbers called id)."""
     leaks: Literal["warn", "drop", "keep"] = "warn"

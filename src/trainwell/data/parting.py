@@ -17,6 +17,7 @@ from trainwell.data.draft import Draft, raw_of
 from trainwell.data.kinds import datetime, number, picture
 from trainwell.data.kinds.kind import Rule
 from trainwell.data.kinds.known import kind_of
+from trainwell.data.near_rows import joined, near_straddle_check, near_units
 from trainwell.data.roles import called_id
 from trainwell.data.splits import NOWHERE, PARTS, TEST, TRAIN, Table, assign, draw_bag, draw_sample
 
@@ -32,6 +33,9 @@ def split_rows(draft: Draft) -> dict[str, np.ndarray]:
     if draft.target.classes is not None:
         card.checks += clean.conflict_check(units, draft.values, draft.usable)
     rule = _resolved(draft)
+    near, of_near = near_units(draft, units)
+    alike = units if treatment in ("together", "drop") else np.arange(len(source))
+    alike = joined(alike, near) if of_near in ("together", "drop") else alike
     table = Table(
         usable=draft.usable,
         units=_units(draft, rule, units if treatment in ("together", "drop") else np.arange(len(source))),
@@ -43,7 +47,9 @@ def split_rows(draft: Draft) -> dict[str, np.ndarray]:
     part = assign(rule, table)
     if treatment == "drop":
         part[_dropped(again, units, part)] = NOWHERE
-    card.checks += clean.straddle_check(units, part)
+    if of_near == "drop":
+        part[_dropped(clean.repeated(near, draft.usable), near, part)] = NOWHERE
+    card.checks += clean.straddle_check(units, part) + near_straddle_check(near, units, part)
     part = _without_outliers(draft, part)
     rows = {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
     if rule.sample < 1:

@@ -167,7 +167,7 @@ def with_given_parts(data: Data) -> tuple[Source, Recipe]:
     if rules.split.by is not None and rules.split.how in ("group", "column"):
         columns[rules.split.by] = Column(kind="ignore")
     given = {"how": "given", "valid": 0.0, "test": 0.0}
-    rules = rules.but(split=given, prepare__duplicates="keep", columns=columns)
+    rules = rules.but(split=given, prepare__duplicates="keep", prepare__near_duplicates="keep", columns=columns)
     return replace(rows_of(data.source, rows), parts=parts[rows].astype(str)), rules
 
 

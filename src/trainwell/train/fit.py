@@ -19,7 +19,7 @@ from trainwell.core.errors import CheckpointError, NonFinite, TrainingError
 from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, to_yaml, write_recipe
-from trainwell.data.batches import Batches, RowStream
+from trainwell.data.batches import Batches, Lengths, RowStream
 from trainwell.data.data import Data
 from trainwell.doctor.examine import write_findings
 from trainwell.models.parametrize import plain
@@ -276,7 +276,8 @@ def build_batches(program: Program) -> Batches:
     classes = arrays[-1].cpu()[rows] if recipe.sampling == "balanced" else None
     if classes is not None and data.task != "classification":
         raise TrainingError("sampling=balanced needs classes, and the target is a number", remedy="Set sampling=shuffle.")
-    stream = RowStream(rows, seed=program.seed, classes=classes, window=data.shape.window)
+    lengths = Lengths(text_lengths(data), program.batch_size) if recipe.sampling == "lengths" else None
+    stream = RowStream(rows, seed=program.seed, classes=classes, window=data.shape.window, lengths=lengths)
     return Batches(
         arrays[:-1],
         arrays[-1],
@@ -300,6 +301,19 @@ def as_tensor(array: np.ndarray) -> Tensor:
         # torch warns that it has no read-only tensors; nothing here writes to the arrays it gathers from.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
+
+
+def text_lengths(data: Data) -> Tensor:
+    """Tokens of the training rows' texts, all ways of cutting together, (n,).
+
+    Raises:
+        TrainingError: the data have no texts.
+    """
+    if not data.shape.texts:
+        raise TrainingError("sampling=lengths needs texts, and the data have none", remedy="Set sampling=shuffle.")
+    names = [data.shape.names[place] for place in data.shape.texts]
+    rows = data.rows["train"]
+    return torch.from_numpy(np.sum([np.count_nonzero(data.arrays[name][rows], axis=1) for name in names], axis=0))
 
 
 def _plan(program: Program, batches: Batches, folder: Path | None, way: Way | None) -> Plan:
