@@ -28,6 +28,8 @@ from trainwell.data.preparation import Preparation
 from trainwell.data.rules import check_recipe
 from trainwell.data.source import Source
 from trainwell.data.target import Target
+from trainwell.data.stored import Stored
+from trainwell.data.streaming import settled, streamed
 
 
 def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
@@ -45,6 +47,7 @@ def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
     if not len(source):
         raise DataError("there are no rows", where=source.origin, remedy="Give a source with at least a few rows.")
     if recipe.task == "language":
+    source = settled(source, recipe)
         return build_language(source, recipe, build)
     source = arrays_as_series(source, recipe)
     gather = gather_of(source, recipe)
@@ -55,8 +58,12 @@ def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
     check_recipe(recipe, known)
     if recipe.series.horizon:
         return build_forecast(source, recipe, build)
-    draft = start(source, recipe, as_is)
-    return _finish(draft, split_rows(draft), gather)
+
+    def fit() -> Data:
+        draft = start(source, recipe, as_is)
+        return _finish(draft, split_rows(draft), gather)
+
+    return streamed(source, recipe, fit, partial(build, as_is=as_is)) if isinstance(source.frame, Stored) else fit()
 
 
 def _finish(draft: Draft, rows: dict[str, np.ndarray], gather: Gather | None) -> Data:
@@ -68,7 +75,9 @@ def _finish(draft: Draft, rows: dict[str, np.ndarray], gather: Gather | None) ->
     if not used and not draft.tensors:
         raise DataError("no column is left to predict from", where=source.origin, remedy=_why_none(prepared))
     columns = tuple(p.fitted for p in used if p.fitted is not None)
-    arrays = gather_inputs(columns, [p.array for p in used if p.array is not None], len(source)) | draft.tensors
+    arrays = dict(draft.tensors)
+    if not isinstance(source.frame, Stored):  # else they are encoded block by block
+        arrays = gather_inputs(columns, [p.array for p in used if p.array is not None], len(source)) | arrays
     scale = recipe.prepare.scale_target and not draft.as_is and not (draft.tensors and not columns)
     target = draft.target.fitted(draft.values, once["train"], scale=scale)
     arrays["target"] = target.scaled(draft.values)
@@ -81,10 +90,12 @@ def _finish(draft: Draft, rows: dict[str, np.ndarray], gather: Gather | None) ->
 
 def _prepare(draft: Draft, rows: dict[str, np.ndarray]) -> list[Prepared]:
     values = draft.values if draft.values.ndim == 1 else draft.values[:, 0]
-    around = Around(draft.recipe, rows, draft.target.task, values, len(draft.features), draft.source.kinds, draft.as_is)
-    raws = [raw_of(draft.source, name, rows["train"]) for name in draft.features]
-    with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda raw: prepare_column(raw, around), raws))
+    source, stored = draft.source, isinstance(draft.source.frame, Stored)
+    around = Around(
+        draft.recipe, rows, draft.target.task, values, len(draft.features), source.kinds, draft.as_is, keep=not stored
+    )
+    with ThreadPoolExecutor(1 if stored else 2) as pool:  # of a table in files, one column at a time is in memory
+        return list(pool.map(lambda name: prepare_column(raw_of(source, name, rows["train"]), around), draft.features))
 
 
 def _why_none(prepared: list[Prepared]) -> str:

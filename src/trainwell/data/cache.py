@@ -48,12 +48,13 @@ def find(key: str) -> Path | None:
     return None
 
 
-def build(key: str, fill: Callable[[Path], None]) -> Path:
+def build(key: str, fill: Callable[[Path], None], *, about: str = "") -> Path:
     """The folder of an entry that `fill` writes, unless another run has finished it meanwhile.
 
     Args:
         key: hex digest that names the content.
         fill: writes the entry's files into the folder that it is given.
+        about: what it is and what it was made from, for `trainwell cache ls`.
 
     Raises:
         DataError: the cache folder cannot be written, or the disk is full.
@@ -64,7 +65,7 @@ def build(key: str, fill: Callable[[Path], None]) -> Path:
         temporary.mkdir(parents=True)
         _remove_stale(folder.parent)
         fill(temporary)
-        _seal(temporary)
+        _seal(temporary, about)
         return _publish(temporary, folder)
     except OSError as error:
         raise DataError(
@@ -100,13 +101,13 @@ def _publish(temporary: Path, folder: Path) -> Path:
     return folder
 
 
-def _seal(folder: Path) -> None:
-    files = {p.name: {"bytes": p.stat().st_size, "crc": _sampled_crc(p)} for p in sorted(folder.iterdir())}
+def _seal(folder: Path, about: str) -> None:
+    files = {p.name: {"bytes": p.stat().st_size, "crc": sampled_crc(p)} for p in sorted(folder.iterdir())}
     for path in folder.iterdir():
         _flush(path)
     body = json.dumps(files)
     manifest = folder / _MANIFEST
-    manifest.write_text(json.dumps({"files": body, "crc": crc32(body.encode())}))
+    manifest.write_text(json.dumps({"files": body, "crc": crc32(body.encode()), "about": about}))
     _flush(manifest)
     flush_folder(folder)
 
@@ -128,14 +129,14 @@ def _whole(folder: Path) -> bool:
             return False
         for name, about in json.loads(body).items():
             path = folder / name
-            if path.stat().st_size != about["bytes"] or _sampled_crc(path) != about["crc"]:
+            if path.stat().st_size != about["bytes"] or sampled_crc(path) != about["crc"]:
                 return False
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return True
 
 
-def _sampled_crc(path: Path) -> int:
+def sampled_crc(path: Path) -> int:
     """CRC-32 of up to 16 pieces of 1 MiB spread over the file: finds lost pages without reading gigabytes."""
     size, crc = path.stat().st_size, 0
     last = max(0, size - _SAMPLE)

@@ -20,17 +20,21 @@ from trainwell.data.kinds.known import is_scalar, kind_of
 from trainwell.data.kinds.text import recognise as sentences
 from trainwell.data.kinds.words import as_cells
 from trainwell.data.leaks import DRIFT, LEAST_TESTED
-from trainwell.data.roles import looks_unique
+from trainwell.data.roles import looks_unique, may_be_unique
 from trainwell.data.rules import rule_for
 from trainwell.data.source import Source
 from trainwell.data.splits import PARTS, TEST, TRAIN
+from trainwell.data.stored import Stored, Table
 
 #: From this share of repeated rows on, rows repeat because the columns are coarse, not because someone copied them.
 COARSE = 0.5
 
 
-def _hashable(series: pl.Series) -> bool:
-    return series.dtype not in (pl.Object, pl.Null) and not series.dtype.is_nested() and not looks_unique(series)
+def _hashable(source: Source, name: str) -> bool:
+    dtype = source.frame.schema[name]
+    if dtype in (pl.Object, pl.Null) or dtype.is_nested():
+        return False
+    return not may_be_unique(name, dtype) or not looks_unique(source.frame[name])
 
 
 def units_of(source: Source, features: Iterable[str], hashes: dict[str, np.ndarray]) -> np.ndarray:
@@ -43,17 +47,17 @@ def units_of(source: Source, features: Iterable[str], hashes: dict[str, np.ndarr
     """
     units = rows = np.arange(len(source))
     schema = source.frame.schema
-    names = [n for n in features if n in schema and n not in hashes and _hashable(source.frame[n])]
+    names = [n for n in features if n in schema and n not in hashes and _hashable(source, n)]
     if not names and not hashes:
         return units
-    numbers = source.frame.select(n for n in names if schema[n].is_numeric())
-    if numbers.width and not hashes and _hashes(numbers.head(10_000)).n_unique() == min(10_000, len(rows)):
-        rows = _alike(_hashes(numbers).to_numpy())  # rows that differ in a number need no look at their texts
-    keys = _row_keys(source.frame.select(names), hashes, rows)
+    numbers = [n for n in names if schema[n].is_numeric()]
+    if numbers and not hashes and _head_differs(source.frame, numbers):
+        rows = _alike(_hashes(source.frame, numbers))  # rows that differ in a number need no look at their texts
+    keys = _row_keys(source.frame, names, hashes, rows)
     copied = _alike(keys)
     others = [n for n in features if n in schema and n not in names and n not in hashes]
     if len(copied) and (texts := [n for n in others if _told(source, n)]):
-        keys[copied] ^= _hashes(source.frame.select(texts)[rows[copied]]).to_numpy()
+        keys[copied] ^= _hashes(source.frame, texts, rows[copied])
         copied = copied[_alike(keys[copied])]
     _, first, place = np.unique(keys[copied], return_index=True, return_inverse=True)
     units[rows[copied]] = rows[copied][first][place]
@@ -68,11 +72,11 @@ def _told(source: Source, name: str) -> bool:
     return sentences(Raw(name, as_cells(series), np.arange(len(series)), known=source.words.get(name))) is not None
 
 
-def _row_keys(frame: pl.DataFrame, hashes: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+def _row_keys(table: Table, names: list[str], hashes: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
     """(len(rows),) uint64, equal for equal rows."""
     keys = None
-    if frame.width:
-        keys = _hashes(frame if len(rows) == len(frame) else frame[rows]).to_numpy()
+    if names:
+        keys = _hashes(table, names, None if len(rows) == len(table) else rows)
     for column in hashes.values():
         mixed = column[rows] * np.uint64(0x9E3779B97F4A7C15)
         keys = mixed if keys is None else keys * np.uint64(31) ^ mixed
@@ -80,8 +84,21 @@ def _row_keys(frame: pl.DataFrame, hashes: dict[str, np.ndarray], rows: np.ndarr
     return keys
 
 
-def _hashes(frame: pl.DataFrame) -> pl.Series:
-    return frame.hash_rows(seed=0)
+def _head_differs(table: Table, names: list[str], most: int = 10_000) -> bool:
+    """Whether the first rows all differ in these columns."""
+    head = table.lazy.head(most).select(names).collect() if isinstance(table, Stored) else table.select(names).head(most)
+    return head.hash_rows(seed=0).n_unique() == len(head)
+
+
+def _hashes(table: Table, names: list[str], rows: np.ndarray | None = None) -> np.ndarray:
+    """A hash of these columns for every row or for some, uint64; of a table in files, block of rows after block of rows."""
+    if rows is not None and not len(rows):
+        return np.zeros(0, np.uint64)
+    if isinstance(table, Stored):
+        found = np.concatenate([block.hash_rows(seed=0).to_numpy() for block in table.blocks(names)])
+        return found if rows is None else found[rows]
+    frame = table.select(names)
+    return (frame if rows is None else frame[rows]).hash_rows(seed=0).to_numpy()
 
 
 def _alike(keys: np.ndarray) -> np.ndarray:
@@ -159,12 +176,12 @@ def straddle_check(units: np.ndarray, part: np.ndarray) -> list[Check]:
 def outlier_rows(source: Source, features: list[str], train: np.ndarray, recipe: Recipe) -> np.ndarray:
     """Train rows to drop under `outliers: drop`: beyond a fence in a column so treated, or found by the forest; (N,) bool."""
     flagged = np.zeros(len(source), bool)
-    columns = dict(_number_columns(source, features, train, recipe))
-    treated = {name: values for name, values in columns.items() if rule_for(recipe, name, "number").outliers == "drop"}
+    columns = _number_columns(source, features, train, recipe)
+    treated = ((name, values) for name, values in columns if rule_for(recipe, name, "number").outliers == "drop")
     if recipe.prepare.outlier_rule == "forest":
-        flagged[train[_forest(treated, train)]] = True
+        flagged[train[_forest(dict(treated), train)]] = True
         return flagged
-    for values in treated.values():
+    for _, values in treated:
         low, high = number.Distribution.of(values[train]).fence(recipe.prepare.outlier_rule)
         flagged |= (values < low) | (values > high)
     return flagged & np.isin(np.arange(len(source)), train)

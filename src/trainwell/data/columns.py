@@ -5,6 +5,7 @@ Nothing here looks at a validation or test row to decide anything; they are clea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,7 @@ class Around:
         columns: number of feature columns, which sets the sizes of samples.
         said: kinds that the source is sure of.
         as_is: arrays of pictures keep their size and channels.
+        keep: the encoded column is wanted; else no more of it is encoded than the checks look at.
     """
 
     recipe: Recipe
@@ -42,6 +44,7 @@ class Around:
     columns: int
     said: dict[str, str]
     as_is: bool = False
+    keep: bool = True
 
 
 @dataclass
@@ -105,11 +108,15 @@ def _fit(raw: Raw, kind: str, guess: Guess, rule: Rule, cleaned: Cleaned, around
     checks = [*guess.checks, *cleaned.checks, *_unreadable(raw, cleaned, kind)]
     if kind != "picture" and around.recipe.prepare.constant == "drop" and (why := _constant(entry, cleaned, train)):
         return Prepared(raw.name, entry | {"role": "left out", "why": why}, checks=[*checks, _constant_check(raw.name, why)])
-    array = does.encode(state, cleaned)
+    array = does.encode(state, cleaned) if around.keep else None
     prepared = Prepared(raw.name, entry, Fitted(raw.name, kind, guess.form, state), array, checks)
+
+    def some(rows: np.ndarray) -> np.ndarray:
+        return array[rows] if array is not None else does.encode(state, does.clean(raw.only(rows), guess.form, Rule()))
+
     if kind not in ("picture", "series", "text"):  # none of their numbers says much alone
-        _look_for_leak(prepared, around)
-        _look_for_drift(prepared, around)
+        _look_for_leak(prepared, around, some)
+        _look_for_drift(prepared, around, some)
     return prepared
 
 
@@ -140,13 +147,14 @@ def _unreadable(raw: Raw, cleaned: Cleaned, kind: str) -> list[Check]:
     return [Check("unreadable", "WARN", text, raw.name, n, examples)]
 
 
-def _look_for_leak(prepared: Prepared, around: Around) -> None:
+def _look_for_leak(prepared: Prepared, around: Around, encoded: Callable[[np.ndarray], np.ndarray]) -> None:
     """Leaves the column out, or says that it tells the target, as `prepare.leaks` wants it."""
     policy = around.recipe.prepare.leaks
-    if policy == "keep" or prepared.array is None:
+    if policy == "keep":
         return
     rows = leaks.sample(around.rows["train"], around.columns)
-    features = prepared.array[rows] if prepared.array.ndim == 2 else prepared.array[rows][:, None]
+    features = encoded(rows)
+    features = features if features.ndim == 2 else features[:, None]
     target = around.target[rows]
     score = max(leaks.tells(feature, target, classes=around.task == "classification") for feature in features.T)
     prepared.entry["tells_target"] = round(score, 4)
@@ -162,9 +170,8 @@ def _look_for_leak(prepared: Prepared, around: Around) -> None:
         prepared.checks.append(Check("leak", "FAIL", f"{told}; it was kept: {remedy}", prepared.name))
 
 
-def _look_for_drift(prepared: Prepared, around: Around) -> None:
-    if prepared.array is None or not len(around.rows["test"]):
+def _look_for_drift(prepared: Prepared, around: Around, encoded: Callable[[np.ndarray], np.ndarray]) -> None:
+    if prepared.fitted is None or not len(around.rows["test"]):
         return
-    column = prepared.array if prepared.array.ndim == 1 else prepared.array[:, 0]
-    train = column[leaks.sample(around.rows["train"], around.columns, 5_000)]
-    prepared.drift = leaks.drift(train, column[leaks.sample(around.rows["test"], around.columns, 5_000)])
+    train, test = (encoded(leaks.sample(around.rows[part], around.columns, 5_000)) for part in ("train", "test"))
+    prepared.drift = leaks.drift(*(column if column.ndim == 1 else column[:, 0] for column in (train, test)))

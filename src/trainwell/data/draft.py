@@ -37,7 +37,7 @@ def start(source: Source, recipe: Recipe, as_is: bool) -> Draft:
     """The target, the rows that have one, and the columns that may be features; what is odd about the target is on the card."""
     names = target_names(source, recipe)
     card = Card(source.origin, checks=list(source.checks))
-    found = read_target(source.frame, names, recipe, source.kinds, source.words)
+    found = read_target(source.frame.select(list(names)), names, recipe, source.kinds, source.words)
     values = found.values
     usable = values >= 0 if values.ndim == 1 else ~np.isnan(values).any(axis=1)
     for name in names:

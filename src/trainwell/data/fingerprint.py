@@ -11,14 +11,15 @@ import polars as pl
 from trainwell.core.recipe import Recipe
 from trainwell.data.kinds.words import as_cells
 from trainwell.data.source import Source
+from trainwell.data.stored import Stored
 
 _BLOCK = 1 << 22
 
 
 def fingerprint_of(source: Source, recipe: Recipe) -> str:
     """Hex digest of the cells, arrays and parts of `source`, and of what `recipe` says about data."""
-    with ThreadPoolExecutor(4) as pool:
-        digests = list(pool.map(_column, source.frame.get_columns()))
+    with ThreadPoolExecutor(1 if isinstance(source.frame, Stored) else 4) as pool:
+        digests = list(pool.map(lambda name: _column(source.frame[name]), source.frame.columns))
         digests += list(pool.map(_array, source.arrays.values()))
     digest = blake2b(digest_size=16)
     names = [*source.frame.columns, *source.arrays]
@@ -80,9 +81,8 @@ def rows_digest(source: Source, rows: np.ndarray) -> str:
         True
     """
     digest = blake2b(digest_size=16)
-    frame = source.frame[rows]
-    for name in sorted(frame.columns):
-        digest.update(name.encode() + _column(frame[name]))
+    for name in sorted(source.frame.columns):
+        digest.update(name.encode() + _column(source.frame[name].gather(rows)))
     for name in sorted(source.arrays):
         digest.update(name.encode() + _array(source.arrays[name][rows[:ARRAY_ROWS]]))
     return digest.hexdigest()

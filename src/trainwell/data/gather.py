@@ -70,7 +70,7 @@ def gather_of(source: Source, recipe: Recipe) -> Gather | None:
     targets = [target] if isinstance(target, str) else target or []
     ignored = {name for name, column in recipe.columns.items() if column.kind == "ignore"}
     apart: set[str | None] = {rule.id, rule.time, recipe.split.by, *targets, *ignored}
-    constant = _constant_within(frame, rule.id)
+    constant = _constant_within(source.table, rule.id)
     channels = tuple(c for c in frame.columns if c not in apart and frame[c].dtype.is_numeric() and c not in constant)
     if not channels:
         raise DataError("no column of numbers changes within a series", where=source.origin, remedy="Check series.id.")
@@ -90,8 +90,8 @@ def _from_columns(source: Source, how: Gather) -> Source:
         raise DataError(
             f"the channels have different numbers of steps ({counts})", where=source.origin, remedy="Give all of them."
         )
-    blocks = [source.frame.select(pl.col(names).cast(pl.Float32, strict=False)).to_numpy() for names in columns]
-    frame = source.frame.drop([name for names in columns for name in names])
+    blocks = [source.table.select(pl.col(names).cast(pl.Float32, strict=False)).to_numpy() for names in columns]
+    frame = source.table.drop([name for names in columns for name in names])
     text = f"{sum(len(c) for c in columns):,} columns are the steps of series of {len(columns)} channel(s)."
     return _with(source, how, frame, np.stack(blocks, axis=1).astype(np.float32), text)
 
@@ -105,7 +105,7 @@ def _from_rows(source: Source, how: Gather) -> Source:
         return _in_time(source, how)
     ids = source.frame[how.id].cast(pl.String).fill_null("").to_numpy()
     _, first, place = np.unique(ids, return_index=True, return_inverse=True)
-    return _grouped(source, how, source.frame.select(pl.col(how.channels).cast(pl.Float64)).to_numpy(), place, first)
+    return _grouped(source, how, source.table.select(pl.col(how.channels).cast(pl.Float64)).to_numpy(), place, first)
 
 
 def _in_time(source: Source, how: Gather) -> Source:

@@ -71,7 +71,7 @@ def _source(data: Data, values: np.ndarray, names: Sequence[str], spread: np.nda
     """The raw rows with the new numbers, so that the fingerprint tells them from others; the spread is part of it."""
     kept = [name for name in data.source.frame.columns if name not in {*data.preparation.target.names, *names}]
     new = {name: values[:, i] / spread[i] for i, name in enumerate(names)}
-    frame = data.source.frame.with_columns(pl.Series(name, column) for name, column in new.items())
+    frame = data.source.table.with_columns(pl.Series(name, column) for name, column in new.items())
     return replace(data.source, frame=frame.select(*kept, *names), target=None)
 
 

@@ -60,6 +60,11 @@ def _runs(seen: pl.Series, rows: np.ndarray) -> bool:
     return bool((apart == apart[0]).all())
 
 
+def may_be_unique(name: str, dtype: pl.DataType) -> bool:
+    """Whether a column of this name and type could be one that `looks_unique`."""
+    return dtype == pl.String or (dtype.is_integer() and called_id(name))
+
+
 def looks_unique(series: pl.Series) -> bool:
     """Whether all rows differ in this column and its kind of value makes that a name rather than a measurement."""
     if series.dtype == pl.String:

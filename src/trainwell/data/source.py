@@ -10,6 +10,7 @@ import polars as pl
 from trainwell.data.card import Check
 from trainwell.data.gathering import Gather
 from trainwell.data.kinds.words import Words
+from trainwell.data.stored import Stored, Table
 
 
 @dataclass
@@ -17,7 +18,7 @@ class Source:
     """Raw columns as they were found; nothing cleaned, nothing fitted.
 
     Args:
-        frame: one row per example. Columns whose cells are not scalars live in `arrays` instead.
+        frame: one row per example, in memory or in files. Columns whose cells are not scalars live in `arrays` instead.
         origin: the path or name, for messages and the card.
         arrays: columns of arrays with the example as first axis: pictures `(N, H, W, C)` uint8, or any other tensor
             `(N, …)` float32/int64; same row order as `frame`.
@@ -32,7 +33,7 @@ class Source:
     A reader that has counted the distinct texts of a column leaves them in `words`, which belong to this `frame` alone.
     """
 
-    frame: pl.DataFrame
+    frame: Table
     origin: str
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     target: str | None = None
@@ -45,3 +46,8 @@ class Source:
 
     def __len__(self) -> int:
         return len(self.frame) if self.frame.width else len(next(iter(self.arrays.values()), []))
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """The frame, read into memory where it lies in files."""
+        return self.frame.collect() if isinstance(self.frame, Stored) else self.frame

@@ -71,7 +71,7 @@ def ends_of(source: Source, state: Forecast) -> Ends:
     if not len(source):
         raise DataError("there are no rows to forecast from", where=source.origin, remedy="Give the past of each series.")
     absent = [n for n in (*state.past, *state.known) if n not in source.frame.columns]
-    frame = source.frame.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
+    frame = source.table.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
     grid = regular(replace(source, frame=frame, parts=None), state.names, Series(), clock=state.ticking)
     ends = Ends([])
     ends.problems += [(-1, name, "the column is missing; it counts as average") for name in absent]

@@ -72,6 +72,11 @@ class Raw:
             return self.values
         raise TypeError(f"column {self.name!r} holds arrays, not cells")
 
+    def only(self, rows: np.ndarray) -> Raw:
+        """These rows alone, as a column of their own."""
+        values = self.values.gather(rows) if isinstance(self.values, pl.Series) else self.values[rows]
+        return Raw(self.name, values, np.arange(len(rows)), self.base)
+
     @cached_property
     def words(self) -> Words:
         """The distinct cells as text and each row's place among them; found once, shared by every kind."""

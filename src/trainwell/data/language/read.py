@@ -67,7 +67,7 @@ def _renamed(source: Source) -> Source:
     if len(texts) != 1:
         remedy = "Give parts of one form, such as text files."
         raise DataError("the parts have different columns", where=source.origin, remedy=remedy)
-    return Source(source.frame.select(pl.col(texts[0]).alias(COLUMN)), source.origin, checks=source.checks)
+    return Source(source.table.select(pl.col(texts[0]).alias(COLUMN)), source.origin, checks=source.checks)
 
 
 def _of_files(paths: list[Path], origin: str) -> Source:

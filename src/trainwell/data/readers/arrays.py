@@ -170,7 +170,7 @@ def _put_inputs(source: Source, array: np.ndarray, name: str) -> None:
 
 def put_columns(source: Source, table: pl.DataFrame) -> None:
     """Add the columns of `table` to the right of the frame."""
-    source.frame = source.frame.hstack(table) if source.frame.width else table
+    source.frame = source.table.hstack(table) if source.table.width else table
 
 
 def put_pictures(source: Source, pictures: np.ndarray, original: np.ndarray, name: str = "picture") -> None:

@@ -370,7 +370,7 @@ def _finish(file: _File, frame: pl.DataFrame, *, all_text: bool = False) -> Sour
     source = Source(clean.frame, str(file.path), checks=checks, base=str(file.path.parent))
     source.words = clean.words
     for name in [n for n, t in clean.frame.schema.items() if t == pl.Int128]:
-        source.frame = source.frame.with_columns(pl.col(name).cast(pl.String))
+        source.frame = source.table.with_columns(pl.col(name).cast(pl.String))
         text = f"{name} holds whole numbers beyond 64 bits; they were read as text."
         source.checks.append(Check("long_numbers", "WARN", text, name, len(frame)))
     return source

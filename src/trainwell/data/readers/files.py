@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
-from trainwell.data.readers import arff, arrays, cifar, idx, parts, pictures, tables, texts, ts
+from trainwell.data.readers import arff, arrays, cifar, idx, many, parts, pictures, tables, texts, ts
 from trainwell.data.readers.csv import read_csv
 from trainwell.data.readers.names_file import find_names
 from trainwell.data.readers.sniff import TABLES, sniff, suffix_format
@@ -53,7 +55,8 @@ def read_file(path: Path, target: Target = None) -> Source:
         return idx.read_idx_file(path)
     if held not in TABLES:
         raise DataError(f"this is {held}, no table", where=str(path), remedy=_instead(held))
-    source = _read_table(path, held, target)
+    whole = partial(_read_table, held=held, target=target)
+    source = many.read_large(path, held, whole) or whole(path)
     promised = suffix_format(path)
     if promised and promised.removesuffix("_stream") != held.removesuffix("_stream") and {promised, held} != {"json", "ndjson"}:
         text = f"The name ends in {path.suffix} and the file holds {held}; it was read as {held}."
@@ -126,21 +129,53 @@ def _is_note(path: Path) -> bool:
     return path.suffix.lower() == ".txt" and path.stem.lower().startswith(words)
 
 
+def read_together(paths: Sequence[Path], origin: str, target: Target = None) -> Source:
+    """Files of the same columns, one under the other.
+
+    Raises:
+        DataError: one of them is no table, or has other columns than the first.
+    """
+    return many.read_many(paths, origin, lambda path: _read_small(path, target))
+
+
+def _read_small(path: Path, target: Target) -> Source:
+    held = sniff(path)
+    if held not in TABLES:
+        raise DataError(f"this is {held}, no table", where=str(path), remedy=_instead(held))
+    return _read_table(path, held, target)
+
+
 def _read_tables(folder: Path, found: list[Path], target: Target) -> Source:
+    """One table, the parts of a split whose names say which, or files of the same columns."""
     if len(found) == 1:
         return read_file(found[0], target)
     named = {p: part_of(p) for p in found}
+    if not any(named.values()):
+        _demand_one_format(folder, found)
+        return read_together(found, str(folder), target)
     by_part = {part: [p for p, q in named.items() if q == part] for part in parts.PART_ORDER}
-    if not by_part["train"] or any(len(paths) > 1 for paths in by_part.values()):
+    if not by_part["train"]:
         shown = ", ".join(p.name for p in found[:5])
         remedy = "Give one of them, or call two of them …train… and …test…"
         raise DataError(f"the folder holds {len(found):,} tables ({shown})", where=str(folder), remedy=remedy)
-    joined = parts.join({part: read_file(paths[0], target) for part, paths in by_part.items() if paths})
+    joined = parts.join({part: _read_part(paths, folder, target) for part, paths in by_part.items() if paths})
     others = [p.name for p, part in named.items() if not part]
     if others:
         text = f"Left out {counted(len(others), 'table')} of the folder that no part's name fits."
         joined.checks.append(Check("other_files", "WARN", text, count=len(others), examples=tuple(others[:5])))
     return joined
+
+
+def _read_part(paths: list[Path], folder: Path, target: Target) -> Source:
+    return read_file(paths[0], target) if len(paths) == 1 else read_together(paths, str(folder), target)
+
+
+def _demand_one_format(folder: Path, found: list[Path]) -> None:
+    formats = {suffix_format(path) for path in found}
+    if len(formats) > 1:
+        shown = ", ".join(p.name for p in found[:5])
+        what = f"the folder holds {len(found):,} tables of different formats ({shown})"
+        raise DataError(what, where=str(folder), remedy="Give one of them, or a pattern such as 'folder/*.parquet'.")
 
 
 def part_of(path: Path) -> str:

@@ -132,7 +132,7 @@ def read_frame_pair(inputs: Any, target: Any) -> Source:
         name, values = None, target
     arrays.put_target(source, arrays.as_array(values, "y"))
     if isinstance(name, str) and name and source.target and name not in source.frame.columns:
-        source.frame = source.frame.rename({source.target: name})
+        source.frame = source.table.rename({source.target: name})
         source.kinds = {name if key == source.target else key: kind for key, kind in source.kinds.items()}
         source.target = name
     return source
@@ -210,7 +210,7 @@ def flatten(source: Source) -> None:
     while structs := [n for n, t in source.frame.schema.items() if isinstance(t, pl.Struct)]:
         name = structs[0]
         fields = [f.name for f in source.frame.schema[name].fields]  # type: ignore[attr-defined]
-        source.frame = source.frame.with_columns(
+        source.frame = source.table.with_columns(
             pl.col(name).struct.field(f).alias(f"{name}.{f}") for f in fields
         ).drop(name)  # fmt: skip
     for name, dtype in list(source.frame.schema.items()):
@@ -222,7 +222,7 @@ def flatten(source: Source) -> None:
 
 def _flatten_list(source: Source, name: str) -> None:
     column = source.frame[name]
-    source.frame = source.frame.drop(name)
+    source.frame = source.table.drop(name)
     array = arrays.as_array(column.to_list(), name) if _is_regular(column) else None
     if array is not None:
         put_array(source, name, array)
@@ -245,11 +245,11 @@ def _is_regular(column: pl.Series) -> bool:
 def _plain_type(source: Source, name: str, dtype: pl.DataType) -> None:
     """Types that later steps need not know: decimals, 128-bit whole numbers, categories, bytes, Python objects."""
     if dtype.is_decimal():
-        source.frame = source.frame.with_columns(pl.col(name).cast(pl.Float64))
+        source.frame = source.table.with_columns(pl.col(name).cast(pl.Float64))
     elif dtype in (pl.Int128, pl.UInt64, pl.Categorical) or isinstance(dtype, pl.Enum):
         wanted = pl.Int64 if dtype == pl.UInt64 and (source.frame[name].max() or 0) < 2**63 else pl.String  # type: ignore[operator]
-        source.frame = source.frame.with_columns(pl.col(name).cast(wanted))
+        source.frame = source.table.with_columns(pl.col(name).cast(wanted))
     elif dtype in (pl.Binary, pl.Object):
-        source.frame = source.frame.drop(name)
+        source.frame = source.table.drop(name)
         text = f"{name} holds raw bytes or Python objects; the column was set aside."
         source.checks.append(Check("set_aside", "WARN", text, name, len(source.frame)))

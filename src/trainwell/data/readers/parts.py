@@ -13,6 +13,7 @@ from trainwell.core.errors import DataError
 from trainwell.data.card import Check
 from trainwell.data.readers.wording import counted
 from trainwell.data.source import Source
+from trainwell.data.stored import Stored, Table, join_stored, wider
 
 PART_ORDER = ("train", "valid", "test")
 
@@ -65,18 +66,26 @@ def stack(sources: list[Source], names: list[str] | None = None) -> Source:
     for name, other in zip(names[1:], sources[1:], strict=True):
         _demand_same(first, other, name)
     base, frames = _common_base(sources)
-    frames, clashes = _same_types([frame.select(first.frame.columns) for frame in frames])
+    frame, clashes = _under_each_other(frames, first.frame.columns)
     arrays = {key: np.concatenate([s.arrays[key] for s in sources]) for key in first.arrays}
     checks = _said_by_all(sources, names)
     return Source(
-        frame=pl.concat(frames) if first.frame.width else pl.DataFrame(),
+        frame=frame,
         origin=first.origin,
         arrays=arrays,
         target=first.target,
         kinds={key: kind for s in reversed(sources) for key, kind in s.kinds.items()},
-        checks=checks + [_clash(c) for c in clashes],
+        checks=checks + [clash(c) for c in clashes],
         base=base,
     )
+
+
+def _under_each_other(frames: list[Table], columns: list[str]) -> tuple[Table, list[str]]:
+    """The rows of all frames, in files if one of them is; the names of columns that had to become text."""
+    if any(isinstance(frame, Stored) for frame in frames):
+        return join_stored(frames)
+    held, clashes = _same_types([frame.select(columns) for frame in frames])
+    return (pl.concat(held) if columns else pl.DataFrame()), clashes
 
 
 def _of_one_length(sources: list[Source]) -> list[Source]:
@@ -105,10 +114,9 @@ def _said_by_all(sources: list[Source], names: list[str]) -> list[Check]:
 
 
 def _demand_same(first: Source, other: Source, name: str) -> None:
-    missing = [c for c in first.frame.columns if c not in other.frame.columns]
-    extra = [c for c in other.frame.columns if c not in first.frame.columns]
-    if missing or extra:
-        raise DataError(_difference(missing, extra, first), where=f"{other.origin} ({name})", remedy=_remedy(missing, first))
+    demand_columns(
+        first.frame.columns, other.frame.columns, here=f"{other.origin} ({name})", there=first.origin, target=first.target
+    )
     for key in first.arrays.keys() | other.arrays.keys():
         shapes = [s.arrays[key].shape[1:] if key in s.arrays else None for s in (first, other)]
         if shapes[0] != shapes[1]:
@@ -116,19 +124,26 @@ def _demand_same(first: Source, other: Source, name: str) -> None:
             raise DataError(what, where=f"{other.origin} ({name})", remedy="Give all parts one shape.")
 
 
-def _difference(missing: list[str], extra: list[str], first: Source) -> str:
+def demand_columns(first: list[str], other: list[str], *, here: str, there: str, target: str | None = None) -> None:
+    """Refuses a table with other columns than the first one.
+
+    Raises:
+        DataError: it lacks a column or has one more; the sentence names columns and file.
+    """
+    missing, extra = [c for c in first if c not in other], [c for c in other if c not in first]
+    if not missing and not extra:
+        return
     said = []
     if missing:
-        said.append(f"lacks {_some(missing)}, which {first.origin} has")
+        said.append(f"lacks {_some(missing)}, which {there} has")
     if extra:
-        said.append(f"has {_some(extra)}, which {first.origin} lacks")
-    return "the table " + " and ".join(said)
-
-
-def _remedy(missing: list[str], first: Source) -> str:
-    if len(missing) == 1 and missing[0] in (first.target, first.frame.columns[-1]):
-        return "A part without the target can be predicted, but not judged: load the training file alone and predict this one."
-    return "Give all parts the same columns (their order does not matter)."
+        said.append(f"has {_some(extra)}, which {there} lacks")
+    remedy = "Give all parts the same columns (their order does not matter)."
+    if len(missing) == 1 and missing[0] in (target, first[-1]):
+        remedy = (
+            "A part without the target can be predicted, but not judged: load the training file alone and predict this one."
+        )
+    raise DataError("the table " + " and ".join(said), where=here, remedy=remedy)
 
 
 def _some(names: list[str]) -> str:
@@ -146,23 +161,18 @@ def _same_types(frames: list[pl.DataFrame]) -> tuple[list[pl.DataFrame], list[st
         if len(set(types)) == 1:
             continue
         used = {t for f, t in zip(frames, types, strict=True) if f[name].null_count() < len(f)} or set(types)
-        casts[name] = next(iter(used)) if len(used) == 1 else _wider(used)
+        casts[name] = next(iter(used)) if len(used) == 1 else wider(used)
         if casts[name] == pl.String:
             clashes.append(name)
     return ([frame.cast(casts) for frame in frames] if casts else frames), clashes  # type: ignore[arg-type]
 
 
-def _wider(types: set[pl.DataType]) -> pl.DataType:
-    if all(t.is_integer() for t in types):
-        return pl.Int64()
-    return pl.Float64() if all(t.is_numeric() for t in types) else pl.String()
-
-
-def _clash(column: str) -> Check:
+def clash(column: str) -> Check:
+    """The line about a column that had to become text."""
     return Check("part_types", "WARN", f"{column} holds numbers in one part and text in another; it was read as text.", column)
 
 
-def _common_base(sources: list[Source]) -> tuple[str, list[pl.DataFrame]]:
+def _common_base(sources: list[Source]) -> tuple[str, list[Table]]:
     """One base folder for all sources; path cells are rewritten relative to it."""
     bases = {s.base for s in sources}
     if len(bases) == 1:
@@ -172,17 +182,22 @@ def _common_base(sources: list[Source]) -> tuple[str, list[pl.DataFrame]]:
         base = os.path.commonpath(full)
     except ValueError:
         base = ""
-    frames = []
+    frames: list[Table] = []
     for source, folder in zip(sources, full, strict=True):
+        if isinstance(source.frame, Stored):  # no column of it names files
+            frames.append(source.frame)
+            continue
         prefix = (os.path.relpath(folder, base) if base else folder).replace(os.sep, "/")
         paths = [c for c, kind in source.kinds.items() if kind == "picture" and c in source.frame.columns]
-        frames.append(source.frame.with_columns((pl.lit(f"{prefix}/") + pl.col(c)).alias(c) for c in paths))
+        frames.append(source.table.with_columns((pl.lit(f"{prefix}/") + pl.col(c)).alias(c) for c in paths))
     return base, frames
 
 
 def _strip_label_dots(source: Source) -> None:
     """Labels that end in a full stop in the test part only lose it (the UCI census files have this)."""
     assert source.parts is not None
+    if isinstance(source.frame, Stored):  # the target merges such spellings, and a column that has them drifts
+        return
     test = pl.Series(source.parts == "test")
     for name, dtype in source.frame.schema.items():
         if dtype != pl.String:

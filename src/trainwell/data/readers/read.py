@@ -11,8 +11,8 @@ import polars as pl
 
 from trainwell.core.errors import DataError
 from trainwell.data.named import is_named, read_named
-from trainwell.data.readers import arrays, datasets, frames, parts
-from trainwell.data.readers.files import read_path
+from trainwell.data.readers import arrays, datasets, frames, many, parts
+from trainwell.data.readers.files import read_path, read_together
 from trainwell.data.source import Source
 
 Target = str | list[str] | None
@@ -22,8 +22,9 @@ def read(source: Any, *, target: Target = None, test: Any = None, valid: Any = N
     """Raw columns of anything that holds examples; nothing is fitted, every oddity becomes a `Check`.
 
     Args:
-        source: a file or folder, a public set's name ("digits"), a pandas, Polars or Arrow frame, a mapping of columns, a NumPy
-            array or an `(X, y)` pair, a torch `Dataset` or `DataLoader`, or a list of these whose rows follow each other.
+        source: a file, a folder, a pattern of files ("data/*.parquet"), a public set's name ("digits"), a pandas, Polars or
+            Arrow frame, a mapping of columns, a NumPy array or an `(X, y)` pair, a torch `Dataset` or `DataLoader`, or a list
+            of these whose rows follow each other.
         target: the column to predict, needed here only to name a column that the source itself leaves without a name.
         test: a second source whose rows are the official test part.
         valid: a second source whose rows are the official validation part.
@@ -76,10 +77,12 @@ def _library(source: Any) -> str:
 
 
 def _read_place(place: str | Path, target: Target) -> Source:
-    """A path where one exists; otherwise a public set or a folder of the data home."""
+    """A path where one exists; otherwise a public set, a folder of the data home, or all files that fit a pattern."""
     path = Path(place).expanduser()
     if not path.exists() and isinstance(place, str) and is_named(place):
         return read_named(place, target)
+    if not path.exists() and many.is_pattern(str(place)):
+        return read_together(many.files_of(str(place)), str(place), target)
     return read_path(path, target)
 
 

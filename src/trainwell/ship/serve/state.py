@@ -147,7 +147,7 @@ class State:
         if few or asked.source is None:
             self.drift.count(asked.rows)
         else:
-            self.drift.count_frame(asked.source.frame)
+            self.drift.count_frame(asked.source.table)
 
     def health(self) -> dict[str, Any]:
         """Whether the server answers, and what."""
