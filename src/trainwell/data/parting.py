@@ -38,7 +38,7 @@ def split_rows(draft: Draft) -> dict[str, np.ndarray]:
     alike = joined(alike, near) if of_near in ("together", "drop") else alike
     table = Table(
         usable=draft.usable,
-        units=_units(draft, rule, units if treatment in ("together", "drop") else np.arange(len(source))),
+        units=_units(draft, rule, alike),
         labels=draft.values if draft.target.classes is not None and rule.how in ("stratified", "given", "column") else None,
         times=_times(draft, rule) if rule.how == "time" else None,
         given=_given(draft, rule),
