@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from trainwell.study.treat import treat
     from trainwell.study.tune import tune
     from trainwell.study.tuning.result import Tuned
+    from trainwell.train.adversarial.sample import sample
     from trainwell.train.again import resume
     from trainwell.train.fit import fit
     from trainwell.train.five_steps import compile
@@ -98,6 +99,7 @@ _HOME = {
     "report": "trainwell.report.run",
     "resume": "trainwell.train.again",
     "safe_augment": "trainwell.study.safe_augment",
+    "sample": "trainwell.train.adversarial.sample",
     "serve": "trainwell.ship.serve.start",
     "treat": "trainwell.study.treat",
     "tune": "trainwell.study.tune",
@@ -143,6 +145,7 @@ __all__ = [
     "report",
     "resume",
     "safe_augment",
+    "sample",
     "serve",
     "treat",
     "tune",

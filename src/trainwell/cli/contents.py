@@ -17,6 +17,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "evaluate": "Score a run or an ensemble, with intervals.",
         "predict": "Answer raw rows or pictures.",
         "generate": "Let a language model write on.",
+        "sample": "Make new pictures.",
         "report": "Write the report of a run: one HTML file.",
         "summary": "Draw the network of a run layer by layer.",
         "bundle": "Write a trained network as one file.",

@@ -27,6 +27,7 @@ from trainwell.cli.info_verbs import add_to as add_info_verbs
 from trainwell.cli.lab_verbs import add_to as add_lab_verbs
 from trainwell.cli.language_verbs import add_to as add_language_verbs
 from trainwell.cli.output import complain
+from trainwell.cli.picture_verbs import add_to as add_picture_verbs
 from trainwell.cli.replay_verbs import add_to as add_replay_verbs
 from trainwell.cli.serve_verbs import add_to as add_serve_verbs
 from trainwell.cli.ship_verbs import add_to as add_ship_verbs
@@ -72,6 +73,8 @@ for add_verbs in (
     add_ship_verbs,
     add_serve_verbs,
     add_language_verbs,
+    add_picture_verbs,
+    add_ship_verbs,
     add_doctor_verbs,
     add_treat_verbs,
     add_replay_verbs,

@@ -30,6 +30,8 @@ from trainwell.data.source import Source
 from trainwell.data.target import Target
 from trainwell.data.stored import Stored
 from trainwell.data.streaming import settled, streamed
+from trainwell.data.target import Target
+from trainwell.data.unlabelled import with_one_class
 
 
 def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
@@ -49,6 +51,8 @@ def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
     if recipe.task == "language":
     source = settled(source, recipe)
         return build_language(source, recipe, build)
+    if recipe.task == "generation":
+        source = with_one_class(source, recipe)
     source = arrays_as_series(source, recipe)
     gather = gather_of(source, recipe)
     known = [*source.frame.columns, *source.arrays]

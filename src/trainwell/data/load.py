@@ -17,6 +17,7 @@ from trainwell.data.draft import target_names
 from trainwell.data.language.read import read_documents
 from trainwell.data.readers.read import read
 from trainwell.data.tensors import columns_as_tensors
+from trainwell.data.unlabelled import loose_pictures
 
 
 def load(
@@ -49,7 +50,8 @@ def load(
     recipe = recipe or Recipe()
     wanted = target if target is not None else recipe.target
     running = recipe.task == "language"
-    found = read_documents(source, test=test, valid=valid) if running else read(source, target=wanted, test=test, valid=valid)
+    given = loose_pictures(source) if recipe.task == "generation" else source
+    found = read_documents(source, test=test, valid=valid) if running else read(given, target=wanted, test=test, valid=valid)
     data = build(found, recipe if target is None else recipe.but(target=target))
     return replace(data, origin=_origin(source=source, test=test, valid=valid))
 

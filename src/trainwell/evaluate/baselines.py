@@ -21,6 +21,7 @@ from trainwell.evaluate.features import linear_columns, pixels_of, table_of, tex
 from trainwell.evaluate.fitted import Fitted
 from trainwell.evaluate.forecast_baselines import forecast_baselines
 from trainwell.evaluate.language_baselines import language_baselines
+from trainwell.evaluate.making import picture_baselines
 from trainwell.score.predictions import Array, Predictions
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
         return [Fitted(**entry) for entry in known]
     from threadpoolctl import threadpool_limits
 
+    if data.task == "generation":
+        with threadpool_limits(limits=threads):
+            found = picture_baselines(data, part)
+        write_cached(cache, data.fingerprint, part, [vars(f) for f in found])
+        return found
     own = forecast_baselines if data.preparation.forecast is not None else language_baselines
     if data.preparation.forecast is not None or data.preparation.language is not None:
         with threadpool_limits(limits=threads):

@@ -13,6 +13,8 @@ from trainwell.core.atomic import write_atomic
 from trainwell.core.shape import Task
 from trainwell.core.stats import Interval, luck_of_the_best
 from trainwell.evaluate.continued import Future
+from trainwell.evaluate.decided import Decided
+from trainwell.evaluate.made import Making
 from trainwell.evaluate.writing import Writing
 
 Judgement = Literal["better", "worse", "unclear"]
@@ -219,6 +221,7 @@ class Evaluation:
         seconds: how long the evaluation took.
         future: what only forecasts have; None for anything else.
         writing: what only language models have; None for anything else.
+        making: what only networks that make pictures have; None for anything else.
         looks: how many networks were scored on these test rows on this machine, this one included; 0 for other parts.
     """
 
@@ -248,6 +251,7 @@ class Evaluation:
     looks: int = 0
     future: Future | None = None
     writing: Writing | None = None
+    making: Making | None = None
 
     @property
     def looked(self) -> str:
@@ -300,6 +304,7 @@ class Evaluation:
 LABELS = {
     "auroc": "AUROC",
     "f1": "F1",
+    "frechet_distance": "Fréchet distance",
     "f1_macro": "F1 (macro)",
     "f1_weighted": "F1 (weighted)",
     "log_loss": "log loss",

@@ -133,7 +133,7 @@ def _add_fit(found: Evaluation, predictions: Predictions, train: Predictions) ->
 
 
 def _add_curves(found: Evaluation, p: Predictions) -> None:
-    if found.future is not None or found.writing is not None:
+    if found.future is not None or found.writing is not None or p.task == "generation":
         return
     if p.task == "regression":
         found.residuals, found.calibration = residuals(p, found.names), value_bins(p)
@@ -146,6 +146,8 @@ def _add_curves(found: Evaluation, p: Predictions) -> None:
 
 
 def _add_rows(found: Evaluation, p: Predictions, data: Data) -> None:
+    if p.task == "generation":  # no made picture belongs to a row
+        return
     rows = data.rows[found.part]
     if data.preparation.language is not None:
         found.worst = worst_passages(p, rows, data.preparation.language)

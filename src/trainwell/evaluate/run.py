@@ -18,7 +18,9 @@ from trainwell.data.preparation import Preparation
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.evaluate.judge import evaluate_predictions
 from trainwell.evaluate.looks import note_look
+from trainwell.evaluate.making import judge_making
 from trainwell.evaluate.writing import Sample, Writing
+from trainwell.models.adversarial import Adversarial
 from trainwell.score.predictions import Predictions
 from trainwell.train.generate import generate
 from trainwell.train.plan import Plan
@@ -74,7 +76,8 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
     part = "valid" if part == "test" and not len(data.rows["test"]) else part
     rows = _rows_of(data, part)
     train = data.rows["train"]
-    train = train[:: max(1, len(train) // TRAIN_SAMPLE)] if part != "train" else np.empty(0, np.int64)
+    compared = part != "train" and data.task != "generation"
+    train = train[:: max(1, len(train) // TRAIN_SAMPLE)] if compared else np.empty(0, np.int64)
     predictions = run.predictions(data, rows)
     if predictions.ahead is None and data.preparation.forecast is not None:
         predictions = replace(predictions, ahead=ahead_of(data, rows))
@@ -89,6 +92,8 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
     )
     if found.writing is not None and isinstance(run, Run):
         _write(run, data, rows, found.writing)
+    if isinstance(run, Run) and isinstance(run.network, Adversarial):
+        found.making = judge_making(run.network, data, rows, list(found.scores))
     if part == "test":
         found.looks = note_look(data, predictions, str(run.folder or "a run in memory"))
     if not own:

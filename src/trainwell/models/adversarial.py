@@ -163,7 +163,7 @@ def dcgan(
     n_out: int,
     *,
     noise: int = 64,
-    width: int = 64,
+    width: int = 32,
     critic_width: int = 32,
     conditional: bool = True,
     spectral: bool = True,
@@ -196,7 +196,7 @@ def dcgan(
 
 @models.register
 def wgan_gp(
-    shape: Shape, n_out: int, *, noise: int = 64, width: int = 64, critic_width: int = 32, conditional: bool = True
+    shape: Shape, n_out: int, *, noise: int = 64, width: int = 32, critic_width: int = 32, conditional: bool = True
 ) -> Adversarial:
     """Wasserstein GAN with gradient penalty: the critic measures how far made pictures are from real ones, and never wins.
 

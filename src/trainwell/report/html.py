@@ -62,7 +62,7 @@ def _sections(story: Story) -> list[tuple[str, Markup]]:
         listed = findings_section(story.findings, [*story.history, *story.signs])
         found.append(("Findings", sections.section("Findings", el("div", listed, class_="card"))))
     if e:
-        found.append(("Errors", sections.errors(story, e)))
+        found.append(("Pictures" if e.making else "Errors", sections.errors(story, e)))
         if e.slices_seen:
             found.append(("Weak spots", sections.weak_spots(e)))
     found.append(("Data", about.data(story.card)))

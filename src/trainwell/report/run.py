@@ -21,6 +21,7 @@ from trainwell.data.data import Data
 from trainwell.doctor.examine import examine
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.report.html import write_report
+from trainwell.report.sheets import sheets
 from trainwell.report.story import RecipeLine, Story
 from trainwell.train.run import Run
 
@@ -86,6 +87,7 @@ def story_of(run: Run, data: Data, evaluation: Evaluation) -> Story:
         commands=_commands(run, data),
         pictures=pictures,
         tiny=bool(pictures) and max(_picture_side(data)) <= TINY,
+        made=sheets(run),
     )
 
 
@@ -153,7 +155,7 @@ def _commands(run: Run, data: Data) -> list[str]:
     return [
         f"trainwell fit {given(data.origin)} --config {folder}/recipe.yaml --seed {run.plan.seed} --out again",
         f"trainwell evaluate {folder}",
-        f"trainwell predict {folder} new_rows",
+        f"trainwell sample {folder}" if run.recipe.task == "generation" else f"trainwell predict {folder} new_rows",
     ]
 
 

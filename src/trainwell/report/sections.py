@@ -7,6 +7,7 @@ import math
 from trainwell.evaluate.evaluation import Evaluation, Example, Gap, label, rows_named
 from trainwell.report import figures
 from trainwell.report.futures import future_figures
+from trainwell.report.makings import game_figures, samples_shown, teaching
 from trainwell.report.markup import Markup, el, join, say
 from trainwell.report.numbers import short
 from trainwell.report.story import Story
@@ -123,11 +124,15 @@ def scores(e: Evaluation) -> Markup:
 def training(story: Story) -> Markup:
     """Curves over epochs."""
     primary = story.evaluation.primary if story.evaluation else ""
-    return section("Training", figures.grid(figures.training_curves(story.history, primary)))
+    game = game_figures(story.history)
+    curves = figures.training_curves(story.history, primary)
+    return section("Training", figures.grid([*curves[1:], *game] if game else curves))
 
 
 def errors(story: Story, e: Evaluation) -> Markup:
     """What goes wrong, as figures, and the rows worth looking at."""
+    if e.making is not None:
+        return section("Pictures", samples_shown(story.made), teaching(e.making))
     if e.future is not None:
         drawn = future_figures(e.future)
     elif e.writing is not None:

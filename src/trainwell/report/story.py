@@ -40,6 +40,7 @@ class Story:
         environment: versions and machine: name → text.
         commands: what to type to get the same again.
         pictures: row number → data URI, for the rows worth looking at.
+        made: title → data URI, for grids of pictures that the network made.
         tiny: whether the pictures are so small that their pixels should be seen.
     """
 
@@ -58,3 +59,4 @@ class Story:
     commands: Sequence[str] = ()
     pictures: Mapping[int, str] = field(default_factory=dict)
     tiny: bool = False
+    made: Mapping[str, str] = field(default_factory=dict)

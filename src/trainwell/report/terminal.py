@@ -14,6 +14,7 @@ from rich.text import Text
 from trainwell.core.stats import Interval
 from trainwell.data.card import Card
 from trainwell.evaluate.evaluation import Baseline, Evaluation, label, rows_named
+from trainwell.evaluate.made import Making
 from trainwell.report.columns import column_facts
 from trainwell.train.summary import Layer
 
@@ -149,9 +150,21 @@ def _remarks(e: Evaluation) -> list[Text]:
         lines.append(_remark("weak where", text))
     if e.looked:
         lines.append(_remark("looks", e.looked))
+    if e.making is not None:
+        lines += _making(e.making)
     if e.writing is not None and e.writing.samples:
         lines.append(_remark("it writes", e.writing.samples[0].text[:200]))
     return lines + [_remark("note", note, "yellow") for note in e.notes]
+
+
+def _making(making: Making) -> list[Text]:
+    """What real pictures would score, and what a classifier learns from made ones."""
+    name, best = next(iter(making.real.items()))
+    lines = [_remark("real pictures", f"training pictures in the place of made ones score {label(name)} {best}")]
+    if making.taught is not None and making.taught_by_real is not None:
+        said = f"a classifier taught by made pictures alone has accuracy {making.taught} on real ones"
+        lines.append(_remark("teaches", f"{said}; taught by real ones {making.taught_by_real}"))
+    return lines
 
 
 def _remark(head: str, text: str, style: str = "") -> Text:

@@ -22,6 +22,8 @@ def report_metrics(task: Task, n_out: int) -> list[str]:
         >>> report_metrics("regression", 1)[:2]
         ['rmse', 'mae']
     """
+    if task == "generation":
+        return ["frechet_distance", "manifold_precision", "manifold_recall"]
     if task == "language":
         return ["log_loss", "perplexity", "bits_per_character"]
     if task == "regression":

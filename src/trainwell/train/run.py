@@ -18,7 +18,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from trainwell.core.atomic import write_atomic
-from trainwell.core.errors import CheckpointError, NonFinite
+from trainwell.core.errors import CheckpointError, DataError, NonFinite
 from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, write_recipe
@@ -208,6 +208,7 @@ class Run:
 
     def predict_arrays(self, x: Any) -> np.ndarray:
         """Probabilities `(N, n_out)` or values `(N, T)` for encoded inputs: one array, or one per input of the network."""
+        refuse_answers(self.preparation)
         arrays = [np.asarray(a) for a in (x if isinstance(x, (tuple, list)) else (x,))]
         return own_unit(self._outputs(arrays), self.preparation)
 
@@ -260,8 +261,7 @@ def weights_of(network: nn.Module) -> bytes:
 
 def as_source(rows: Any, preparation: Preparation) -> Source:
     """Raw rows in any form, as `Run.predict` takes them, read as the preparation's columns."""
-    if preparation.language is not None:
-        preparation.encode(pl.DataFrame())  # which says what to do instead
+    refuse_answers(preparation)
     if isinstance(rows, Source):
         return rows
     pictures = picture_columns(preparation)
@@ -298,6 +298,18 @@ def as_table(rows: Any) -> Any:
         names = dict.fromkeys(name for row in rows for name in row)
         return pl.DataFrame({name: pl.Series(name, [row.get(name) for row in rows], strict=False) for name in names})
     return rows
+
+
+def refuse_answers(preparation: Preparation) -> None:
+    """Networks that write or make pictures have no answer for a row.
+
+    Raises:
+        DataError: naming what to do instead.
+    """
+    if preparation.language is not None:
+        preparation.encode(pl.DataFrame())  # which says what to do instead
+    if preparation.target.task == "generation":
+        raise DataError("a network that makes pictures has no answer for rows", remedy="Use `trainwell sample`, tw.sample.")
 
 
 def own_unit(output: np.ndarray, preparation: Preparation) -> np.ndarray:

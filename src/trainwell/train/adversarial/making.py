@@ -54,17 +54,35 @@ def pictures_from(network: Adversarial, noise: torch.Tensor, codes: np.ndarray) 
     return np.concatenate(made)
 
 
-def compare(network: Adversarial, data: Data, rows: np.ndarray, eyes: Eyes, *, seed: int) -> tuple[Predictions, float]:
+def compare(
+    network: Adversarial, data: Data, rows: np.ndarray, eyes: Eyes, *, seed: int
+) -> tuple[Predictions, dict[str, float]]:
     """Features of as many made pictures as there are real ones in `rows`, of the same classes, beside those of the real ones.
 
     Returns:
-        The predictions, and the share of made pictures in which the classifier sees the class that was asked for.
+        The predictions, and beside them the diversity, and the share of made pictures in which the classifier sees the class
+        that was asked for.
     """
     codes = data.arrays["target"][rows]
     made, seen = eyes.look(make_pictures(network, codes, seed=seed, purpose="judge"))
     real, _ = eyes.look(data.arrays[data.shape.names[0]][rows])
-    agreement = float((seen == codes).mean()) if eyes.labelled and network.classes > 1 else float("nan")
-    return Predictions("generation", made, real, data.classes), agreement
+    besides = {"diversity": diversity(made, real, codes)}
+    if eyes.labelled and network.classes > 1:
+        besides["label_agreement"] = float((seen == codes).mean())
+    return Predictions("generation", made, real, data.classes), besides
+
+
+def diversity(made: np.ndarray, real: np.ndarray, codes: np.ndarray) -> float:
+    """How far made pictures of a class lie from each other, as a share of how far real ones do; features (N, D), codes (N,).
+
+    Example:
+        >>> real = np.random.default_rng(0).normal(size=(100, 3))
+        >>> round(diversity(0.5 * real, real, np.zeros(100)), 6)
+        0.5
+    """
+    spreads = [[features[codes == code].var(axis=0).sum() for features in (made, real)] for code in np.unique(codes)]
+    a, b = np.sum(spreads, axis=0)
+    return float(np.sqrt(a / max(b, 1e-12)))
 
 
 def judged_pictures(network: Adversarial, data: Data, rows: np.ndarray) -> Predictions:
@@ -88,10 +106,9 @@ def picture_validator(data: Data, names: list[str], *, seed: int, folder: Path |
 
     def validate(network: torch.nn.Module, interruption: Interruption) -> dict[str, float] | None:
         assert isinstance(network, Adversarial)
-        predictions, agreement = compare(network, data, rows, eyes, seed=seed)
+        predictions, besides = compare(network, data, rows, eyes, seed=seed)
         if interruption:
             return None
-        found = {name: metric(predictions) for name, metric in chosen.items()}
-        return found if agreement != agreement else found | {"label_agreement": agreement}
+        return {name: metric(predictions) for name, metric in chosen.items()} | besides
 
     return validate
