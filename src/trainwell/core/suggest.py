@@ -249,7 +249,7 @@ def _for_pictures(facts: Facts, preset: str, side: int, chosen: Part) -> Choices
 
 def _for_large_pictures(facts: Facts, preset: str, side: int, chosen: Part) -> Choices:
     """Few large pictures: a cheap network that works on small ones, and many passes over crops of that size."""
-    most, seen = {"good": (150, 440_000), "best": (400, 1_300_000)}[preset]
+    most, seen = {"good": (120, 350_000), "best": (400, 1_200_000)}[preset]
     model = {"name": "cnn", "width": 32, "stages": 4, "stride": 2, "pool": "max", "dropout": 0.2, "side": WORKING_SIDE}
     model["mirror"] = facts.labels_mirror
     rest: Choices = {}
@@ -257,9 +257,10 @@ def _for_large_pictures(facts: Facts, preset: str, side: int, chosen: Part) -> C
         rest["monitor"] = Choice("accuracy", "over many passes it still rises where over-confidence already spoils the loss")
     return rest | {
         "model": Choice(Part.of(model), f"at {WORKING_SIDE} pixels: many cheap passes beat few dear ones"),
-        "learning_rate": Choice(4e-3, "measured on photographs of flowers"),
+        "optimizer": Choice(Part(name="muon"), "photographs of flowers: .80 instead of adamw's .76 in the same time"),
+        "learning_rate": Choice(3e-3, "measured on photographs of flowers with muon"),
         "epochs": Choice(min(most, max(15, seen // max(1, facts.rows))), f"preset {preset}: about {seen:,} pictures seen"),
-        "ema": Choice(0.995, "averaged weights generalise better on pictures"),
+        "ema": Choice(0.99, "averaged weights generalise better on pictures"),
         "label_smoothing": Choice(0.1 if facts.task == "classification" else 0.0, "less over-confident"),
         "augment": Choice(_changes(facts, _judged_at(chosen, side) / side), "labels survive them"),
     }
@@ -274,8 +275,9 @@ def _judged_at(chosen: Part, side: int) -> int:
 def _changes(facts: Facts, share: float) -> list[Part]:
     if not facts.labels_mirror:
         return [Part.of({"name": "crop", "share": 0.07})]
-    crop = Part.of({"name": "random_resized_crop", "side": round(share, 4)})
-    return [crop, Part.of({"name": "rotate", "degrees": 15.0}), Part(name="flip"), Part(name="colour")]
+    crop = Part.of({"name": "random_resized_crop", "side": round(share, 4), "low": 0.3})
+    mixed = [Part(name="cutmix")] if facts.task == "classification" else []
+    return [crop, Part(name="flip"), Part(name="colour"), *mixed]
 
 
 def _pictures_with_adamw(facts: Facts, batch: int) -> Choices:
