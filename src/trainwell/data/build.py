@@ -48,8 +48,8 @@ def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
     """
     if not len(source):
         raise DataError("there are no rows", where=source.origin, remedy="Give a source with at least a few rows.")
-    if recipe.task == "language":
     source = settled(source, recipe)
+    if recipe.task == "language":
         return build_language(source, recipe, build)
     if recipe.task == "generation":
         source = with_one_class(source, recipe)
