@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trainwell.evaluate.run import evaluate
     from trainwell.report.run import report
     from trainwell.ship.bundle import Bundle, bundle, open_bundle
+    from trainwell.ship.export import export
     from trainwell.ship.serve.start import serve
     from trainwell.ship.estimators import TrainwellClassifier, TrainwellRegressor
     from trainwell.study.ablate import ablate
@@ -83,6 +84,7 @@ _HOME = {
     "ensemble": "trainwell.study.ensemble.make",
     "evaluate": "trainwell.evaluate.run",
     "examine": "trainwell.doctor.examine",
+    "export": "trainwell.ship.export",
     "find_rate": "trainwell.train.rate_range",
     "fit": "trainwell.train.fit",
     "fit_many": "trainwell.train.many",
@@ -130,6 +132,7 @@ __all__ = [
     "ensemble",
     "evaluate",
     "examine",
+    "export",
     "find_rate",
     "fit",
     "fit_many",

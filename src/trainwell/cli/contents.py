@@ -21,6 +21,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "report": "Write the report of a run: one HTML file.",
         "summary": "Draw the network of a run layer by layer.",
         "bundle": "Write a trained network as one file.",
+        "export": "Write it for ONNX Runtime, torch or Java.",
         "runs": "List the runs below a folder, best first.",
     },
     "Find out by experiment": {

@@ -1,4 +1,4 @@
-"""Verbs that take a trained network elsewhere: bundle."""
+"""Verbs that take a trained network elsewhere: bundle, export."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ Examples:
 
 Then: trainwell predict income.tw new.csv · trainwell evaluate income.tw more.csv
 """
+EXPORT_EXAMPLES = """
+Examples:
+  trainwell export runs/a --to onnx
+  trainwell export runs/a --to pt2 --out income.pt2 --batch 32
+  trainwell export income.tw --to djl --out income-java --rows people.csv
+"""
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
     app.command(epilog=BUNDLE_EXAMPLES)(bundle)
+    app.command(epilog=EXPORT_EXAMPLES)(export)
 
 
 def bundle(
@@ -46,3 +53,22 @@ def bundle(
         "sha256": trained.digest,
     }
     emit_json(told) if as_json else typer.echo(repr(trained))
+
+
+def export(
+    run: Trained,
+    *,
+    to: Annotated[str, typer.Option(help="onnx, pt2, torchscript or djl.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file, or for djl the folder, to write.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Rows of every batch; any number if not given.")] = None,
+    rows: Annotated[str | None, typer.Option(help="Real rows to compare on; a run has its own.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a network for another program, after comparing what both answer to real rows."""
+    from trainwell.cli.opening import open_trained
+    from trainwell.ship.export import export as write
+    from trainwell.ship.export import suffix_of
+
+    stem = run.stem if run.is_file() else run.resolve().name
+    done = write(open_trained(run), out or Path(stem + suffix_of(to)), form=to, batch=batch, rows=rows)
+    emit_json(done.to_dict()) if as_json else typer.echo(str(done))

@@ -21,7 +21,7 @@ from trainwell.data.decode import UnusableError, quiet, read_bytes, read_header
 T = TypeVar("T")
 
 #: Raise it when decoding changes, so that pictures decoded by older code are not used.
-CODE_VERSION = 1
+CODE_VERSION = 2
 
 #: Files changed so short a time ago may change again within the same clock tick of the file system; they are not remembered.
 _SETTLED_SECONDS = 2.0
@@ -106,7 +106,7 @@ def scan(pile: Pile) -> pl.DataFrame:
         table = _scan(pile)
         if not settled:
             return table
-        folder = cache.build(key, lambda place: table.write_ipc(place / "headers.arrow"))
+        folder = cache.build(key, lambda place: table.write_ipc(place / "headers.arrow"), about=f"headers {pile.base}")
     return pl.read_ipc(folder / "headers.arrow")
 
 

@@ -81,7 +81,7 @@ def within(x: Tensor, side: int) -> Tensor:
         >>> within(torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]]), 1)
         tensor([[[[1.5000]]]])
     """
-    size = size_within(tuple(x.shape[-2:]), side)
+    size = size_within(tuple(int(length) for length in x.shape[-2:]), side)
     return x if size == x.shape[-2:] else F.adaptive_avg_pool2d(x, (size[0], size[1]))
 
 

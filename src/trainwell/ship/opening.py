@@ -25,7 +25,7 @@ from torch.nn.modules.module import (
 
 from trainwell.core.errors import CheckpointError, TrainwellError, UsageError
 from trainwell.core.recipe import Recipe
-from trainwell.core.shape import Shape
+from trainwell.core.shape import Input, Shape
 from trainwell.data.inputs import shape_of
 from trainwell.data.preparation import Preparation
 from trainwell.data.preparation_file import from_plain
@@ -116,10 +116,18 @@ def _check_shape(preparation: Preparation) -> None:
         for column in columns:
             _check_column(column.kind, column.state)
         expected = Shape((*shape_of(columns, {}).inputs, *(i for i in shape.inputs if i.kind == "tensor")))
-    if expected != shape:
+    if len(expected.inputs) != len(shape.inputs) or not all(map(_alike, expected.inputs, shape.inputs)):
         raise ValueError("the inputs of the network are not those that its columns make")
     if any(not 0 <= i.size <= _LARGEST_CELL for i in shape.inputs):
         raise ValueError("an input of the network is larger than any picture")
+
+
+def _alike(made: Input, said: Input) -> bool:
+    """Whether an input is the one that the columns make, whatever room for more codes it was given."""
+    roomy = len(made.cardinalities) == len(said.cardinalities) and all(
+        0 <= there <= 2 * own + 64 for own, there in zip(made.cardinalities, said.cardinalities, strict=True)
+    )
+    return roomy and replace(said, cardinalities=made.cardinalities) == made
 
 
 def _check_column(kind: str, state: Any) -> None:

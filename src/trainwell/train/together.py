@@ -12,6 +12,8 @@ import polars as pl
 from trainwell.core.errors import UsageError
 from trainwell.data.data import Data
 from trainwell.data.preparation import Preparation
+from trainwell.data.source import Source
+from trainwell.score.decision import Decision
 from trainwell.score.predictions import Predictions
 from trainwell.train.run import Run, answers, as_source
 
@@ -59,12 +61,16 @@ class Together:
         """Answers for raw rows in any form that `Run.predict` takes; the columns are the same."""
         source = as_source(rows, self.preparation)
         problems = self.preparation.encode(source).problems
+        return answers(self.outputs(source), self.preparation, source, problems)
+
+    def outputs(self, source: Source) -> np.ndarray:
+        """Probabilities `(N, n_out)` or values `(N, T)` for raw rows."""
 
         def say(member: Run) -> np.ndarray:
             arrays = member.preparation.encode(source).arrays
             return member.predict_arrays([arrays[name] for name in member.preparation.shape.names])
 
-        return answers(self.combine(map(say, self.members)), self.preparation, source, problems)
+        return self.combine(map(say, self.members))
 
     def predict_arrays(self, x: Any) -> np.ndarray:
         """Probabilities `(N, n_out)` or values `(N, T)` for inputs as `preparation` encodes them.
@@ -86,7 +92,8 @@ def beside(output: np.ndarray, data: Data, rows: np.ndarray) -> Predictions:
     """Answers to rows of `data`, probabilities or values in the target's own unit, beside what is true."""
     target = data.arrays["target"][rows]
     target = target if data.task == "classification" else data.preparation.decode_values(target)
-    return Predictions(data.task, output, target, data.classes)
+    told = data.preparation.target
+    return Predictions(data.task, output, target, told.classes or told.labels, decision=Decision(ordered=told.ordered))
 
 
 def softmax(scores: np.ndarray) -> np.ndarray:

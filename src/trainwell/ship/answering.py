@@ -1,0 +1,164 @@
+"""Networks and what turns their outputs into answers, as one torch module: what every export is made of."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainwell.core.shape import Input
+from trainwell.data.preparation import Preparation
+from trainwell.data.target import Target
+from trainwell.ship.bundle import Bundle, Team
+from trainwell.train.run import Run
+from trainwell.train.steps import as_floats
+
+
+@dataclass(frozen=True)
+class View:
+    """One way in which rows are seen, and the places of its inputs among all inputs of the module.
+
+    Args:
+        preparation: makes the inputs.
+        prefix: what stands before the names of its inputs; empty where all members see rows in one way.
+        places: of its inputs.
+    """
+
+    preparation: Preparation
+    prefix: str
+    places: tuple[int, ...]
+
+    @property
+    def inputs(self) -> tuple[tuple[str, Input], ...]:
+        """The inputs with their names."""
+        return tuple((self.prefix + described.name, described) for described in self.preparation.shape.inputs)
+
+
+class Answering(nn.Module):
+    """Encoded inputs to probabilities, or to values in the target's own unit, float64.
+
+    **Shape:** the inputs of every view, in order → `(B, n_out)`.
+
+    Args:
+        networks: the members.
+        places: of each member's inputs.
+        targets: of each member: the unit of what it says.
+        weights: what each counts.
+        outer: the target of all together.
+        start: for sums, what they begin with.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[nn.Module],
+        places: Sequence[tuple[int, ...]],
+        targets: Sequence[Target],
+        weights: Sequence[float],
+        *,
+        outer: Target,
+        start: np.ndarray | None,
+    ) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+        self.places, self.targets, self.counts, self.outer = list(places), list(targets), list(weights), outer
+        self.start = None if start is None else start.tolist()
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        total = torch.zeros((), dtype=torch.float64)
+        for network, places, target, weight in zip(self.networks, self.places, self.targets, self.counts, strict=True):
+            output = network(*as_floats(tuple(inputs[place] for place in places)))
+            total = total + weight * _said(output.double(), target)
+        if self.start is None:
+            return total
+        scores = total + torch.tensor(self.start, dtype=torch.float64)
+        return scores.softmax(-1) if self.outer.classes else _own_unit(scores, self.outer)
+
+
+def _said(output: Tensor, target: Target) -> Tensor:
+    """What a network says, as `Run.predict_arrays` has it."""
+    output = output.softmax(-1) if target.task == "classification" else output
+    output = output.mean(1) if output.ndim == 3 else output
+    return output if target.task == "classification" else _own_unit(output, target)
+
+
+def _own_unit(values: Tensor, target: Target) -> Tensor:
+    spread, centre = (torch.tensor(part, dtype=torch.float64) for part in (target.spread, target.centre))
+    return values * spread + centre
+
+
+def answering_of(trained: Run | Team | Bundle) -> tuple[Answering, list[View]]:
+    """The module of a run, an ensemble or a bundle, and how its inputs come from rows."""
+    inner = trained.answering if isinstance(trained, Bundle) else trained
+    members = (inner,) if isinstance(inner, Run) else tuple(inner.members)
+    weights = (1.0,) if isinstance(inner, Run) else tuple(inner.weights)
+    start = None if isinstance(inner, Run) else inner.start
+    seen: dict[str, View] = {}
+    digests = [_inputs_digest(member.preparation) for member in members]
+    several = len(set(digests)) > 1
+    for digest, member in zip(digests, members, strict=True):
+        if digest not in seen:
+            first = sum(len(view.places) for view in seen.values())
+            places = tuple(range(first, first + len(member.preparation.shape.inputs)))
+            seen[digest] = View(member.preparation, f"{len(seen)}/" if several else "", places)
+    module = Answering(
+        [member.network for member in members],
+        [seen[digest].places for digest in digests],
+        [member.preparation.target for member in members],
+        weights,
+        outer=inner.preparation.target,
+        start=start,
+    )
+    return module.eval().cpu(), list(seen.values())
+
+
+def _inputs_digest(preparation: Preparation) -> str:
+    """Equal for preparations that make the same inputs, whatever they make of the target."""
+    return replace(preparation, target=Target((), "regression"), base="").digest()
+
+
+def encoded(views: Sequence[View], rows: object) -> list[np.ndarray]:
+    """The module's inputs for raw rows."""
+    found: list[np.ndarray] = []
+    for view in views:
+        arrays = view.preparation.encode(rows).arrays  # type: ignore[arg-type]
+        found += [np.ascontiguousarray(arrays[name]) for name in view.preparation.shape.names]
+    return found
+
+
+def example(views: Sequence[View], n: int) -> tuple[Tensor, ...]:
+    """Some inputs of the right shapes and types, from which a graph is traced: the first code or level of everything."""
+    found = []
+    for view in views:
+        for described in view.preparation.shape.inputs:
+            found.append(torch.zeros((n, *described.shape), dtype=dtype_of(described)))
+    return tuple(found)
+
+
+def dtype_of(described: Input) -> torch.dtype:
+    """The type in which an encoded input comes."""
+    whole = {"category": torch.int32, "text": torch.int32, "picture": torch.uint8}
+    if described.kind == "tensor":
+        return torch.from_numpy(np.zeros(1, described.dtype)).dtype
+    return whole.get(described.kind, torch.float32)
+
+
+@contextmanager
+def traced_quietly() -> Iterator[None]:
+    """Torch's remarks on its own ways of tracing are not for users of this package."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def graph_of(module: Answering, views: Sequence[View], batch: int | None) -> torch.export.ExportedProgram:
+    """The module as a graph that torch exports, for any number of rows or for `batch`."""
+    inputs = example(views, batch or 3)
+    rows = torch.export.Dim("rows", min=1, max=1 << 20)
+    shapes = None if batch else (tuple({0: rows} for _ in inputs),)
+    with traced_quietly(), torch.no_grad():
+        return torch.export.export(module, inputs, dynamic_shapes=shapes)

@@ -1,0 +1,1 @@
+package ai.djl; public class MalformedModelException extends Exception {}

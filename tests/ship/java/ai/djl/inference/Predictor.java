@@ -1,0 +1,1 @@
+package ai.djl.inference; public class Predictor<I, O> implements AutoCloseable { public O predict(I input) throws ai.djl.translate.TranslateException { return null; } @Override public void close() {} }

@@ -1,0 +1,1 @@
+package ai.djl.ndarray; public class NDList extends java.util.ArrayList<NDArray> {}

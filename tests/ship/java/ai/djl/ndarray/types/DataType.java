@@ -1,0 +1,1 @@
+package ai.djl.ndarray.types; public enum DataType { UINT8 }

@@ -1,0 +1,1 @@
+package ai.djl.repository.zoo; public class ModelNotFoundException extends Exception {}

@@ -1,0 +1,1 @@
+package ai.djl.translate; public class TranslateException extends Exception {}

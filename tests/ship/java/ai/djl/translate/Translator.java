@@ -1,0 +1,1 @@
+package ai.djl.translate; public interface Translator<I, O> { ai.djl.ndarray.NDList processInput(TranslatorContext context, I input) throws Exception; O processOutput(TranslatorContext context, ai.djl.ndarray.NDList list) throws Exception; }

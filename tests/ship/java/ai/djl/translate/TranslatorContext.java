@@ -1,0 +1,1 @@
+package ai.djl.translate; public interface TranslatorContext { ai.djl.ndarray.NDManager getNDManager(); }
