@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from trainwell.core.errors import DataError
+from trainwell.core.errors import DataError, UsageError
 from trainwell.data import cache
 
 KEY = "ab" * 20
@@ -112,3 +117,90 @@ def test_too_little_space_is_said_before_anything_is_written(home: Path) -> None
     with pytest.raises(DataError, match=r"the decoded pictures need 1000000000\.0 GB"):
         cache.need_space(10**18)
     assert not home.exists()
+
+
+BUILDER = """
+import contextlib, sys
+from pathlib import Path
+from trainwell.core.errors import UsageError
+from trainwell.data import cache
+
+def fill(folder: Path) -> None:
+    for piece in range(20):
+        with (folder / "numbers.raw").open("ab") as file:
+            file.write(bytes([piece]) * 100_000)
+
+while True:
+    for key in sys.argv[1:]:
+        folder = cache.find(key) or cache.build(key, fill, about="test")
+        try:
+            content = (folder / "numbers.raw").read_bytes()
+        except FileNotFoundError:  # another one has removed the whole entry
+            continue
+        assert content == b"".join(bytes([piece]) * 100_000 for piece in range(20)), len(content)
+        with contextlib.suppress(UsageError):
+            cache.remove([key])
+        print("built", flush=True)
+"""
+
+
+def test_runs_that_share_the_cache_and_are_killed_never_see_half_an_entry(home: Path) -> None:
+    """Three processes build, read and remove the same entries; ten times one of them is killed in the middle."""
+    keys = [f"{place:02x}" * 20 for place in range(2)]
+    draw = random.Random(0)
+
+    def begin() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-c", BUILDER, *keys], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    running, said = [begin() for _ in range(3)], ""
+    for _ in range(10):
+        victim = running.pop(0)
+        assert victim.stdout is not None
+        victim.stdout.readline()
+        time.sleep(draw.random() * 0.05)
+        victim.send_signal(signal.SIGKILL)
+        said += victim.communicate()[1]
+        running.append(begin())
+    for process in running:
+        process.kill()
+        said += process.communicate()[1]
+    assert not said
+    for key in keys:
+        folder = cache.find(key) or cache.build(key, fill)
+        assert (folder / "manifest.json").exists()
+
+
+def test_entries_are_listed_with_what_made_them_and_removed(home: Path) -> None:
+    other = "cd" * 20
+    cache.build(KEY, fill, about="pictures of flowers")
+    cache.build(other, fill)
+    os.utime(cache.place_of(KEY) / "manifest.json", (0, 0))
+    listed = cache.entries()
+    assert [(entry.key, entry.about) for entry in listed] == [(other, ""), (KEY, "pictures of flowers")]
+    assert listed[0].bytes > 5_000_000
+    cache.find(KEY)
+    assert [entry.key for entry in cache.entries()] == [KEY, other], "finding an entry is a use"
+    assert [entry.key for entry in cache.remove(["abab"])] == [KEY]
+    assert [entry.key for entry in cache.entries()] == [other]
+
+
+@pytest.mark.parametrize("key", ["", "ab", "ef"])
+def test_a_name_that_is_none_or_two_is_wrong_usage(key: str) -> None:
+    cache.build(KEY, fill)
+    cache.build("ab" + "00" * 19, fill)
+    with pytest.raises(UsageError, match="entries of the cache begin with"):
+        cache.remove([key])
+    assert len(cache.entries()) == 2
+
+
+def test_entries_of_another_version_are_built_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.build(KEY, fill)
+    monkeypatch.setattr(cache, "VERSION", cache.VERSION + 1)
+    assert cache.find(KEY) is None
+
+
+def test_an_unfinished_build_is_listed_as_such(home: Path) -> None:
+    (home / "ab" / f".{KEY}.1.00.tmp").mkdir(parents=True)
+    assert [entry.whole for entry in cache.entries()] == [False]

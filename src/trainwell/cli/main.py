@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from trainwell.cli.ablate_verbs import add_to as add_ablate_verbs
 from trainwell.cli.augment_verbs import add_to as add_augment_verbs
+from trainwell.cli.cache_verbs import add_to as add_cache_verbs
 from trainwell.cli.compare_verbs import add_to as add_compare_verbs
 from trainwell.cli.contents import arrange
 from trainwell.cli.data_verbs import add_to as add_data_verbs
@@ -84,6 +85,7 @@ for add_verbs in (
 ):
     add_verbs(app)
 arrange(app)
+    add_cache_verbs,
 
 
 def _version(show: bool) -> None:

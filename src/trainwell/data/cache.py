@@ -6,21 +6,25 @@ same time do not disturb each other (the first rename wins), and a killed build 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
 from trainwell.core.atomic import flush_folder
-from trainwell.core.errors import DataError
+from trainwell.core.errors import DataError, UsageError
 
 _log = logging.getLogger("trainwell")
 _MANIFEST = "manifest.json"
+#: Of how an entry is kept; entries of another version are built anew.
+VERSION = 2
 _SAMPLE = 1 << 20
 _SAMPLES = 16
 _STALE_SECONDS = 24 * 3600.0
@@ -42,6 +46,7 @@ def find(key: str) -> Path | None:
     if not folder.is_dir():
         return None
     if _whole(folder):
+        _note_use(folder)
         return folder
     _log.warning("the cache entry %s is damaged; it is built anew", folder)
     _discard(folder)
@@ -77,17 +82,25 @@ def build(key: str, fill: Callable[[Path], None], *, about: str = "") -> Path:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def need_space(size: int) -> None:
-    """Raises DataError when the cache's disk has fewer than `size` bytes left, before anything is written."""
+def need_space(
+    size: int, what: str = "the decoded pictures", *, smaller: str = "choose a smaller prepare.picture_size"
+) -> None:
+    """Raises DataError when the cache's disk has fewer than `size` bytes left, before anything is written.
+
+    Args:
+        size: bytes.
+        what: what needs them.
+        smaller: what makes it need less, as the end of a sentence.
+    """
     home = cache_home()
     while not home.exists():
         home = home.parent
     free = shutil.disk_usage(home).free
     if free < size:
         raise DataError(
-            f"the decoded pictures need {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
+            f"{what} need {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
             where=str(cache_home()),
-            remedy="Free some space, set TRAINWELL_CACHE to another disk, or choose a smaller prepare.picture_size.",
+            remedy=f"Free some space (trainwell cache rm), set TRAINWELL_CACHE to another disk, or {smaller}.",
         )
 
 
@@ -107,7 +120,9 @@ def _seal(folder: Path, about: str) -> None:
         _flush(path)
     body = json.dumps(files)
     manifest = folder / _MANIFEST
-    manifest.write_text(json.dumps({"files": body, "crc": crc32(body.encode()), "about": about}))
+    manifest.write_text(
+        json.dumps({"version": VERSION, "files": body, "crc": crc32(body.encode()), "about": about, "made": time.time()})
+    )
     _flush(manifest)
     flush_folder(folder)
 
@@ -125,7 +140,7 @@ def _whole(folder: Path) -> bool:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text())
         body = manifest["files"]
-        if crc32(body.encode()) != manifest["crc"]:
+        if manifest["version"] != VERSION or crc32(body.encode()) != manifest["crc"]:
             return False
         for name, about in json.loads(body).items():
             path = folder / name
@@ -149,6 +164,12 @@ def sampled_crc(path: Path) -> int:
     return crc
 
 
+def _note_use(folder: Path) -> None:
+    """The manifest's time is the entry's last use."""
+    with contextlib.suppress(OSError):  # a cache that can only be read serves as well
+        os.utime(folder / _MANIFEST)
+
+
 def _discard(folder: Path) -> None:
     """Remove an entry in one instant for others: rename first, delete then."""
     doomed = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
@@ -167,3 +188,60 @@ def _remove_stale(parent: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
         except FileNotFoundError:
             continue
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the cache, as `trainwell cache ls` lists it.
+
+    Args:
+        key: its name.
+        about: what it is, and what it was made from.
+        bytes: what it takes on the disk.
+        made, used: seconds since 1970; use is noted whenever the entry is found.
+        whole: False for what a killed build has left, which goes by itself after a day.
+    """
+
+    key: str
+    about: str
+    bytes: int
+    made: float
+    used: float
+    whole: bool = True
+
+
+def entries() -> list[Entry]:
+    """Everything in the cache that can be made again, the last used first."""
+    folders = [p for p in cache_home().glob("[0-9a-f][0-9a-f]/*") if p.is_dir()]
+    return sorted((found for p in folders if (found := _entry(p)) is not None), key=lambda entry: -entry.used)
+
+
+def _entry(folder: Path) -> Entry | None:
+    try:
+        size, changed = sum(p.stat().st_size for p in folder.iterdir() if p.is_file()), folder.stat().st_mtime
+        path = folder / _MANIFEST
+        if not path.exists():
+            return Entry(folder.name, "an unfinished build", size, changed, changed, whole=False)
+        manifest, used = json.loads(path.read_text()), path.stat().st_mtime
+    except (OSError, ValueError):  # removed meanwhile, or torn
+        return None
+    return Entry(folder.name, manifest.get("about", ""), size, manifest.get("made", changed), used)
+
+
+def remove(keys: Iterable[str]) -> list[Entry]:
+    """Remove entries by the beginnings of their keys; a run that has one open keeps it until it ends.
+
+    Raises:
+        UsageError: no entry, or more than one, begins like this.
+    """
+    known = {entry.key: entry for entry in entries()}
+    gone = []
+    for key in keys:
+        matching = [name for name in known if name.startswith(key)]
+        if len(matching) != 1 or not key:
+            what = f"{len(matching)} entries of the cache begin with {key!r}"
+            raise UsageError(what, remedy="See `trainwell cache ls`, and write one of its names.")
+        gone.append(known[matching[0]])
+    for entry in gone:
+        _discard(cache_home() / entry.key.lstrip(".")[:2] / entry.key)
+    return gone

@@ -65,7 +65,11 @@ def load(pile: Pile, headers: pl.DataFrame, geometry: Geometry) -> Pictures:
     folder = cache.find(key)
     if folder is None:
         cache.need_space(len(pile) * int(np.prod(geometry.shape)))
-        folder = cache.build(key, lambda place: _fill(place, pile, headers, geometry))
+        folder = cache.build(
+            key,
+            lambda place: _fill(place, pile, headers, geometry),
+            about=f"pictures {geometry.channels}x{geometry.height}x{geometry.width} {pile.base}",
+        )
     return _opened(folder, len(pile), geometry)
 
 

@@ -88,7 +88,8 @@ def _fill(place: Path, data: Data) -> None:
     """Everything that `_opened` reads, as files of a cache entry."""
     preparation, table = data.preparation, data.source.frame
     assert isinstance(table, Stored)
-    cache.need_space(len(table) * sum(4 * math.prod(i.shape) for i in preparation.shape.inputs))
+    size = len(table) * sum(4 * math.prod(i.shape) for i in preparation.shape.inputs)
+    cache.need_space(size, "the encoded rows", smaller="leave columns out with columns.NAME=ignore")
     arrays = _write(place, _blocks(table, preparation.columns)) | _write(place, iter([{"target": data.arrays["target"]}]))
     save_file({name: np.ascontiguousarray(rows) for name, rows in data.rows.items()}, place / "rows.safetensors")
     facts = {f.name: getattr(data.facts, f.name) for f in fields(Facts) if f.name != "shape"}

@@ -155,7 +155,7 @@ def encode(state: State, cleaned: Cleaned) -> np.ndarray:
     """(N, length) int32 codes of all ways side by side, 0 behind each text's end; a memory map where that is much."""
     if len(cleaned.values) * state.length * 4 <= _IN_MEMORY:
         return _block(state, cleaned, 0, len(cleaned.values))
-    folder = cache.build(_key(state, cleaned), lambda place: _fill(place, state, cleaned))
+    folder = cache.build(_key(state, cleaned), lambda place: _fill(place, state, cleaned), about="encoded texts")
     return np.memmap(folder / "codes.raw", np.int32, mode="c", shape=(len(cleaned.values), state.length))
 
 
