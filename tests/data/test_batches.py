@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainwell.data import batches as module
-from trainwell.data.batches import Batches, RowStream
+from trainwell.data.batches import POOL, Batches, Lengths, RowStream
 
 
 def _batches(n: int, size: int, *, seed: int = 0, prefetch: bool = False) -> Batches:
@@ -74,3 +74,32 @@ def test_inputs_and_target_stay_together_under_memory_maps(tmp_path) -> None:
         (x,), y = batches[step]
         assert torch.equal(x[:, 0, 0, 0].long(), y)
     batches.close()
+
+
+@given(n=st.integers(1, 400), size=st.integers(1, 12), seed=st.integers(0, 5))
+def test_batches_of_like_length_show_every_row_once_an_epoch(n: int, size: int, seed: int) -> None:
+    size = min(size, n)
+    lengths = Lengths(torch.randint(1, 50, (n,), generator=torch.Generator().manual_seed(seed)), size)
+    stream = RowStream(torch.arange(n), seed=seed, lengths=lengths)
+    seen = torch.cat([stream.between(s * size, (s + 1) * size) for s in range(2 * n // size + 2)])
+    for epoch in seen.split(n)[:2]:
+        assert sorted(epoch.tolist()) == list(range(n))
+    alone = RowStream(torch.arange(n), seed=seed, lengths=lengths)
+    assert torch.equal(
+        alone.between(n // size * size, n // size * size + size), stream.between(n // size * size, n // size * size + size)
+    )
+
+
+def test_batches_of_like_length_hold_little_padding_from_the_second_epoch_on_too() -> None:
+    n, size = 1000, 16  # epochs end within a batch
+    of = torch.randint(1, 100, (n,), generator=torch.Generator().manual_seed(0))
+
+    def longest(lengths: Lengths | None) -> float:
+        stream = RowStream(torch.arange(n), seed=0, lengths=lengths)
+        return sum(float(of[stream.between(s * size, (s + 1) * size)].max()) for s in range(3 * n // size))
+
+    sorted_once = float(of.sort().values.view(-1, 8)[:, -1].repeat_interleave(8).sum()) * 3 / size
+    assert longest(None) > 1.6 * sorted_once
+    assert longest(Lengths(of, size)) < 1.2 * sorted_once
+    first = RowStream(torch.arange(n), seed=0, lengths=Lengths(of, size)).between(0, POOL * size).view(-1, size)
+    assert not torch.equal(of[first].max(1).values, of[first].max(1).values.sort().values)  # short batches do not come first

@@ -7,8 +7,6 @@ alone, not on how far the rows are padded.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,12 +15,10 @@ from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
 from trainwell.core.part import Part
 from trainwell.core.seeds import at_step, purpose_key
 from trainwell.data.augment.draw import Draw
+from trainwell.data.augment.lexicon import BUNDLED, Vocabulary, synonyms_of
 from trainwell.data.augment.registry import edits
+from trainwell.data.tokens import UNKNOWN
 
-#: Code of a token that the train rows do not have, and the first code of those they have.
-UNKNOWN, FIRST = 1, 2
-#: Tokens by code, from `FIRST` on; empty for subwords.
-Vocabulary = tuple[str, ...]
 Change = Callable[[Tensor, Draw, Vocabulary], Tensor]
 
 
@@ -128,56 +124,27 @@ def forget(codes: Tensor, draw: Draw, tokens: Vocabulary = (), *, share: float =
 
 
 @edits.register
-def synonyms(codes: Tensor, draw: Draw, tokens: Vocabulary = (), *, lexicon: str, share: float = 0.2) -> Tensor:
-    """Words replaced by others that mean the same, as a file of yours says; texts cut into subwords are left alone.
+def synonyms(codes: Tensor, draw: Draw, tokens: Vocabulary = (), *, lexicon: str = BUNDLED, share: float = 0.2) -> Tensor:
+    """Words replaced by others that mean the same; texts cut into subwords are left alone.
 
-    Source: Zhang, Zhao and LeCun, "Character-level convolutional networks for text classification", NeurIPS 2015.
+    Where letters are tokens, as in Chinese, words are found by the lexicon itself, the longest first, and replaced by words of
+    as many letters. Sources: Zhang, Zhao and LeCun, "Character-level convolutional networks for text classification",
+    NeurIPS 2015; the lexicons that come with trainwell, English and Chinese, were written for it and have its licence.
 
     Args:
-        lexicon: a UTF-8 file; each line holds words of one meaning, separated by tabs, commas or spaces.
+        lexicon: a UTF-8 file of yours, each line words of one meaning, separated by tabs, commas or spaces; `bundled` takes
+            those that come with trainwell.
         share: of the words that have a synonym in the training rows' vocabulary.
 
     Example:
-        >>> import tempfile
-        >>> with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-        ...     _ = file.write("good fine"), file.flush()
-        ...     synonyms(torch.tensor([[2, 3]]), Draw(torch.Generator()), ("good", "fine"), lexicon=file.name, share=1.0)
-        tensor([[3, 2]])
+        >>> synonyms(torch.tensor([[2, 3]]), Draw(torch.Generator()), ("delicious", "tasty"), share=1.0).tolist()
+        [[3, 2]]
     """
-    table, counts = alike(tokens, lexicon)
-    if not len(table):
-        return codes
-    at = codes.long()
-    counts = counts.to(codes.device)[at]
     first, second = spread(codes, draw)
-    which = (second * counts).long()
-    other = table.to(codes.device)[at, which].to(codes.dtype)
-    return torch.where(chosen(codes, first, share) & (counts > 0), other, codes)
-
-
-@cache
-def alike(tokens: Vocabulary, lexicon: str) -> tuple[Tensor, Tensor]:
-    """The codes of each code's synonyms `(V, most)`, and how many it has `(V,)`; empty without any.
-
-    Raises:
-        RecipeError: the file cannot be read.
-    """
-    code = {token: place for place, token in enumerate(tokens, start=FIRST)}
-    try:
-        lines = Path(lexicon).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        remedy = "Give a UTF-8 text file with words of one meaning on each line."
-        raise RecipeError(f"the lexicon {lexicon!r} cannot be read ({error})", remedy=remedy) from None
-    found: dict[int, set[int]] = {}
-    for line in lines:
-        group = {code[word] for word in line.lower().replace(",", " ").split() if word in code}
-        for one in group:
-            found.setdefault(one, set()).update(group - {one})
-    most = max((len(others) for others in found.values()), default=0)
-    table = torch.zeros(FIRST + len(tokens), max(1, most), dtype=torch.int64)
-    for one, others in found.items():
-        table[one, : len(others)] = torch.tensor(sorted(others), dtype=torch.int64)
-    return (table if most else table[:0]), (table != 0).sum(1)
+    start, taken = chosen(codes, first, share), torch.zeros_like(codes, dtype=torch.bool)
+    for words in synonyms_of(tokens, lexicon):
+        codes, taken = words.to(codes.device).replaced(codes, taken, start, second)
+    return codes
 
 
 def build_edits(
