@@ -144,8 +144,8 @@ def test_report_names_the_file_it_wrote(run: Path) -> None:
     assert said["evaluation"]["part"] == "test"
 
 
-def test_tensorboard_files_lie_in_the_run(table: Path, tmp_path: Path) -> None:
-    done("fit", table, "-t", "income", "--out", tmp_path / "run", *TINY, "epochs=1", "--no-report", "--tensorboard")
+def test_files_of_trackers_lie_in_the_run(table: Path, tmp_path: Path) -> None:
+    done("fit", table, "-t", "income", "--out", tmp_path / "run", *TINY, "epochs=1", "--no-report", "--tracker", "tensorboard")
     assert [path.name.split(".")[0] for path in (tmp_path / "run/tensorboard").iterdir()] == ["events"]
 
 

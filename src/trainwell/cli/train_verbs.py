@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,17 +23,17 @@ from trainwell.cli.arguments import (
     seconds,
 )
 from trainwell.cli.output import emit_json, note
+from trainwell.cli.tracking import Trackers, keep, tracked
 from trainwell.cli.treat_verbs import follow
 from trainwell.core.errors import UsageError
 from trainwell.core.process import is_follower
 
 if TYPE_CHECKING:
-    from trainwell.train.loop import Observer
     from trainwell.train.run import Run
+    from trainwell.train.trackers.tracker import Tracker
 
 Source = Annotated[str, typer.Argument(help="File, folder, named set (digits, mnist, …), or the folder of a run to continue.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Run folder; runs/<name> if not given.")]
-TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also write TensorBoard files into RUN/tensorboard.")]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Skip the evaluation and report at the end.")]
 
 
@@ -87,7 +88,7 @@ def fit(
     preset: Preset = None,
     time_limit: TimeLimit = None,
     seed: Seed = 0,
-    tensorboard: TensorBoard = False,
+    tracker: Trackers = None,
     no_report: NoReport = False,
     as_json: AsJson = False,
 ) -> None:
@@ -95,7 +96,7 @@ def fit(
     if (Path(source) / "plan.json").exists():
         if assignments or any((target, test, valid, out, config, preset, time_limit, seed)):
             raise UsageError("a run is continued with what it began with", remedy="Leave recipe keys and other settings out.")
-        resume(Path(source), tensorboard=tensorboard, no_report=no_report, as_json=as_json)
+        resume(Path(source), tracker=tracker, no_report=no_report, as_json=as_json)
         return
     from trainwell.data.load import load
     from trainwell.train.fit import fit as train
@@ -104,28 +105,22 @@ def fit(
     data = load(source, recipe=recipe, test=test, valid=valid)
     _show_card(data, as_json)
     folder = out or _free_folder(Path(source).stem)
-    with _progress(f"training on {source}") as progress:
-        run = train(recipe, data, seed=seed, folder=folder, observers=_observers(progress, folder, tensorboard))
-    _conclude(run, data, no_report=no_report, as_json=as_json)
+    with tracked(tracker) as trackers:
+        with _progress(f"training on {source}") as progress:
+            run = train(recipe, data, seed=seed, folder=folder, observers=[progress, *trackers])
+        _conclude(run, data, trackers, no_report=no_report, as_json=as_json)
 
 
-def resume(run: RunFolder, *, tensorboard: TensorBoard = False, no_report: NoReport = False, as_json: AsJson = False) -> None:
+def resume(run: RunFolder, *, tracker: Trackers = None, no_report: NoReport = False, as_json: AsJson = False) -> None:
     """Continue a run that was stopped, to the same bits as if it had not been."""
     from trainwell.train.again import load_again
     from trainwell.train.again import resume as again
 
     data = load_again(run)
-    with _progress(f"continuing {run}") as progress:
-        finished = again(run, data=data, observers=_observers(progress, run, tensorboard))
-    _conclude(finished, data, no_report=no_report, as_json=as_json)
-
-
-def _observers(progress: Observer, folder: Path, tensorboard: bool) -> list[Observer]:
-    if not tensorboard or is_follower():
-        return [progress]
-    from trainwell.train.tensorboard import tensorboard as board
-
-    return [progress, board(folder / "tensorboard")]
+    with tracked(tracker) as trackers:
+        with _progress(f"continuing {run}") as progress:
+            finished = again(run, data=data, observers=[progress, *trackers])
+        _conclude(finished, data, trackers, no_report=no_report, as_json=as_json)
 
 
 def lr_find(
@@ -191,7 +186,7 @@ def _show_card(data: Any, as_json: bool) -> None:
         show_card_briefly(data.card)
 
 
-def _conclude(run: Run, data: Any, *, no_report: bool, as_json: bool) -> None:
+def _conclude(run: Run, data: Any, trackers: Sequence[Tracker], *, no_report: bool, as_json: bool) -> None:
     """After training: scores, report, and where things lie; leaves with 128 + signal when the run was interrupted."""
     if run.signal:
         note(f"interrupted and saved; continue with: trainwell fit {run.folder}")
@@ -205,6 +200,7 @@ def _conclude(run: Run, data: Any, *, no_report: bool, as_json: bool) -> None:
         from trainwell.cli.use_verbs import evaluate_and_report
 
         evaluation = evaluate_and_report(run, data, as_json=as_json)
+        keep(trackers, run.folder, evaluation)
     mended = follow(run, data, as_json=as_json)
     if as_json:
         emit_json({"run": str(run.folder), **run.summary, "evaluation": evaluation and evaluation.to_dict(), **mended})

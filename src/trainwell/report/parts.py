@@ -32,6 +32,7 @@ REGISTRIES = {
     "model": ("trainwell.models.registry", "models"),
     "norm": ("trainwell.models.registry", "norms"),
     "optimizer": ("trainwell.optim.registry", "optimizers"),
+    "tracker": ("trainwell.train.trackers.registry", "trackers"),
     "schedule": ("trainwell.optim.registry", "schedules"),
     "warp": ("trainwell.data.augment.registry", "warps"),
     "motion": ("trainwell.data.augment.registry", "motions"),

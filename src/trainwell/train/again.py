@@ -15,6 +15,7 @@ from trainwell.train.fit import fit
 from trainwell.train.loop import Observer
 from trainwell.train.plan import read_plan
 from trainwell.train.run import Run
+from trainwell.train.trackers.tracker import track_finished
 
 
 def load_again(folder: str | Path, *, other: Any = None) -> Data:
@@ -54,6 +55,8 @@ def resume(folder: str | Path, *, data: Data | None = None, observers: Sequence[
     folder = Path(folder)
     data = load_again(folder) if data is None else data
     if (folder / "weights.safetensors").exists():
-        return Run.open(folder)
+        run = Run.open(folder)
+        track_finished(observers, run.recipe, folder, run.history.rows, run.summary)
+        return run
     recipe, seed = read_recipe(folder / "recipe.yaml"), read_plan(folder / "plan.json").seed
     return fit(recipe, data, seed=seed, folder=folder, observers=observers)

@@ -37,6 +37,7 @@ from trainwell.train.predicting import limits_of, validator
 from trainwell.train.run import SIGNS, Run, weights_of
 from trainwell.train.steps import as_floats
 from trainwell.train.team import Team, refuse_teams, team_here
+from trainwell.train.trackers.tracker import begin_tracking, end_tracking
 
 #: Recipe keys that decide what the data are.
 ABOUT_DATA = {"target", "task", "columns", "split", "prepare", "series"}
@@ -132,7 +133,10 @@ def attempt(
             folder, watched, observers = (folder, watched, observers) if team.rank == 0 else (None, False, ())
         torch.set_num_threads(plan.machine.threads)
         member = new_member(program, plan, folder, observers)
-        return _train(program, batches, member, folder=folder, save_every=save_every, watched=watched)
+        begin_tracking(observers, program.recipe, folder)
+        run = _train(program, batches, member, folder=folder, save_every=save_every, watched=watched)
+        end_tracking(observers, folder, run.summary)
+        return run
 
 
 def _train(program: Program, batches: Batches, member: Member, *, folder: Path | None, save_every: float, watched: bool) -> Run:

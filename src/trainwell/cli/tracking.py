@@ -1,0 +1,45 @@
+"""Trackers on the command line: `--tracker mlflow`, and what they are given when everything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trainwell.core.process import is_follower
+
+if TYPE_CHECKING:
+    from trainwell.evaluate.evaluation import Evaluation
+    from trainwell.train.trackers.tracker import Tracker
+
+Trackers = Annotated[
+    list[str] | None,
+    typer.Option("--tracker", help='Write the run down in tensorboard, mlflow or wandb, too: "NAME KEY=VALUE"; repeatable.'),
+]
+
+#: Files of a run folder that are written after the training.
+LATER = ("evaluation.json", "report.html", "MODEL_CARD.md")
+
+
+@contextmanager
+def tracked(texts: list[str] | None) -> Iterator[list[Tracker]]:
+    """The trackers that one typed, open until the command is done; none in a process that follows another."""
+    with ExitStack() as stack:
+        if not texts or is_follower():
+            yield []
+            return
+        from trainwell.train.trackers.registry import tracker_of
+
+        yield [stack.enter_context(tracker_of(text)) for text in texts]
+
+
+def keep(trackers: Sequence[Tracker], folder: Path | None, evaluation: Evaluation | None) -> None:
+    """Give the trackers what came after the training: scores with names such as `test/accuracy`, and the report."""
+    if evaluation is None or folder is None:
+        return
+    scores = {f"{evaluation.part}/{name}": found.value for name, found in evaluation.scores.items()}
+    for tracker in trackers:
+        tracker.keep(scores, [folder / name for name in LATER if (folder / name).exists()])
