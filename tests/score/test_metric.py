@@ -99,7 +99,7 @@ def test_better_follows_the_direction_and_nan_never_wins():
 
 
 def test_defaults_are_registered():
-    for task, n_out in [("classification", 2), ("classification", 12), ("regression", 1)]:
+    for task, n_out in [("classification", 2), ("classification", 12), ("regression", 1), ("multilabel", 3)]:
         names = report_metrics(task, n_out)
         assert all(task in metrics[n].tasks for n in names)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Assignments = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Recipe keys: model.width=256 learning_rate=3e-3 …")
 ]
-Target = Annotated[str | None, typer.Option("--target", "-t", help="Column to predict.", rich_help_panel="Data")]
+Target = Annotated[str | None, typer.Option("--target", "-t", help="Column to predict, or several: a,b.", rich_help_panel="Data")]
 Test = Annotated[str | None, typer.Option(help="File with the test rows, if apart.", rich_help_panel="Data")]
 Valid = Annotated[str | None, typer.Option(help="File with the validation rows, if apart.", rich_help_panel="Data")]
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="A recipe.yaml to start from.", rich_help_panel="Recipe")]
@@ -43,7 +43,8 @@ def recipe_from(
     from trainwell.core.recipe_file import read_recipe
 
     recipe = read_recipe(config) if config else Recipe()
-    changes: dict[str, Any] = {k: v for k, v in {"target": target, **flags}.items() if v is not None}
+    several = target.split(",") if target and "," in target else target  # target="[a, b]" can name a column with a comma
+    changes: dict[str, Any] = {k: v for k, v in {"target": several, **flags}.items() if v is not None}
     return recipe.with_keys({**changes, **parse_assignments(assignments or [])})
 
 

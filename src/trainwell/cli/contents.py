@@ -19,6 +19,8 @@ CONTENTS: dict[str, dict[str, str]] = {
         "generate": "Let a language model write on.",
         "sample": "Make new pictures.",
         "report": "Write the report of a run: one HTML file.",
+        "calibrate": "Make probabilities mean what they say; set a threshold.",
+        "drift": "Say how new rows differ from those of the training.",
         "summary": "Draw the network of a run layer by layer.",
         "bundle": "Write a trained network as one file.",
         "export": "Write it for ONNX Runtime, torch or Java.",
@@ -40,6 +42,7 @@ CONTENTS: dict[str, dict[str, str]] = {
     },
     "Find what is wrong": {
         "examine": "Name what went wrong in a run, causes first.",
+        "mislabelled": "List the rows whose labels look wrong.",
         "treat": "Try the remedies; keep what a rerun proves.",
         "improve": "Train, examine, treat, while something is proved.",
         "replay": "Execute one update again, exactly.",

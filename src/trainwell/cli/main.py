@@ -25,6 +25,7 @@ from trainwell.cli.ensemble_verbs import add_to as add_ensemble_verbs
 from trainwell.cli.guide_verbs import add_to as add_guide_verbs
 from trainwell.cli.honesty_verbs import add_to as add_honesty_verbs
 from trainwell.cli.info_verbs import add_to as add_info_verbs
+from trainwell.cli.label_verbs import add_to as add_label_verbs
 from trainwell.cli.lab_verbs import add_to as add_lab_verbs
 from trainwell.cli.language_verbs import add_to as add_language_verbs
 from trainwell.cli.output import complain
@@ -71,6 +72,7 @@ for add_verbs in (
     add_ablate_verbs,
     add_guide_verbs,
     add_use_verbs,
+    add_label_verbs,
     add_ship_verbs,
     add_serve_verbs,
     add_language_verbs,

@@ -63,8 +63,9 @@ class Recipe(Plain):
 
     target: str | list[str] | None = None
     """Column (or columns, all numbers) to predict; None when the source says it: class folders, (x, y) arrays."""
-    task: Auto | Literal["classification", "regression", "language"] = "auto"
-    """`auto` follows the target's kind; `language` tells each next token of running text, whose column `target` may name."""
+    task: Auto | Literal["classification", "ordinal", "multilabel", "regression", "language"] = "auto"
+    """`auto` follows the target's kind; `ordinal` are classes in order, `multilabel` several labels that hold together;
+    `language` tells each next token of running text, whose column `target` may name."""
     columns: dict[str, Column] = Field(default_factory=dict)
     """Rules for single columns: `columns.zip=category`, `columns.note=ignore`."""
     split: Split = Split()
@@ -105,6 +106,12 @@ class Recipe(Plain):
     """`balanced` draws every class equally often; `lengths` puts texts of like length into one batch."""
     class_weight: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its frequency in the loss."""
+
+    calibrate: Literal["none", "temperature", "isotonic"] = "none"
+    """Probabilities that mean what they say, fitted on validation rows: one temperature, or for two classes a rising line."""
+    threshold: float | str = 0.5
+    """Probability from which the second of two classes, or a label of several, is said: a number, or the metric that the
+    threshold is to make best on validation rows: `f1`, `balanced_accuracy`, …"""
 
     weight_decay: Auto | NotNegative = "auto"
     """Decoupled decay of weight matrices (norms, biases and embeddings of numbers are left out)."""

@@ -72,6 +72,8 @@ class Column(Plain):
     """How numbers are scaled."""
     outliers: Literal["inherit", "leave", "clip", "replace", "drop"] = "inherit"
     """What is done about values outside the outlier fence."""
+    order: list[str] | None = None
+    """Of a target of ranks: its classes from the lowest to the highest."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-Task = Literal["classification", "regression", "language"]
+Task = Literal["classification", "regression", "multilabel", "language"]
 InputKind = Literal["number", "category", "picture", "series", "text", "tokens", "tensor"]
 
 
@@ -82,6 +82,7 @@ class Facts:
         n_out: number of network outputs: classes, or target columns.
         imbalance: rows of the most frequent class over rows of the rarest (1 for regression).
         labels_mirror: False when flipping a picture left-right may change its label (digits, letters).
+        ordered: whether the classes are ranks.
     """
 
     rows: int
@@ -90,3 +91,4 @@ class Facts:
     n_out: int
     imbalance: float = 1.0
     labels_mirror: bool = True
+    ordered: bool = False

@@ -42,6 +42,8 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
     """
     making = facts.task == "generation"
     choices = for_generation(facts, preset, model or Part()) if making else _for_inputs(facts, preset, model or Part())
+    if facts.ordered:
+        choices["label_smoothing"] = Choice(0.0, "neighbouring ranks are near already")
     if optimizer in RATES and choices["optimizer"].value != optimizer:
         choices["learning_rate"] = Choice(RATES[optimizer], f"usual top rate of {optimizer}")
     if optimizer == "schedule_free":
@@ -76,6 +78,18 @@ def _for_inputs(facts: Facts, preset: str, model: Part) -> Choices:
 def _for_task(facts: Facts) -> Choices:
     if facts.task == "language":
         return {}
+    if facts.task == "multilabel":
+        return {
+            "loss": Choice(Part(name="binary_cross_entropy"), f"{facts.n_out} labels that may hold together"),
+            "metrics": Choice(["average_precision", "f1_micro"], "the usual scores for labels"),
+            "monitor": Choice("loss", "smoother than scores, and honest about probabilities"),
+        }
+    if facts.ordered:
+        return {
+            "loss": Choice(Part(name="ordinal"), f"the {facts.n_out} classes are ranks: far off costs more than beside"),
+            "metrics": Choice(["quadratic_kappa", "rank_mae", "accuracy"], "the usual scores for ranks"),
+            "monitor": Choice("loss", "smoother than scores, and honest about probabilities"),
+        }
     if facts.task == "regression":
         return {
             "loss": Choice(Part(name="mean_squared_error"), "the target is a number"),

@@ -22,6 +22,7 @@ from trainwell.data.gather import arrays_as_series, gather_of, gathered
 from trainwell.data.gathering import Gather
 from trainwell.data.inputs import gather_inputs, shape_of
 from trainwell.data.kinds import number
+from trainwell.data.labels import label_checks
 from trainwell.data.language.build import build_language
 from trainwell.data.parting import split_rows
 from trainwell.data.preparation import Preparation
@@ -88,7 +89,7 @@ def _finish(draft: Draft, rows: dict[str, np.ndarray], gather: Gather | None) ->
     imbalance = _describe(draft, once, prepared, target)
     card.rows = {name: len(part) for name, part in rows.items()}
     preparation = Preparation(columns, shape_of(columns, draft.tensors), target, source.base, gather=gather)
-    facts = Facts(len(rows["train"]), preparation.shape, target.task, target.n_out, imbalance, _mirror(target))
+    facts = Facts(len(rows["train"]), preparation.shape, target.task, target.n_out, imbalance, _mirror(target), target.ordered)
     return Data(card, arrays, rows, preparation, source, facts, recipe, partial(build, as_is=draft.as_is))
 
 
@@ -122,6 +123,8 @@ def _describe(draft: Draft, rows: dict[str, np.ndarray], prepared: list[Prepared
         card.add(clean.outlier_check(prepared, recipe))
         card.checks += clean.drift_check(prepared, len(rows["test"]))
     card.checks += clean.few_lines([check for p in prepared for check in p.checks])
+    if target.labels:
+        card.checks += label_checks(draft.values, rows["train"], target.labels, ", ".join(draft.names[:3]))
     if target.classes is None:
         return 1.0
     checks, imbalance = clean.class_checks(draft.values, rows, target.classes, draft.names[0])
@@ -142,6 +145,11 @@ def _target_entries(draft: Draft, rows: dict[str, np.ndarray], target: Target) -
         if target.classes is not None:
             counts = np.bincount(draft.values[rows["train"]], minlength=target.n_out).tolist()
             entry["top"] = dict(zip(target.classes[:50], counts[:50], strict=True))
+            entry["distinct"] = target.n_out
+        elif target.labels:
+            counts = draft.values[rows["train"]].sum(axis=0).astype(int).tolist()
+            own = zip(target.labels[:50], counts[:50], strict=True)
+            entry["top"] = dict(own) if len(target.names) == 1 else {target.labels[place]: counts[place]}
             entry["distinct"] = target.n_out
         else:
             found = number.Distribution.of(draft.values[rows["train"], place])

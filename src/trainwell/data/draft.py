@@ -14,7 +14,7 @@ from trainwell.data.kinds import text
 from trainwell.data.kinds.kind import Raw
 from trainwell.data.kinds.words import as_cells
 from trainwell.data.source import Source
-from trainwell.data.target import Target, read_target
+from trainwell.data.target import Target, ranked, read_target
 
 
 @dataclass
@@ -38,6 +38,7 @@ def start(source: Source, recipe: Recipe, as_is: bool) -> Draft:
     names = target_names(source, recipe)
     card = Card(source.origin, checks=list(source.checks))
     found = read_target(source.frame.select(list(names)), names, recipe, source.kinds, source.words)
+    found = ranked(found, recipe)
     values = found.values
     usable = values >= 0 if values.ndim == 1 else ~np.isnan(values).any(axis=1)
     for name in names:

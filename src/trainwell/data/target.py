@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from trainwell.core.errors import DataError
+from trainwell.core.errors import DataError, RecipeError
 from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Task
+from trainwell.data import labels
 from trainwell.data.card import Check
 from trainwell.data.kinds import number
 from trainwell.data.kinds.kind import Raw, Rule
@@ -38,6 +39,8 @@ class Target:
         forms: how each number column is read.
         centre, spread: own unit = scaled * spread + centre, per target column.
         horizon: steps of each column that are forecast; 1 where nothing is.
+        labels: of a multilabel target, which may hold together.
+        ordered: whether the classes are ranks, the lowest first.
     """
 
     names: tuple[str, ...]
@@ -48,21 +51,30 @@ class Target:
     centre: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
     horizon: int = 1
+    labels: tuple[str, ...] = ()
+    ordered: bool = False
 
     @property
     def n_out(self) -> int:
-        return len(self.classes) if self.classes else len(self.names) * self.horizon
+        return len(self.classes or self.labels) or len(self.names) * self.horizon
 
     def fitted(self, values: np.ndarray, rows: np.ndarray, *, scale: bool) -> Target:
         """With centre and spread of the train rows; 0 and 1 for classes and when `scale` is off."""
-        if self.task == "classification" or not scale:
+        if self.task == "classification" or self.labels or not scale:
             return replace(self, centre=(0.0,) * len(self.names), spread=(1.0,) * len(self.names))
         centre, spread = values[rows].mean(axis=0), values[rows].std(axis=0)
         spread = np.where(spread > np.maximum(1e-12 * np.abs(centre), 1e-250), spread, 1.0)
         return replace(self, centre=tuple(centre.tolist()), spread=tuple(spread.tolist()))
 
     def read(self, frame: pl.DataFrame) -> np.ndarray:
-        """Raw cells as codes (N,) int64, -1 for none; or as numbers in their own unit (N, T) float64, NaN for none."""
+        """Raw cells as codes (N,) int64, -1 for none; or as numbers in their own unit (N, T) float64, NaN for none.
+
+        Labels are 0 or 1 each, (N, L) float64.
+        """
+        if self.labels and len(self.names) > 1:
+            return labels.from_columns(frame, self.names, self.forms)
+        if self.labels:
+            return labels.indicator(labels.lists_of(frame[self.names[0]], self.forms[0]["separator"]), self.labels)
         if self.classes is None:
             rows = np.arange(len(frame))
             raws = [Raw(name, frame[name], rows) for name in self.names]
@@ -128,6 +140,8 @@ def read_target(
     """
     known, rows = words or {}, np.arange(len(frame))
     raws = [Raw(name, as_cells(frame[name]), rows, known=known.get(name)) for name in names]
+    if recipe.task in ("auto", "multilabel") and (several := _several(raws, said=recipe.task == "multilabel")):
+        return several
     for raw in raws:
         if not is_scalar(raw):
             raise DataError(f"the target {raw.name!r} holds {raw.series.dtype}", remedy="Choose a column of single values.")
@@ -139,6 +153,68 @@ def read_target(
     return _numbers(raws, why) if task == "regression" else _labels(raws[0], why)
 
 
+def _several(raws: list[Raw], *, said: bool) -> Found | None:
+    """A target of several labels at once; None where the cells do not look like that, and nobody says so."""
+    if len(raws) > 1:
+        return _yes_or_no(raws, said=said)
+    (raw,) = raws
+    if not isinstance(raw.values, pl.Series):
+        return None
+    listed = isinstance(raw.values.dtype, pl.List) and raw.values.dtype.inner == pl.String
+    mark = labels.separator_of(raw.values, said=said)
+    if not (listed or mark or (said and raw.values.dtype == pl.String)):
+        return None
+    cells = labels.lists_of(raw.values, mark)
+    known = tuple(in_order(labels.all_labels(cells, raw.name)))
+    listed |= mark == labels.LISTS
+    why = "lists of labels" if listed else f"labels with {mark!r} between them" if mark else "the recipe says multilabel"
+    checks = []
+    if not listed and (n := raw.values.null_count()):
+        said_so = f"{n:,} empty cells of {raw.name!r} count as rows without a label."
+        checks.append(Check("empty_labels", "WARN", said_so, raw.name, n))
+    target = Target((raw.name,), "multilabel", labels=known, forms=({"separator": mark},))
+    return Found(target, labels.indicator(cells, known), why, checks)
+
+
+def _yes_or_no(raws: list[Raw], *, said: bool) -> Found | None:
+    forms = labels.yes_or_no(raws, said=said)
+    if forms is None:
+        return None
+    names = tuple(raw.name for raw in raws)
+    target = Target(names, "multilabel", labels=names, forms=tuple(forms))
+    frame = pl.DataFrame([raw.series for raw in raws])
+    return Found(target, labels.from_columns(frame, names, forms), "several yes/no columns are labels of their own", [])
+
+
+def ranked(found: Found, recipe: Recipe) -> Found:
+    """Classes in their order from low to high, where the recipe says `task: ordinal` or gives the order; else as found.
+
+    Raises:
+        RecipeError: the order of the classes is not known, or the one that is given lacks a class.
+    """
+    target = found.target
+    column = recipe.columns.get(target.names[0])
+    order = column.order if column is not None else None
+    if target.classes is None or (recipe.task != "ordinal" and not order):
+        return found
+    key = f"columns.{target.names[0]}.order"
+    if not order and not all(_is_number(label) for label in target.classes):
+        shown = ", ".join(target.classes[:6])
+        raise RecipeError(f"the order of the classes {shown} is not known", remedy=f"Give {key}=[lowest, …, highest].")
+    classes = tuple(order or target.classes)
+    if lacking := [label for label in target.classes if label not in classes]:
+        raise RecipeError(f"{key} lacks the classes {', '.join(lacking[:5])}", remedy="Name every class once.")
+    place = np.array([*(classes.index(label) for label in target.classes), -1])
+    return replace(found, target=replace(target, classes=classes, ordered=True), values=place[found.values])
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return float(label) == float(label)
+    except ValueError:
+        return False
+
+
 def _is_empty(raw: Raw) -> bool:
     if raw.series.dtype.is_float():
         return bool(raw.series.fill_nan(None).null_count() == len(raw))
@@ -147,7 +223,7 @@ def _is_empty(raw: Raw) -> bool:
 
 def _task(raw: Raw, recipe: Recipe, kinds: Mapping[str, str]) -> tuple[Task, str]:
     if recipe.task != "auto":
-        return recipe.task, f"the recipe says {recipe.task}"
+        return "classification" if recipe.task == "ordinal" else recipe.task, f"the recipe says {recipe.task}"
     column = recipe.columns.get(raw.name)
     asked = column.kind if column is not None and column.kind != "auto" else kinds.get(raw.name, "auto")
     kind, guess = kind_of(raw, asked)

@@ -82,7 +82,8 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
 def as_predictions(fitted: Fitted, like: Predictions) -> Predictions:
     """A baseline's answers beside the same targets as `like`."""
     ahead = like.ahead and replace(like.ahead, **{end: np.asarray(given) for end, given in fitted.limits.items()})
-    return Predictions(like.task, fitted.output, like.target, like.classes, ahead, like.told)
+    decision = like.decision and like.decision.plain
+    return Predictions(like.task, fitted.output, like.target, like.classes, ahead, like.told, decision)
 
 
 def _constant(data: Data, part: str) -> Fitted:
@@ -94,6 +95,8 @@ def _constant(data: Data, part: str) -> Fitted:
         shares = np.bincount(target, minlength=data.n_out) / len(target)
         return Fitted("most frequent class", np.tile(shares, (n, 1)), time.perf_counter() - started)
     mean = np.tile(target.mean(axis=0, dtype=np.float64), (n, 1))
+    if data.task == "multilabel":
+        return Fitted("how frequent labels are", mean, time.perf_counter() - started)
     return Fitted("mean of the target", _own_unit(data, mean), time.perf_counter() - started)
 
 
@@ -104,7 +107,7 @@ def _linear(data: Data, part: str) -> Fitted:
     columns = linear_columns(table)
     x = columns.fit_transform(table.values)
     output = _line(data, x, rows, columns.transform(table_of(data, data.rows[part]).values))
-    name = "logistic regression" if data.task == "classification" else "ridge regression"
+    name = "ridge regression" if data.task == "regression" else "logistic regression"
     return Fitted(name, output, time.perf_counter() - started, _note(data, rows))
 
 
@@ -140,7 +143,7 @@ def _nearest(data: Data, part: str) -> Fitted:
     rows = _sample(data.rows["train"], PIXEL_ROWS)
     x, new = table_of(data, rows).values, table_of(data, data.rows[part]).values
     target = np.asarray(data.arrays["target"][rows])
-    if data.task == "regression":
+    if data.task in ("regression", "multilabel"):
         output = _own_unit(data, KNeighborsRegressor(1).fit(x, target).predict(new))
     else:
         model = KNeighborsClassifier(1).fit(x, target)
@@ -154,6 +157,8 @@ def _line(data: Data, x: Any, rows: Array, x_new: Any, *, strength: float = 1.0)
     target = np.asarray(data.arrays["target"][rows])
     if data.task == "regression":
         return _own_unit(data, Ridge(alpha=1.0).fit(x, target).predict(x_new))
+    if data.task == "multilabel":
+        return _each_label(target, lambda y: LogisticRegression(C=strength, max_iter=100, tol=1e-3).fit(x, y), x_new)
     if len(np.unique(target)) < 2:
         return _spread(data, np.ones((x_new.shape[0], 1)), target[:1])
     model = LogisticRegression(C=strength, max_iter=100, tol=1e-3).fit(x, target)
@@ -171,7 +176,7 @@ def _trees(data: Data, part: str) -> Fitted:
 
 
 def _tree_settings(data: Data, n: int) -> dict[str, Any]:
-    rounds = min(ROUNDS, max(FEWEST_ROUNDS, TREES // data.n_out)) if data.task == "classification" else ROUNDS
+    rounds = ROUNDS if data.task == "regression" else min(ROUNDS, max(FEWEST_ROUNDS, TREES // data.n_out))
     return {"max_iter": rounds, "early_stopping": n >= 2000, "n_iter_no_change": 15, "random_state": 0}
 
 
@@ -181,11 +186,23 @@ def _boosted(data: Data, x: Array, target: Array, x_new: Array, settings: dict[s
     if data.task == "regression":
         columns = [HistGradientBoostingRegressor(**settings).fit(x, t).predict(x_new) for t in target.T]
         return _own_unit(data, np.stack(columns, axis=1))
+    if data.task == "multilabel":
+        settings["early_stopping"] = False
+        return _each_label(target, lambda y: HistGradientBoostingClassifier(**settings).fit(x, y), x_new)
     if len(np.unique(target)) < 2:
         return _spread(data, np.ones((len(x_new), 1)), target[:1])
     settings["early_stopping"] &= np.bincount(target)[np.unique(target)].min() >= 20  # its holdout must hold every class
     model = HistGradientBoostingClassifier(**settings).fit(x, target)
     return _spread(data, model.predict_proba(x_new), model.classes_)
+
+
+def _each_label(target: Array, fit: Callable[[Array], Any], x_new: Any) -> Array:
+    """A model of its own for each label; one that all rows or none have gets its share. `(N, L)` probabilities."""
+    answers = []
+    for y in target.T:
+        constant = y.min() == y.max()
+        answers.append(np.full(x_new.shape[0], float(y[0])) if constant else fit(y.astype(np.int64)).predict_proba(x_new)[:, 1])
+    return np.stack(answers, axis=1)
 
 
 def _spread(data: Data, probabilities: Array, codes: Array) -> Array:

@@ -45,8 +45,11 @@ def most_frequent_mistakes(p: Predictions, most: int = 10) -> list[tuple[str, st
 def class_scores(p: Predictions) -> list[ClassScore]:
     """Precision, recall and F1 of each class."""
     k = p.n_out
-    hits = np.bincount(p.target, p.hit, minlength=k).astype(float)
-    said, true = np.bincount(p.label, minlength=k).astype(float), np.bincount(p.target, minlength=k).astype(float)
+    if p.task == "multilabel":
+        hits, said, true = ((a * b).sum(axis=0).astype(float) for a, b in ((p.label, p.target), (p.label, 1), (p.target, 1)))
+    else:
+        hits = np.bincount(p.target, p.hit, minlength=k).astype(float)
+        said, true = np.bincount(p.label, minlength=k).astype(float), np.bincount(p.target, minlength=k).astype(float)
     precision, f1 = ratio(hits, said, empty=np.nan), ratio(2 * hits, said + true, empty=np.nan)
     return [
         ClassScore(p.names[i], int(true[i]), float(precision[i]), wilson_interval(hits[i], int(true[i])), float(f1[i]))
@@ -67,7 +70,7 @@ def precision_recall_curves(p: Predictions) -> list[Curve]:
 def _curves(p: Predictions, metric: str, axes: Callable[[Floats, Floats], tuple[Floats, Floats]]) -> list[Curve]:
     found = []
     for k in _classes_to_draw(p):
-        score, positive = p.output[:, k], p.target == k
+        score, positive = p.output[:, k], p.target[:, k] > 0 if p.task == "multilabel" else p.target == k
         x, y = axes(*_cumulated(score, positive))
         one = Predictions("classification", np.stack([1 - score, score], axis=1), positive.astype(np.int64))
         keep = _thinned(x, y)
@@ -76,8 +79,9 @@ def _curves(p: Predictions, metric: str, axes: Callable[[Floats, Floats], tuple[
 
 
 def _classes_to_draw(p: Predictions) -> list[int]:
-    counts = np.bincount(p.target, minlength=p.n_out)
-    if p.n_out == 2:
+    several = p.task == "multilabel"
+    counts = p.target.sum(axis=0) if several else np.bincount(p.target, minlength=p.n_out)
+    if p.n_out == 2 and not several:
         return [1] if counts.all() else []
     return sorted(int(k) for k in np.argsort(-counts, kind="stable")[:MOST_CURVES] if 0 < counts[k] < len(p))
 
@@ -102,12 +106,16 @@ def _rounded(values: Floats, digits: int = 5) -> list[float]:
 
 
 def calibration_bins(p: Predictions, bins: int = 10) -> list[Bin]:
-    """Promised against observed: of class 1 for two classes, of the predicted class for more.
+    """Promised against observed: of class 1 for two classes, of the most probable class for more, of all labels together.
 
     A model is calibrated when of the rows it calls 80% sure, 80% are right.
     """
-    sure = (p.output[:, 1] if p.n_out == 2 else p.output.max(axis=1)).astype(np.float64)
-    came = (p.target == 1).astype(np.float64) if p.n_out == 2 else p.hit
+    if p.task == "multilabel":
+        sure, came = p.output.ravel().astype(np.float64), p.target.ravel().astype(np.float64)
+    elif p.n_out == 2:
+        sure, came = p.output[:, 1].astype(np.float64), (p.target == 1).astype(np.float64)
+    else:
+        sure, came = p.output.max(axis=1).astype(np.float64), (p.output.argmax(axis=1) == p.target).astype(np.float64)
     bin_of = np.clip((sure * bins).astype(np.int64), 0, bins - 1)
     n = np.bincount(bin_of, minlength=bins)
     promised, hits = np.bincount(bin_of, sure, minlength=bins), np.bincount(bin_of, came, minlength=bins)

@@ -14,6 +14,7 @@ from trainwell.core.shape import Task
 from trainwell.core.stats import Interval, luck_of_the_best
 from trainwell.evaluate.continued import Future
 from trainwell.evaluate.decided import Decided
+from trainwell.evaluate.decided import Decided
 from trainwell.evaluate.made import Making
 from trainwell.evaluate.writing import Writing
 
@@ -220,6 +221,7 @@ class Evaluation:
         notes: what could not be done, and why.
         seconds: how long the evaluation took.
         future: what only forecasts have; None for anything else.
+        decided: what calibration and threshold do; None where the run has none.
         writing: what only language models have; None for anything else.
         making: what only networks that make pictures have; None for anything else.
         looks: how many networks were scored on these test rows on this machine, this one included; 0 for other parts.
@@ -250,6 +252,7 @@ class Evaluation:
     seconds: float = 0.0
     looks: int = 0
     future: Future | None = None
+    decided: Decided | None = None
     writing: Writing | None = None
     making: Making | None = None
 
@@ -303,6 +306,9 @@ class Evaluation:
 #: How a metric is written in tables and sentences.
 LABELS = {
     "auroc": "AUROC",
+    "f1_micro": "F1 (micro)",
+    "rank_mae": "mean error in ranks",
+    "quadratic_kappa": "quadratic-weighted kappa",
     "f1": "F1",
     "frechet_distance": "Fréchet distance",
     "f1_macro": "F1 (macro)",

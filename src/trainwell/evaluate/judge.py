@@ -64,7 +64,9 @@ def evaluate_predictions(
     _check(predictions, data, part)
     ahead = predictions.ahead
     names = (
-        report_metrics(predictions.task, predictions.n_out) if ahead is None else forecast_metrics(limits=ahead.low is not None)
+        report_metrics(predictions.task, predictions.n_out, ordered=_ordered(predictions))
+        if ahead is None
+        else forecast_metrics(limits=ahead.low is not None)
     )
     found = Evaluation(
         task=predictions.task,
@@ -89,8 +91,14 @@ def evaluate_predictions(
     return found
 
 
+def _ordered(p: Predictions) -> bool:
+    return p.decision is not None and p.decision.ordered
+
+
 def _names(predictions: Predictions, data: Data) -> list[str]:
     """Classes, or the target columns."""
+    if predictions.task == "multilabel":
+        return list(predictions.names)
     if predictions.task == "classification":
         return list(data.classes or predictions.names)
     return [str(c["name"]) for c in data.card.columns if c.get("role") == "target"] or list(predictions.names)
@@ -138,6 +146,10 @@ def _add_curves(found: Evaluation, p: Predictions) -> None:
     if p.task == "regression":
         found.residuals, found.calibration = residuals(p, found.names), value_bins(p)
         return
+    if p.task == "multilabel":
+        found.per_class, found.calibration = class_scores(p), calibration_bins(p)
+        found.roc, found.precision_recall = roc_curves(p), precision_recall_curves(p)
+        return
     if p.n_out <= MOST_CLASSES:
         found.confusion = [[int(n) for n in row] for row in confusion(p)]
     found.mistakes, found.per_class = most_frequent_mistakes(p), class_scores(p)
@@ -156,8 +168,8 @@ def _add_rows(found: Evaluation, p: Predictions, data: Data) -> None:
     targets = {c["name"] for c in data.card.columns if c.get("role") == "target"}
     columns = [c for c in frame.columns if c not in targets]
     found.worst = worst_examples(p, rows, frame.select(columns))
-    hits = p.task == "classification"
-    found.slice_metric = "accuracy" if hits else "mae"
+    hits = p.task in ("classification", "multilabel")
+    found.slice_metric = "accuracy" if p.task == "classification" else "subset_accuracy" if hits else "mae"
     scores = p.hit if hits else p.loss
     if columns:
         found.slices, found.slices_seen = find_slices(frame, scores, share=hits, higher_is_better=hits, columns=columns)

@@ -15,6 +15,7 @@ from trainwell.data.data import Data
 from trainwell.data.forecast.grid import regular
 from trainwell.data.language.build import seen_with
 from trainwell.data.preparation import Preparation
+from trainwell.evaluate.deciding import change_of
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.evaluate.judge import evaluate_predictions
 from trainwell.evaluate.looks import note_look
@@ -90,6 +91,8 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
         cache=cache_home() / "baselines" if own else None,
         threads=run.plan.machine.threads,
     )
+    if isinstance(run, Run) and "decision" in run.summary:
+        found.decided = change_of(run.uncorrected(data, rows), predictions, run.summary["decision"])
     if found.writing is not None and isinstance(run, Run):
         _write(run, data, rows, found.writing)
     if isinstance(run, Run) and isinstance(run.network, Adversarial):

@@ -33,7 +33,7 @@ def worst_examples(p: Predictions, rows: Array, frame: pl.DataFrame, most: int =
         _, first = np.unique(p.groups[order], return_index=True)
         order = order[np.sort(first)]
     order = order[:most]
-    if p.task == "classification":
+    if p.task in ("classification", "multilabel"):
         order = order[p.hit[order] == 0]
     return [_example(p, int(i), int(rows[i]), frame) for i in order]
 
@@ -65,6 +65,9 @@ def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:
     if p.task == "classification":
         said, sure = p.names[p.label[i]], float(p.output[i].max())
         return Example(row, p.names[p.target[i]], said, float(p.loss[i]), sure, cells)
+    if p.task == "multilabel":
+        true, told = (", ".join(n for n, yes in zip(p.names, flags, strict=True) if yes) for flags in (p.target[i], p.label[i]))
+        return Example(row, true or "none", told or "none", float(p.loss[i]), math.nan, cells)
     if p.ahead is not None:
         truth, said = (f"{values[i].mean():.4g} on average, scaled" for values in (p.target, p.output))
         return Example(row, truth, said, float(p.loss[i]), math.nan, cells)

@@ -131,7 +131,8 @@ def calibration(e: Evaluation) -> Markup:
     panel = Panel(Axis(0, 1, "predicted", percent=True), Axis(0, 1, "observed", percent=True), square=True, name="calibration")
     panel.rule(0, 0, 1, 1)
     _bins(panel, e.calibration, lambda v: f"{v:.1%}")
-    what = f"being {e.names[1]}" if len(e.names) == 2 else "being right"
+    several = e.task == "multilabel"
+    what = "a label" if several else f"being {e.names[1]}" if len(e.names) == 2 else "being right"
     note = f"Chance of {what}, as predicted and as it came. On the line, probabilities mean what they say."
     return figure("Calibration", panel.svg(), note=note)
 

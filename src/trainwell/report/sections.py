@@ -6,6 +6,7 @@ import math
 
 from trainwell.evaluate.evaluation import Evaluation, Example, Gap, label, rows_named
 from trainwell.report import figures
+from trainwell.report.decisions import decision_figures
 from trainwell.report.futures import future_figures
 from trainwell.report.makings import game_figures, samples_shown, teaching
 from trainwell.report.markup import Markup, el, join, say
@@ -138,9 +139,9 @@ def errors(story: Story, e: Evaluation) -> Markup:
     elif e.writing is not None:
         drawn = writing_figures(e.writing)
     else:
-        drawn = _class_figures(e) if e.task == "classification" else _value_figures(e)
+        drawn = _value_figures(e) if e.task == "regression" else _class_figures(e)
     parts = [figures.grid(drawn)]
-    if e.per_class and len(e.per_class) > 2:
+    if e.per_class and (len(e.per_class) > 2 or e.task == "multilabel"):
         parts.append(el("div", el("h3", say("Every class")), class_table(e.per_class), class_="card"))
     if e.writing is not None and e.writing.samples:
         parts.insert(0, samples(e.writing))
@@ -150,7 +151,7 @@ def errors(story: Story, e: Evaluation) -> Markup:
 
 
 def _class_figures(e: Evaluation) -> list[Markup]:
-    several = len(e.names) > 2
+    several = len(e.names) > 2 or e.task == "multilabel"
     below = Markup("") if several else class_table(e.per_class, ranges=False)
     drawn = [figures.confusion(e, below=below)] if e.confusion else []
     if e.mistakes and several:
@@ -159,7 +160,7 @@ def _class_figures(e: Evaluation) -> list[Markup]:
         drawn.append(el("figure", el("figcaption", el("h3", say("Most frequent mistakes"))), body))
     if e.roc:
         drawn += [figures.roc(e.roc), figures.precision_recall(e.precision_recall)]
-    return [*drawn, figures.calibration(e)]
+    return [*drawn, figures.calibration(e), *(decision_figures(e.decided) if e.decided is not None else [])]
 
 
 def _value_figures(e: Evaluation) -> list[Markup]:
@@ -169,7 +170,8 @@ def _value_figures(e: Evaluation) -> list[Markup]:
 
 def _worst(story: Story, e: Evaluation) -> Markup:
     classes = e.task == "classification"
-    text = "The most confident mistakes: look for wrong labels first." if classes else "The largest errors."
+    sure = classes or e.task == "multilabel"
+    text = "The most confident mistakes: look for wrong labels first." if sure else "The largest errors."
     note, measure = el("p", say(text), class_="note"), "sure" if classes else "error"
     if story.pictures:
         shown = [_picture(story, x) for x in e.worst if x.row in story.pictures]

@@ -80,7 +80,7 @@ def show_evaluation(evaluation: Evaluation, *, console: Console | None = None) -
 
 
 def _headline(e: Evaluation) -> Text:
-    what = f"{len(e.names)} classes" if e.task == "classification" else ", ".join(e.names)
+    what = {"classification": f"{len(e.names)} classes", "multilabel": f"{len(e.names)} labels"}.get(e.task, ", ".join(e.names))
     if e.task == "classification" and len(e.names) == 2:
         what += f"; precision, recall and F1 are those of {e.names[1]}"
     line = Text.assemble((f"{e.n:,} {rows_named(e.part)}", "bold"), f", {what}\n")
@@ -148,6 +148,8 @@ def _remarks(e: Evaluation) -> list[Text]:
         worse = number(abs(s.difference), s.score.decimals)
         text = f"{s.column} is {s.value}: {label(e.slice_metric)} {s.score}, {worse} worse than elsewhere"
         lines.append(_remark("weak where", text))
+    if e.decided is not None:
+        lines += [_remark("decision", sentence) for sentence in e.decided.sentences]
     if e.looked:
         lines.append(_remark("looks", e.looked))
     if e.making is not None:

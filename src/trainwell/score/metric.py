@@ -136,14 +136,23 @@ class Metric:
         return found[self.__name__].within(*self.bounds)
 
 
-def of_classes(*, higher_is_better: bool = True, bounds: Bounds = (0.0, 1.0)) -> Callable[[Callable[..., Statistic]], Metric]:
-    """Decorator: a metric of class probabilities."""
-    return lambda f: Metric(f, higher_is_better=higher_is_better, tasks=("classification",), bounds=bounds)
+def of_classes(
+    *, higher_is_better: bool = True, bounds: Bounds = (0.0, 1.0), labels: bool = False
+) -> Callable[[Callable[..., Statistic]], Metric]:
+    """Decorator: a metric of class probabilities, with `labels` also of labels that may hold together."""
+    tasks: tuple[Task, ...] = ("classification", "multilabel") if labels else ("classification",)
+    return lambda f: Metric(f, higher_is_better=higher_is_better, tasks=tasks, bounds=bounds)
+
+
+def of_labels(*, higher_is_better: bool = True) -> Callable[[Callable[..., Statistic]], Metric]:
+    """Decorator: a metric of labels that may hold together."""
+    return lambda f: Metric(f, higher_is_better=higher_is_better, tasks=("multilabel",), bounds=(0.0, 1.0))
 
 
 def of_likelihood(function: Callable[..., Statistic]) -> Metric:
     """Decorator: a metric of the probabilities of what came, a class or the tokens of a text."""
-    return Metric(function, higher_is_better=False, tasks=("classification", "language"), bounds=(0.0, float("inf")))
+    tasks: tuple[Task, ...] = ("classification", "multilabel", "language")
+    return Metric(function, higher_is_better=False, tasks=tasks, bounds=(0.0, float("inf")))
 
 
 def of_text(function: Callable[..., Statistic]) -> Metric:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from trainwell.core.errors import DataError
 from trainwell.core.shape import Task
+from trainwell.score.decision import Decision
 
 Array = NDArray[Any]
 
@@ -63,13 +64,15 @@ class Predictions:
     """Outputs and targets of the same examples, in the same order.
 
     Args:
-        task: "classification", "regression" or "language".
-        output: `(N, K)` class probabilities, or `(N, T)` values in the target's own unit; of language `(N, L)`, minus the log
-            of the probability given to each token of a window.
-        target: `(N,)` class codes 0 … K-1, or `(N, T)` values (`(N,)` for one target), or the codes of the tokens `(N, L)`.
+        task: "classification", "multilabel", "regression" or "language".
+        output: `(N, K)` class or label probabilities, or `(N, T)` values in the target's own unit; of language `(N, L)`,
+            minus the log of the probability given to each token of a window.
+        target: `(N,)` class codes 0 … K-1, or 0 and 1 per label `(N, K)`, or `(N, T)` values (`(N,)` for one target), or the
+            codes of the tokens `(N, L)`.
         classes: the names of the K classes, or of the T targets; None names them by number.
         ahead: units and limits of forecasts, which are `(N, H * C)` scaled values; None for anything else.
         told: how much text the windows of language are; None for anything else.
+        decision: how probabilities become labels; None takes the largest one, or labels from a half on.
 
     Raises:
         DataError: when output and target do not belong together.
@@ -86,6 +89,7 @@ class Predictions:
     classes: tuple[str, ...] | None = None
     ahead: Ahead | None = None
     told: Told | None = None
+    decision: Decision | None = None
 
     def __post_init__(self) -> None:
         output, target = np.asarray(self.output), np.asarray(self.target)
@@ -110,7 +114,7 @@ class Predictions:
         """The predictions of some rows: positions or a boolean mask."""
         ahead = None if self.ahead is None else self.ahead.take(rows)
         told = None if self.told is None else self.told.take(rows)
-        return Predictions(self.task, self.output[rows], self.target[rows], self.classes, ahead, told)
+        return replace(self, output=self.output[rows], target=self.target[rows], ahead=ahead, told=told)
 
     @property
     def groups(self) -> Array | None:
@@ -130,13 +134,14 @@ class Predictions:
 
     @cached_property
     def label(self) -> Array:
-        """The most probable class of each example, `(N,)`."""
-        return np.asarray(self.output.argmax(axis=1))
+        """What is said of each example: the most probable class, or what `decision` makes of it `(N,)`; 0 or 1 per label."""
+        return (self.decision or Decision()).labels(self.output, several=self.task == "multilabel")
 
     @cached_property
     def hit(self) -> Array:
-        """1.0 where the most probable class is the target, else 0.0, `(N,)`."""
-        return np.asarray(self.label == self.target, dtype=np.float64)
+        """1.0 where what is said is the target, all labels of it, else 0.0, `(N,)`."""
+        right = self.label == self.target
+        return np.asarray(right.all(axis=1) if self.task == "multilabel" else right, dtype=np.float64)
 
     @cached_property
     def true_probability(self) -> Array:
@@ -152,8 +157,11 @@ class Predictions:
     def loss(self) -> Array:
         """How wrong each example is, `(N,)`: minus the log of the target's probability, or the mean absolute error.
 
-        Of language, the mean over the tokens of a window.
+        Of language, the mean over the tokens of a window; of several labels, over the labels.
         """
+        if self.task == "multilabel":
+            right = np.where(self.target > 0, self.output, 1 - self.output)
+            return np.asarray(-np.log(np.maximum(right, np.finfo(np.float32).eps)).mean(axis=1))
         if self.task == "language":
             return np.asarray(self.output.mean(axis=1, dtype=np.float64))
         if self.task == "regression":

@@ -117,7 +117,7 @@ class CrossValidation:
             names = np.asarray(p.names)
             said = {"target": names[p.target], "prediction": names[p.label]}
             return pl.DataFrame({"row": row, **said, **{f"p_{name}": p.output[:, i] for i, name in enumerate(p.names)}})
-        ends = [f"_{name}" for name in p.names] if p.n_out > 1 else [""]
+        ends = [f"_{name}" for name in p.names] if p.n_out > 1 or p.task == "multilabel" else [""]
         both = (("target", p.target), ("prediction", p.output))
         return pl.DataFrame({"row": row, **{f"{word}{end}": v[:, i] for word, v in both for i, end in enumerate(ends)}})
 
@@ -254,7 +254,7 @@ def _result(runs: Sequence[Run], places: Sequence[tuple[int, int]], data: Data, 
         raise UsageError("every network became not finite", remedy="Lower the learning rate, or set clip_norm=1.")
     predictions = dict(zip(done, predictions_of_all([runs[i] for i in done], data, "test"), strict=True))
     first = predictions[done[0]]
-    names = list(dict.fromkeys([metrics[metric].__name__, *report_metrics(first.task, first.n_out)]))
+    names = list(dict.fromkeys([metrics[metric].__name__, *report_metrics(first.task, first.n_out, ordered=_ordered(first))]))
     folds = [
         _fold(runs[i], place, parts[i], statistics_of(predictions[i], names) if i in predictions else {}, names)
         for i, place in enumerate(places)
@@ -265,6 +265,10 @@ def _result(runs: Sequence[Run], places: Sequence[tuple[int, int]], data: Data, 
     how = data.recipe.split.how
     how = how if how != "auto" else "stratified" if first.task == "classification" else "random"
     return CrossValidation(names[0], how, folds, scores, pooled, len(judged[0]), len(data), out, judged)
+
+
+def _ordered(p: Predictions) -> bool:
+    return p.decision is not None and p.decision.ordered
 
 
 def _fold(
@@ -290,7 +294,7 @@ def _gathered(
         output = np.concatenate([p.output for p in pieces])[order]
         target = np.concatenate([p.target for p in pieces])[order]
         judged.append(rows[order])
-        out.append(Predictions(pieces[0].task, output, target, pieces[0].classes))
+        out.append(replace(pieces[0], output=output, target=target))
     return judged, out
 
 

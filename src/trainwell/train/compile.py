@@ -31,6 +31,7 @@ from trainwell.score.registry import losses, metrics
 from trainwell.train.adversarial.build import check_game, check_pair, one_loss
 from trainwell.train.adversarial.registry import games
 from trainwell.train.decide import Asked, check_decision
+from trainwell.train.decide import Asked, check_decision
 from trainwell.train.steps import Augment, Loss, as_floats, has_members
 from trainwell.train.team import Team
 from trainwell.train.transfer import settle, start_from
@@ -92,6 +93,7 @@ def compile_program(
     own = {} if network is None else {"model": type(network)}  # what the recipe says is what is trained
     recipe, reasons = recipe.but(target=data.recipe.target, **own).resolved(data.facts)
     check_names(recipe)
+    check_decision(Asked.by(recipe), data)
     check_decision(Asked.by(recipe), data)
     if data.task == "generation":
         check_game(recipe)
@@ -203,6 +205,9 @@ def bind_loss(recipe: Recipe, data: Data) -> Loss:
     function = losses.bind(recipe.loss.name, options)
     if recipe.class_weight == "none":
         return function
+    if data.task == "multilabel" and "pos_weight" in known:
+        share = data.arrays["target"][data.rows["train"]].mean(axis=0).clip(1e-3, 1 - 1e-3)
+        return partial(function, pos_weight=tuple(((1 - share) / share).tolist()))
     if "class_weight" not in known or data.task != "classification":
         raise RecipeError(f"the loss {recipe.loss.name!r} takes no class weights", remedy="Set class_weight=none.")
     counts = np.bincount(data.arrays["target"][data.rows["train"]], minlength=data.n_out)
@@ -280,7 +285,7 @@ def check_forward(program: Program) -> None:
             where=f"output {tuple(output.shape)}",
             remedy=f"Give the last layer {data.n_out} units.",
         )
-    if data.task == "regression" and not has_members(output, target) and output.shape != target.shape:
+    if data.task in ("regression", "multilabel") and not has_members(output, target) and output.shape != target.shape:
         raise CompileError(
             f"the network gives {tuple(output.shape)} for targets {tuple(target.shape)}, which torch would broadcast silently",
             remedy=f"Give the last layer {data.n_out} units.",

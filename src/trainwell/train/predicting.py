@@ -17,6 +17,7 @@ from trainwell.data.data import Data
 from trainwell.data.forecast.grid import ROW, steps_since_first
 from trainwell.models.adversarial import Adversarial
 from trainwell.score.decision import Decision
+from trainwell.score.decision import Decision
 from trainwell.score.predictions import Ahead, Predictions
 from trainwell.score.registry import metrics
 from trainwell.train.adversarial.making import judged_pictures, picture_validator
@@ -87,6 +88,8 @@ def finish(output: Tensor, task: Task) -> np.ndarray:
     """Probabilities `(N, n)` of logits, or values `(N, T)`; members `(N, K, n)` are averaged, as probabilities."""
     if task == "classification":
         output = output.double().softmax(dim=-1)
+    elif task == "multilabel":
+        output = output.double().sigmoid()
     return (output.mean(dim=1) if output.ndim == 3 else output).numpy()
 
 
@@ -111,7 +114,8 @@ def as_predictions(output: Tensor, data: Data, rows: np.ndarray) -> Predictions:
     if data.task == "regression":
         decode = data.preparation.decode_values
         return Predictions("regression", decode(found), decode(target), data.classes, ahead_of(data, rows))
-    return Predictions("classification", found, target, data.classes)
+    told_by = data.preparation.target
+    return Predictions(told_by.task, found, target, told_by.classes or told_by.labels, decision=Decision(ordered=told_by.ordered))
 
 
 def ahead_of(data: Data, rows: np.ndarray) -> Ahead | None:

@@ -32,6 +32,7 @@ from trainwell.data.source import Source
 from trainwell.models.custom import build_own
 from trainwell.models.parametrize import plain
 from trainwell.models.registry import models
+from trainwell.score.decision import Decision
 from trainwell.score.predictions import Predictions
 from trainwell.train.plan import Plan, read_plan, write_plan
 from trainwell.train.predicting import finish, forward_rows, predict_rows, trimmed_inputs
@@ -186,7 +187,8 @@ class Run:
         if self.preparation.gather is not None:
             source = gathered(source, self.preparation.gather)
         encoded = self.preparation.encode(source)
-        return answers(self.predict_arrays(self._in_order(encoded.arrays)), self.preparation, source, encoded.problems)
+        values = self.predict_arrays(self._in_order(encoded.arrays))
+        return answers(values, self.preparation, source, encoded.problems, decision=self.decision)
 
     def _forecast(self, rows: Any) -> pl.DataFrame:
         """The steps after the end of each series, with the limits of their interval."""
@@ -199,9 +201,21 @@ class Run:
 
     def predictions(self, data: Data, rows: np.ndarray) -> Predictions:
         """Answers for rows of `data`, which is encoded as the network was trained to see it, beside what is true."""
-        found = predict_rows(self.network, data, rows)
+        found = self.uncorrected(data, rows)
+        if found.decision is not None:
+            several, decision = found.task == "multilabel", self.decision
+            return replace(found, output=decision.probabilities(found.output, several=several), decision=decision)
         limits = {end: np.asarray(offset) for end, offset in self.summary.get("limits", {}).items()}
         return replace(found, ahead=replace(found.ahead, **limits)) if found.ahead is not None else found
+
+    def uncorrected(self, data: Data, rows: np.ndarray) -> Predictions:
+        """The same as the network says it, without calibration and threshold."""
+        return predict_rows(self.network, data, rows)
+
+    @property
+    def decision(self) -> Decision:
+        """How probabilities are corrected and become labels, as fitted on validation rows."""
+        return Decision.of(self.summary.get("decision", {}), ordered=self.preparation.target.ordered)
 
     def _in_order(self, arrays: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         return [arrays[name] for name in self.preparation.shape.names]
@@ -210,7 +224,7 @@ class Run:
         """Probabilities `(N, n_out)` or values `(N, T)` for encoded inputs: one array, or one per input of the network."""
         refuse_answers(self.preparation)
         arrays = [np.asarray(a) for a in (x if isinstance(x, (tuple, list)) else (x,))]
-        return own_unit(self._outputs(arrays), self.preparation)
+        return self._corrected(self._outputs(arrays))
 
     def _outputs(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         texts = self.preparation.shape.texts
@@ -224,7 +238,13 @@ class Run:
         """Probabilities or values for one raw row `(n_out,)`: the shortest way from a dict to an answer."""
         arrays = self._in_order(self.preparation.encode_row(row))
         inputs = trimmed_inputs([torch.from_numpy(array) for array in arrays], self.preparation.shape.texts)
-        return own_unit(finish(infer(self.network, inputs), self.preparation.target.task), self.preparation)[0]
+        return self._corrected(finish(infer(self.network, inputs), self.preparation.target.task))[0]
+
+    def _corrected(self, output: np.ndarray) -> np.ndarray:
+        target = self.preparation.target
+        if target.task == "multilabel" or target.classes:
+            return self.decision.probabilities(output, several=not target.classes)
+        return own_unit(output, self.preparation)
 
     def save(self, folder: str | Path) -> Run:
         """Write a run that was kept in memory into a folder, from which `Run.open` has it again; returns that run.
@@ -318,7 +338,12 @@ def own_unit(output: np.ndarray, preparation: Preparation) -> np.ndarray:
 
 
 def answers(
-    values: np.ndarray, preparation: Preparation, source: Source, problems: Sequence[tuple[int, str, str]]
+    values: np.ndarray,
+    preparation: Preparation,
+    source: Source,
+    problems: Sequence[tuple[int, str, str]],
+    *,
+    decision: Decision | None = None,
 ) -> pl.DataFrame:
     """What `Run.predict` returns: paths of pictures, the answers, and what was wrong with each row.
 
@@ -327,23 +352,32 @@ def answers(
         preparation: of the training.
         source: the raw rows.
         problems: what encoding them found.
+        decision: how probabilities become labels; None takes the largest one, or labels from a half on.
     """
-    found = answer(values, preparation)
+    found = answer(values, preparation, decision or Decision(ordered=preparation.target.ordered))
     found = found.with_columns(problem=problem_column(problems, len(found)))
     first = picture_columns(preparation) + ([preparation.gather.id] if preparation.gather is not None else [])
     paths = [source.frame[name] for name in first if name in source.frame.columns]
     return found.select(*paths, pl.all()) if len(found) else found
 
 
-def answer(values: np.ndarray, preparation: Preparation) -> pl.DataFrame:
-    """Probabilities or values `(N, n)` as columns: prediction, and for classes the confidence and every class's probability."""
+def answer(values: np.ndarray, preparation: Preparation, decision: Decision) -> pl.DataFrame:
+    """Probabilities or values `(N, n)` as columns: prediction, and for classes the confidence and every class's probability.
+
+    Of several labels the prediction names those that are said, with `; ` between them.
+    """
     target = preparation.target
+    if target.labels:
+        said = decision.labels(values, several=True)
+        named = ["; ".join(label for label, yes in zip(target.labels, row, strict=True) if yes) for row in said]
+        found = {"prediction": pl.Series(named, dtype=pl.String)}
+        return pl.DataFrame(found | {f"p_{label}": values[:, i] for i, label in enumerate(target.labels)})
     if target.classes is None:
         names = ["prediction"] if len(target.names) == 1 else [f"prediction_{name}" for name in target.names]
         return pl.DataFrame({name: values[:, i] for i, name in enumerate(names)})
-    best = values.argmax(axis=1) if len(values) else np.empty(0, np.int64)
+    best = decision.labels(values) if len(values) else np.empty(0, np.int64)
     columns: dict[str, Any] = {"prediction": pl.Series([target.classes[i] for i in best], dtype=pl.String)}
-    columns["confidence"] = values.max(axis=1) if len(values) else np.empty(0)
+    columns["confidence"] = values[np.arange(len(values)), best] if len(values) else np.empty(0)
     return pl.DataFrame(columns | {f"p_{label}": values[:, i] for i, label in enumerate(target.classes)})
 
 

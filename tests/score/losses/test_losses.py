@@ -99,7 +99,7 @@ def test_quantile_loss_is_smallest_at_the_quantile():
 
 @pytest.mark.parametrize("name", losses.names())
 def test_every_loss_reduces_alike_and_is_differentiable(name, logits, codes):
-    classes = name in {"cross_entropy", "focal"}
+    classes = name in {"cross_entropy", "focal", "ordinal"}
     target = codes if classes else logits.roll(1, 0).clamp(0, 1)
     output = logits.clone().requires_grad_()
     each = losses[name](output, target, "none")
@@ -116,7 +116,7 @@ def test_shapes_that_would_broadcast_are_refused(name):
         losses[name](torch.zeros(4, 1), torch.zeros(4))
 
 
-@pytest.mark.parametrize("name", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("name", ["cross_entropy", "focal", "ordinal"])
 def test_losses_stay_finite_for_certain_mistakes(name):
     output = torch.tensor([[1e4, -1e4]], requires_grad=True)
     value = losses[name](output, torch.tensor([1]))

@@ -5,6 +5,7 @@ import pytest
 from sklearn import metrics as sk
 
 from score.metrics.test_forecasts import NAMES as FORECASTS
+from score.metrics.test_several import LABELS
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 
@@ -63,6 +64,8 @@ OF_ANY = {
         ((p.output - np.eye(p.n_out)[p.target]) ** 2).sum(1) / (2 if p.n_out == 2 else 1), weights=w
     ),
     "expected_calibration_error": ece,
+    "rank_mae": lambda p, w: sk.mean_absolute_error(p.target, p.label, sample_weight=w),
+    "quadratic_kappa": lambda p, w: sk.cohen_kappa_score(p.target, p.label, weights="quadratic", sample_weight=w),
 }
 OF_VALUES = {
     "rmse": lambda p, w: sk.root_mean_squared_error(p.target, p.output, sample_weight=w),
@@ -95,7 +98,7 @@ def test_metric_agrees_with_scikit_learn(name, reference, p):
 
 
 def test_every_metric_is_compared():
-    assert set(metrics.names()) == set(OF_TWO | OF_MANY | OF_ANY | OF_VALUES) | set(FORECASTS)
+    assert set(metrics.names()) == set(OF_TWO | OF_MANY | OF_ANY | OF_VALUES) | set(FORECASTS) | set(LABELS)
 
 
 @pytest.mark.parametrize("name", [n for n in metrics.names() if "classification" in metrics[n].tasks])

@@ -27,6 +27,9 @@ Counts = tuple[Floats, Floats, Floats]
 def class_counter(p: Predictions) -> Callable[[Floats], Counts]:
     """Row counts `(R, N)` → hits, predicted and true examples of each class, each `(R, K)`."""
     k = p.n_out
+    if p.task == "multilabel":
+        columns = np.hstack([p.label * p.target, p.label, p.target]).astype(np.float64)
+        return lambda w: _thirds(w @ columns, k)
     if k <= MATRIX_CLASSES:
         one_hot = np.eye(k)
         columns = np.hstack([one_hot[p.target] * p.hit[:, None], one_hot[p.label], one_hot[p.target]])
@@ -158,9 +161,9 @@ def f1(prediction: Predictions, *, average: Average = "auto") -> Statistic:
 
 
 @metrics.register
-@of_classes()
+@of_classes(labels=True)
 def f1_macro(prediction: Predictions) -> Statistic:
-    """F1 of every class, averaged with the same weight for each.
+    """F1 of every class or label, averaged with the same weight for each.
 
     Example:
         >>> f1_macro(Predictions("classification", np.eye(2), np.array([0, 1])))

@@ -21,7 +21,7 @@ def log_loss(prediction: Predictions) -> Statistic:
         >>> log_loss(Predictions("classification", np.full((3, 2), 0.5), np.array([0, 1, 1])))
         0.6931471805599453
     """
-    if prediction.task == "language":
+    if prediction.task in ("language", "multilabel"):
         return mean_of(prediction.loss)
     eps = np.finfo(np.float64 if prediction.output.dtype == np.float64 else np.float32).eps
     return mean_of(-np.log(np.clip(prediction.true_probability, eps, 1 - eps)))
@@ -44,9 +44,9 @@ def brier(prediction: Predictions) -> Statistic:
 
 
 @metrics.register
-@of_classes(higher_is_better=False)
+@of_classes(higher_is_better=False, labels=True)
 def expected_calibration_error(prediction: Predictions, *, bins: int = 15) -> Statistic:
-    """Mean distance between confidence and accuracy over equal-width bins of confidence.
+    """Mean distance between confidence and accuracy over equal-width bins of confidence; of labels, of each one's probability.
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017, whose 15 bins are the default.
 
@@ -59,12 +59,16 @@ def expected_calibration_error(prediction: Predictions, *, bins: int = 15) -> St
         >>> expected_calibration_error(sure)
         0.25
     """
-    confidence = prediction.output.max(axis=1).astype(np.float64)
+    if prediction.task == "multilabel":
+        confidence, came = prediction.output.astype(np.float64), prediction.target
+    else:  # of the most probable class, whatever threshold makes the label
+        confidence = prediction.output.max(axis=1, keepdims=True).astype(np.float64)
+        came = (prediction.output.argmax(axis=1) == prediction.target)[:, None]
     bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    surplus = prediction.hit - confidence
-    n = len(prediction)
+    surplus, flat, cells = came - confidence, bin_of.ravel(), max(1, confidence.size)  # (N, 1), or (N, L)
 
     def weighted(w: Floats) -> Floats:
-        return np.array([np.abs(np.bincount(bin_of, row * surplus, minlength=bins)).sum() / n for row in w])
+        each = ((row[:, None] * surplus).ravel() for row in w)
+        return np.array([np.abs(np.bincount(flat, one, minlength=bins)).sum() / cells for one in each])
 
-    return Statistic(n, weighted, centre=True)
+    return Statistic(len(prediction), weighted, centre=True)

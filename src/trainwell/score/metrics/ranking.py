@@ -1,7 +1,7 @@
 """Metrics of order: are the examples of a class ranked above the others, whatever the threshold.
 
 With two classes they judge the second (code 1); with more, every class against the rest, averaged over the classes that
-occur. A thousand resamples share one sort: only the counts change.
+occur, and so with labels that may hold together. A thousand resamples share one sort: only the counts change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EXACT_ROWS = 8192
 
 
 @metrics.register
-@of_classes()
+@of_classes(labels=True)
 def auroc(prediction: Predictions) -> Statistic:
     """Chance that an example of the class gets a higher score than one of another: area under the ROC curve.
 
@@ -35,7 +35,7 @@ def auroc(prediction: Predictions) -> Statistic:
 
 
 @metrics.register
-@of_classes()
+@of_classes(labels=True)
 def average_precision(prediction: Predictions) -> Statistic:
     """Precision averaged over recall: area under the precision-recall curve, for classes that are rare.
 
@@ -83,8 +83,9 @@ Slopes = Callable[[Ranking], Floats]
 
 
 def _one_against_rest(p: Predictions, area: Area, slopes: Slopes, *, sign: int) -> Statistic:
-    classes = [1] if p.n_out == 2 else range(p.n_out)
-    rankings = [Ranking(sign * p.output[:, k], p.target == k) for k in classes]
+    several = p.task == "multilabel"
+    classes = [1] if p.n_out == 2 and not several else range(p.n_out)
+    rankings = [Ranking(sign * p.output[:, k], p.target[:, k] > 0 if several else p.target == k) for k in classes]
     if len(p) * len(rankings) > EXACT_ROWS:
         return _linear(len(p), rankings, area, slopes)
 
