@@ -15,9 +15,16 @@ def page_schema(served: Served, limits: Limits) -> dict[str, Any]:
     gather = served.preparation.gather
     table_only = served.preparation.forecast is not None or gather is not None
     bounds = {"body": limits.body, "rows": limits.rows}
-    return {"name": served.name, "version": served.version, "table_only": table_only, "limits": bounds} | schema_of(
-        served.preparation, served.card
-    )
+    told = schema_of(served.preparation, served.card)
+    told["target"]["range"] = _target_range(served)
+    return {"name": served.name, "version": served.version, "table_only": table_only, "limits": bounds} | told
+
+
+def _target_range(served: Served) -> dict[str, float] | None:
+    """Least and greatest value of the only number that is predicted, in the training."""
+    columns = (served.card or {}).get("columns", [])
+    ranges = [c["quantiles"] for c in columns if c.get("role") == "target" and "quantiles" in c]
+    return {"low": ranges[0]["0"], "high": ranges[0]["1"]} if len(ranges) == 1 else None
 
 
 def predict_operation(served: Served) -> dict[str, Any]:

@@ -7,15 +7,17 @@ through a frame, which takes a millisecond and says what is odd.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from trainwell.core.errors import TrainwellError
 from trainwell.data.inputs import Fitted
 from trainwell.data.preparation import Preparation, Problem
 from trainwell.data.source import Source
-from trainwell.train.run import as_source
+from trainwell.train.run import as_source, picture_columns
 
 #: Rows that are encoded one by one; more are faster as a frame.
 FEW = 32
@@ -56,9 +58,22 @@ class Encoder:
         Raises:
             DataError: a row cannot be encoded; `one_by_one` finds which.
         """
-        source = rows if isinstance(rows, Source) else as_source(list(rows), self._preparation)
+        source = rows if isinstance(rows, Source) else self._table(rows)
         encoded = self._preparation.encode(source)
         return [encoded.arrays[name] for name in self._names], encoded.problems, source
+
+    def _table(self, rows: Sequence[Mapping[str, Any]]) -> Source:
+        """The rows as a table; the reader of tables sets files in cells aside, so pictures are put beside what it reads."""
+        names = picture_columns(self._preparation)
+        if not names:
+            return as_source(list(rows), self._preparation)
+        others = [{name: value for name, value in row.items() if name not in names} for row in rows]
+        pictures = [pl.Series(name, [row.get(name) for row in rows], dtype=pl.Binary) for name in names]
+        if not any(others):
+            return Source(pl.DataFrame(pictures), "the request")
+        source = as_source(others, self._preparation)
+        assert isinstance(source.frame, pl.DataFrame)  # of rows in memory
+        return replace(source, frame=source.frame.with_columns(pictures))
 
     def one_by_one(self, rows: Sequence[Mapping[str, Any]]) -> dict[int, str]:
         """The rows that cannot be encoded even alone, and why."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from trainwell.core.errors import CheckpointError
 from trainwell.ship.bundle import Bundle, open_bundle
-from trainwell.ship.serve.served import Answers, Served, served
+from trainwell.ship.serve.served import Model, Served, served
 from trainwell.train.run import Run
 
 #: What the files of a version look like from outside: path, time, size and inode of each.
@@ -31,7 +31,7 @@ class Origin:
     """
 
     path: Path
-    open: Callable[[Path], Answers]
+    open: Callable[[Path], Model]
 
     def signature(self) -> Signature:
         """Changes when a new version is written; empty while there is nothing."""
@@ -51,17 +51,17 @@ class Origin:
         """
         return self.made_ready(self.open(self.path))
 
-    def made_ready(self, model: Answers) -> Served:
+    def made_ready(self, model: Model) -> Served:
         """An opened version, with what lies beside it."""
         card = model.card if isinstance(model, Bundle) else card_of(self.path)
-        return served(model, version=version_of(self.path), card=card)
+        return served(model, version=version_of(self.path), name=self.path.stem, card=card)
 
 
 def _counts(file: Path, root: Path) -> bool:
     return "checkpoints" not in file.relative_to(root).parts
 
 
-def origin_of(model: Answers) -> Origin | None:
+def origin_of(model: Model) -> Origin | None:
     """Where a run or a bundle was read from; None for one that is in memory only."""
     if isinstance(model, Bundle):
         return Origin(model.path, open_bundle)

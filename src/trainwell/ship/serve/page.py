@@ -14,6 +14,9 @@ PARTS = {
     "js": ("text/javascript", _HERE.joinpath("page.js").read_text(encoding="utf-8")),
 }
 
+_WORDS = _HERE.joinpath("page_words.json").read_text(encoding="utf-8").replace("<", "\\u003c")
+_PAGE = _HERE.joinpath("page.html").read_text(encoding="utf-8").replace("{words}", _WORDS).replace("{version}", __version__)
+
 #: The page may load nothing from elsewhere, run no script but its own, and stand in no other page.
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
@@ -31,8 +34,7 @@ def html(accept_language: str) -> str:
         >>> html("zh-CN,zh;q=0.9,en;q=0.8").splitlines()[1], html("de, en")[16:32]
         ('<html lang="zh">', '<html lang="en">')
     """
-    text = _HERE.joinpath("page.html").read_text(encoding="utf-8")
-    return text.replace("{language}", _language(accept_language)).replace("{version}", __version__)
+    return _PAGE.replace("{language}", _language(accept_language))
 
 
 def _language(accepted: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,30 +13,21 @@ from trainwell.core.errors import TrainwellError, UsageError
 from trainwell.core.shape import Input
 from trainwell.data.preparation import Preparation, Problem
 from trainwell.data.source import Source
+from trainwell.score.decision import Decision
+from trainwell.ship.bundle import Bundle, Team
 from trainwell.ship.serve.encoding import Encoder
 from trainwell.ship.serve.fields import Field, fields_of
 from trainwell.ship.serve.refusal import Refused
 from trainwell.ship.serve.rows import Checker, Fault
-from trainwell.train.run import answer, as_source, picture_columns, problem_column
+from trainwell.train.run import Run, answer, as_source, picture_columns, problem_column, refuse_answers
+from trainwell.train.together import Together
 
 #: Sizes of requests with which it is tried out whether answers depend on company.
 _TRIED = (1, 2, 3, 5, 8, 16, 31)
 
 
-class Answers(Protocol):
-    """What can be served: a run, a bundle, an ensemble."""
-
-    preparation: Preparation
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    def predict(self, rows: Any) -> pl.DataFrame:
-        """Answers for raw rows."""
-
-    def predict_arrays(self, x: Any) -> np.ndarray:
-        """Answers for encoded rows; a `UsageError` where its members encode rows in ways of their own."""
+#: What can be served: a run, a bundle, or several runs that answer together, as an ensemble does.
+Model = Run | Bundle | Together | Team
 
 
 @dataclass(frozen=True)
@@ -67,6 +58,7 @@ class Served:
 
     Args:
         model: opened.
+        name: what it is called.
         version: the first digits of a digest of its weights, or of what stands for them.
         exact: whether requests that are computed together get the bits that each would get alone.
         card: the data card as plain data, or None.
@@ -74,7 +66,8 @@ class Served:
             series that are put together from rows, an ensemble whose members encode rows in ways of their own.
     """
 
-    model: Answers
+    model: Run | Bundle | Together
+    name: str
     version: str
     card: Mapping[str, Any] | None = None
     exact: bool = False
@@ -85,12 +78,9 @@ class Served:
         self.fields: tuple[Field, ...] = fields_of(self.preparation, self.card)
         self.checker = Checker(self.fields, self.preparation)
         self.encoder = Encoder(self.preparation)
+        self.decision = _decision_of(self.model)
         self.pictures = picture_columns(self.preparation)
         self.by_row = self.preparation.forecast is None and self.preparation.gather is None
-
-    @property
-    def name(self) -> str:
-        return self.model.name
 
     def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
         """Probabilities or values for encoded rows, as `Run.predict_arrays`."""
@@ -159,7 +149,7 @@ class Served:
 
     def frame(self, values: np.ndarray, asked: Asked) -> pl.DataFrame:
         """The answers to rows as `Run.predict` gives them."""
-        found = answer(values, self.preparation)
+        found = answer(values, self.preparation, self.decision)
         return found.with_columns(problem=problem_column(asked.problems, len(found)))
 
     def try_out(self, *, rows: int = 64) -> None:
@@ -181,6 +171,16 @@ class Served:
             np.array_equal(self.compute([x[start : start + n] for x in inputs]), together[start : start + n])
             for start, n in alone
         )
+
+
+def _together(team: Team) -> Together:
+    return Together(team.members, team.weights, team.preparation, team.start)
+
+
+def _decision_of(model: Run | Bundle | Together) -> Decision:
+    """How the probabilities of a network become labels."""
+    inner = model.answering if isinstance(model, Bundle) else model
+    return inner.decision if isinstance(inner, Run) else Decision(ordered=model.preparation.target.ordered)
 
 
 def _made_up(preparation: Preparation, rows: int) -> list[np.ndarray]:
@@ -206,20 +206,22 @@ def _input(spec: Input, rows: int, generator: np.random.Generator) -> np.ndarray
     return generator.normal(size=shape).astype(spec.dtype)
 
 
-def served(model: Answers, *, version: str, card: Mapping[str, Any] | None = None) -> Served:
+def served(model: Model, *, version: str, name: str = "", card: Mapping[str, Any] | None = None) -> Served:
     """A network made ready to be served: its weights are read, and it has answered made-up rows.
 
     Args:
         model: opened.
         version: what tells this one from the next one.
+        name: what it is called, if not by its own name.
         card: the data card as plain data.
 
     Raises:
         CheckpointError: it has no weights yet, or they are damaged.
-        UsageError: it writes texts, which is another thing than answering rows.
+        DataError: it writes texts or makes pictures, which is another thing than answering rows.
     """
-    if model.preparation.target.task == "language":
-        raise UsageError("a language model answers no rows", where=model.name, remedy="Let it write with trainwell generate.")
-    found = Served(model, version, card)
+    refuse_answers(model.preparation)
+    asked = model if isinstance(model, Run | Bundle | Together) else _together(model)
+    own = "ensemble" if isinstance(model, Together) else model.name
+    found = Served(asked, name or own, version, card)
     found.try_out()
     return found

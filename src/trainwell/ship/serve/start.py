@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import ipaddress
 import socket
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from trainwell.core.errors import MissingExtra, UsageError
 from trainwell.ship.serve.limits import Limits
 from trainwell.ship.serve.opening import Origin, origin_of
-from trainwell.ship.serve.served import Answers, served
+from trainwell.ship.serve.served import Model, served
 
 if TYPE_CHECKING:
     from trainwell.ship.serve.running import Server
@@ -37,7 +38,7 @@ class Options:
 
 
 def serve(
-    model: Answers,
+    model: Model,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -52,7 +53,8 @@ def serve(
     `/metrics` and `/openapi.json`; the guide's page on serving shows each.
 
     Args:
-        model: an opened run or bundle; a new version that appears in its folder or file is served without a pause.
+        model: an opened run, a bundle or an ensemble; a new version that appears in the folder or file of a run or a bundle
+            is served without a pause.
         host: the address to listen at; another one than this machine's own needs a token.
         port: 0 takes a free one.
         token: clients must send it as `Authorization: Bearer TOKEN`.
@@ -86,8 +88,10 @@ def serve(
         remedy = "Give a token, or say that everybody may ask (--open, Options(open_to_all=True))."
         raise UsageError(f"{host} can be reached from other machines and there is no token", remedy=remedy)
     origin = options.origin or origin_of(model)
-    sock = _socket(host, port)  # before the network is read: a taken port is known at once
-    first = origin.made_ready(model) if origin is not None else served(model, version="memory")
+    with contextlib.ExitStack() as undo:
+        sock = undo.enter_context(_socket(host, port))  # before the network is tried: a taken port is known at once
+        first = origin.made_ready(model) if origin is not None else served(model, version="memory")
+        undo.pop_all()
     state = State(first, limits=limits, origin=origin, fast=options.fast, look_every=options.look_every)
     server = Server(state, sock, host, token=token, local=local and not token)
     server.start()

@@ -39,11 +39,16 @@ def as_json(values: np.ndarray, asked: Asked, served: Served, *, top: int | None
 
 def _answers(values: np.ndarray, served: Served, top: int | None) -> Iterable[dict[str, Any]]:
     target = served.preparation.target
+    if target.labels:
+        for said, row in zip(served.decision.labels(values, several=True).tolist(), values.tolist(), strict=True):
+            named = [label for label, yes in zip(target.labels, said, strict=True) if yes]
+            yield {"prediction": named, "probabilities": dict(zip(target.labels, row, strict=True))}
+        return
     if target.classes is None:
         for row in values.tolist():
             yield {"prediction": row[0] if len(row) == 1 else dict(zip(target.names, row, strict=True))}
         return
-    best = values.argmax(axis=1).tolist()
+    best = served.decision.labels(values).tolist()
     for code, row in zip(best, values.tolist(), strict=True):
         shown = range(len(row)) if top is None else np.argsort(row, kind="stable")[::-1][:top].tolist()
         probabilities = {target.classes[i]: row[i] for i in shown}
