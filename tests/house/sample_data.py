@@ -26,8 +26,17 @@ def write_samples(folder: Path) -> None:
     gestures(draw, folder / "gestures")
     reviews(draw, 300).write_csv(folder / "reviews.csv")
     (folder / "synonyms.txt").write_text("good fine tasty\nbad awful\n")
+    (folder / "story.txt").write_text(story(draw, 400))
+    (folder / "other.txt").write_text(story(draw, 120))
     mails(draw, folder / "mails")
     examples("mixture").parcels(folder / "parcels", 120)
+
+
+def story(draw: np.random.Generator, n: int) -> str:
+    """Sentences of one pattern, a line each."""
+    who, what, where = ["a king", "a fox", "the cook", "a child"], ["slept", "sang", "was lost", "ate"], ["hall", "wood", "boat"]
+    lines = (f"Once upon a time {draw.choice(who)} {draw.choice(what)} in the {draw.choice(where)}." for _ in range(n))
+    return "\n".join(lines)
 
 
 def examples(name: str) -> ModuleType:

@@ -71,8 +71,8 @@ def nearest(tokens: Vocabulary, run: str, most: int) -> Tensor:
     table = torch.zeros(FIRST + len(tokens), most, dtype=torch.int64)
     if len(shared) < 2:
         return table
-    rows = vectors[[known[tokens[place]] for place in shared]]
-    rows = torch.nn.functional.normalize(torch.from_numpy(rows).float(), dim=1)
+    chosen_rows = torch.from_numpy(vectors[[known[tokens[place]] for place in shared]])
+    rows = torch.nn.functional.normalize(chosen_rows.float(), dim=1)
     codes = torch.tensor(shared) + FIRST
     wanted = min(most, len(shared) - 1)
     for start in range(0, len(shared), 1024):
