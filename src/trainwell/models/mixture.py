@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainwell.core.errors import RecipeError
+from trainwell.core.errors import CompileError, RecipeError
 from trainwell.core.shape import Input, Shape
 from trainwell.models.adaptive import Adaptive
 from trainwell.models.check import at_least, share
@@ -159,6 +159,8 @@ def _plans(shape: Shape, models_of: Mapping[str, Named], texts: Sequence[Named])
     for column in dict.fromkeys(given.columns for given in shape.inputs if given.kind == "text"):
         ways = [place for place, given in enumerate(shape.inputs) if given.kind == "text" and given.columns == column]
         plans += [Plan(text, ways, optional=True) for text in texts]
+    if not plans:
+        raise CompileError("mixture reads columns, and running text has none", where="recipe key 'model'", remedy="Use gpt.")
     return plans
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainwell.core.errors import RecipeError
+from trainwell.core.errors import DataError, RecipeError
 from trainwell.core.recipe import Recipe
 from trainwell.data.forecast.clock import Clock
 from trainwell.data.load import load
@@ -143,3 +143,13 @@ def test_month_ends_stay_month_ends() -> None:
     ends = np.arange("2023-02", "2024-03", dtype="datetime64[M]").astype("datetime64[us]") - np.timedelta64(1, "D")
     clock = Clock.of("1mo").in_phase(ends.astype(np.int64))
     assert np.array_equal(clock.moments(clock.steps(ends.astype(np.int64))).astype("datetime64[us]"), ends)
+
+
+def test_a_column_of_steps_is_the_time_and_one_that_does_not_count_is_named() -> None:
+    values = {"value": [float(i % 7) for i in range(60)]}
+    recipe = Recipe(target="value", series={"horizon": 4, "lookback": 8})
+    counted = load(pl.DataFrame({"step": range(60)} | values), recipe=recipe)
+    assert counted.shape.inputs[0].shape == (1, 8)
+    assert counted.under(recipe.but(split__seed=1)).shape == counted.shape
+    with pytest.raises(DataError, match="'step' does not count upwards"):
+        load(pl.DataFrame({"step": [1, 2, 3] * 20} | values), recipe=recipe)

@@ -149,13 +149,23 @@ def names_in(source: Source, recipe: Recipe) -> tuple[Names, list[Check]]:
 
 
 def _time_column(source: Source) -> str:
-    """The only column of dates; "" where there is none."""
+    """The only column of dates; else a column `step` that counts, as a grid of ours has; "" where there is neither."""
     found = [c for c in source.frame.columns if _kind(source, c) == "datetime"]
     if len(found) > 1:
         raise DataError(
             f"there are several columns of dates ({', '.join(found[:5])})", where=source.origin, remedy="Give series.time=…"
         )
-    return found[0] if found else ""
+    return found[0] if found else _counted_steps(source)
+
+
+def _counted_steps(source: Source) -> str:
+    if ROW not in source.frame.columns:
+        return ""
+    steps = source.frame[ROW]
+    if not (steps.dtype.is_numeric() and steps.null_count() == 0 and (steps.diff().drop_nulls() > 0).all()):
+        remedy = f"Give series.time=…, or give {ROW!r} another name: steps that are numbered here are called so."
+        raise DataError(f"no column holds dates, and {ROW!r} does not count upwards", where=source.origin, remedy=remedy)
+    return ROW
 
 
 def _raw(source: Source, name: str) -> Raw:
