@@ -18,6 +18,7 @@ ORDER = [
     *("TW303", "TW306", "TW301", "TW305", "TW302", "TW304"),
     *("TW010", "TW009", "TW506", "TW402", "TW311", "TW507", "TW310"),
     *("TW008", "TW309", "TW110", "TW401", "TW307", "TW404", "TW508"),
+    *("TW602", "TW601"),
 ]
 
 #: Consequences that a finding explains: seen together, they are marked as such and not told by themselves.
@@ -53,6 +54,7 @@ EXPLAINS: dict[str, set[str]] = {
     "TW309": {"TW110", "TW404", "TW008"},
     "TW110": {"TW404", "TW008", "TW309"},
     "TW307": {"TW404"},
+    "TW602": {"TW601"},
     "TW311": {"TW404", "TW110", "TW309", "TW008", "TW010"},
 }
 #: Units that die or saturate later than this are a consequence of the updates, not of the beginning.

@@ -115,6 +115,9 @@ _RELU = Remedy("Use ReLU between the layers.", model_option(activation="relu"))
 _WIDER = Remedy("Make the network four times as wide.", wider(4))
 _SCALE = Remedy("Standardise the inputs.", sets(prepare__scale="standard"))
 
+_SPECTRAL = Remedy("Hold the critic's weights to spectral norm 1.", sets(model__name="dcgan", model__spectral=True))
+_USUAL_GAME = Remedy("Play the hinge game with equal rates.", sets(loss="hinge"))
+
 REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "TW002": (_SCALE, Remedy("Use quantiles as inputs.", sets(prepare__scale="quantile"))),
     "TW003": (Remedy("Scale the target for training.", sets(prepare__scale_target=True)),),
@@ -167,6 +170,8 @@ REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "TW402": (Remedy("Take a thousandth of the weight decay.", times(weight_decay=1e-3)),),
     "TW403": (Remedy("Use dropout of 0.2.", model_option(dropout=0.2)),),
     "TW506": (Remedy("Take batches of 32 rows.", sets(batch_size=32)),),
+    "TW601": (_SPECTRAL, _USUAL_GAME, Remedy("Take a quarter of the learning rate.", times(learning_rate=0.25))),
+    "TW602": (_USUAL_GAME, _SPECTRAL, Remedy("Take a quarter of the critic's rate.", sets(loss__critic_rate=0.25))),
 }
 
 

@@ -16,7 +16,7 @@ from trainwell.evaluate.made import Making
 from trainwell.models.adversarial import Adversarial
 from trainwell.score.predictions import Array, Predictions
 from trainwell.score.scores import score_intervals
-from trainwell.train.adversarial.features import MOST_ROWS, eyes_for, learn, new_eyes
+from trainwell.train.adversarial.features import MOST_ROWS, eyes_for, learn, new_eyes, updates_for
 from trainwell.train.adversarial.making import make_pictures
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 #: `draw(pictures (M, P), n, generator)`: n pictures like these, (n, P).
 Draw = Callable[[Array, int, np.random.Generator], Array]
-#: Updates of a classifier that is taught by made pictures, and by real ones.
-LESSONS = 1000
 #: Directions in which the pictures of a class vary, for the normal distribution that is a baseline.
 DIRECTIONS = 40
 
@@ -58,7 +56,12 @@ def _taught(data: Data, pictures: Array, codes: Array, rows: Array) -> Interval:
     """Accuracy on the real rows of a classifier that learnt from these pictures alone."""
     pupil = new_eyes(data)
     with torch.random.fork_rng():
-        learn(pupil.network, torch.from_numpy(np.ascontiguousarray(pictures)), torch.from_numpy(codes), updates=LESSONS)
+        learn(
+            pupil.network,
+            torch.from_numpy(np.ascontiguousarray(pictures)),
+            torch.from_numpy(codes),
+            updates=updates_for(len(codes)),
+        )
     _, seen = pupil.look(np.asarray(data.arrays[data.shape.names[0]][rows]))
     return wilson_interval(float((seen == data.arrays["target"][rows]).sum()), len(rows))
 

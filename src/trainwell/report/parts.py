@@ -37,6 +37,7 @@ REGISTRIES = {
     "warp": ("trainwell.data.augment.registry", "warps"),
     "motion": ("trainwell.data.augment.registry", "motions"),
     "edit": ("trainwell.data.augment.registry", "edits"),
+    "game": ("trainwell.train.adversarial.registry", "games"),
 }
 
 SECTIONS: dict[str, type[BaseModel]] = {

@@ -193,6 +193,8 @@ def cross_validate(
 
 
 def _check(recipe: Recipe, folds: int, repeats: int) -> None:
+    if recipe.task == "generation":
+        raise UsageError("made pictures belong to no fold", remedy="Use `trainwell compare` or several seeds of fit_many.")
     if folds < 2 or repeats < 1:
         raise UsageError(f"folds={folds}, repeats={repeats}: that judges nothing", remedy="Give at least 2 folds, 1 repeat.")
     if recipe.split.how == "time" and repeats > 1:

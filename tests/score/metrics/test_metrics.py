@@ -98,7 +98,8 @@ def test_metric_agrees_with_scikit_learn(name, reference, p):
 
 
 def test_every_metric_is_compared():
-    assert set(metrics.names()) == set(OF_TWO | OF_MANY | OF_ANY | OF_VALUES) | set(FORECASTS) | set(LABELS)
+    elsewhere = {n for n in metrics.names() if metrics[n].tasks == ("generation",)}  # in test_manifold.py
+    assert set(metrics.names()) - elsewhere == set(OF_TWO | OF_MANY | OF_ANY | OF_VALUES) | set(FORECASTS) | set(LABELS)
 
 
 @pytest.mark.parametrize("name", [n for n in metrics.names() if "classification" in metrics[n].tasks])

@@ -109,6 +109,8 @@ def check(recipes: Sequence[Recipe], *, members: int, how: str, blend: str) -> N
         raise UsageError(f"an ensemble cannot have members={members}", remedy="Give members=16, or another number.")
     if how == "boosting" and (len(recipes) > 1 or blend != "average"):
         raise UsageError("boosting sums the members of one recipe", remedy="Give one recipe, and leave blend out.")
+    if any(recipe.task == "generation" for recipe in recipes):
+        raise UsageError("networks that make pictures have no answers to average", remedy="Use `trainwell sample`.")
     for recipe in recipes[1:]:
         for word in ("target", "task", "split"):
             if getattr(recipe, word) != getattr(recipes[0], word):

@@ -109,7 +109,7 @@ def _trained(data: Data) -> bytes:
     try:
         torch.set_num_threads(1)  # the same bits, however many threads a run has
         with torch.random.fork_rng():
-            learn(eyes.network, pictures, labels if eyes.labelled else None)
+            learn(eyes.network, pictures, labels if eyes.labelled else None, updates=updates_for(len(rows)))
     finally:
         torch.set_num_threads(threads)
     found, _ = eyes.look(pictures.numpy()[:2000])
@@ -117,7 +117,7 @@ def _trained(data: Data) -> bytes:
     return save({name: t.contiguous() for name, t in eyes.state_dict().items()})
 
 
-def learn(network: nn.Module, pictures: Tensor, labels: Tensor | None, *, updates: int = UPDATES) -> None:
+def learn(network: nn.Module, pictures: Tensor, labels: Tensor | None, *, updates: int) -> None:
     """Train a classifier of pictures (N, C, H, W) uint8 with labels (N,), or of quarter turns where there are none.
 
     One cycle of AdamW; every draw depends on the update's number alone.
@@ -135,6 +135,16 @@ def learn(network: nn.Module, pictures: Tensor, labels: Tensor | None, *, update
         cross_entropy(network(x), y).backward()
         rule.step()
     network.eval()
+
+
+def updates_for(rows: int) -> int:
+    """Thirty passes over few pictures, and no more updates than it takes to see what is in many.
+
+    Example:
+        >>> updates_for(48), updates_for(57_000)
+        (60, 600)
+    """
+    return min(UPDATES, max(60, 30 * rows // BATCH))
 
 
 def turned(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -32,6 +32,7 @@ def may_stack(program: Program) -> bool:
     recipe = program.recipe
     return (
         recipe.optimizer.name in RULES
+        and recipe.task != "generation"  # two update rules
         and recipe.accumulate == 1
         and recipe.compile != "on"
         and not recipe.time_limit
