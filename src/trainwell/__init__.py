@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from trainwell.evaluate.run import evaluate
     from trainwell.report.run import report
     from trainwell.ship.bundle import Bundle, bundle, open_bundle
+    from trainwell.ship.estimators import TrainwellClassifier, TrainwellRegressor
     from trainwell.ship.export import export
     from trainwell.ship.serve.start import serve
-    from trainwell.ship.estimators import TrainwellClassifier, TrainwellRegressor
     from trainwell.study.ablate import ablate
     from trainwell.study.compare import compare
     from trainwell.study.ensemble.distil import distil
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from trainwell.study.leaderboard import leaderboard
     from trainwell.study.learning_curve import learning_curve
     from trainwell.study.safe_augment import safe_augment
+    from trainwell.study.transfer_check import transfer_check
     from trainwell.study.treat import treat
     from trainwell.study.tune import tune
     from trainwell.study.tuning.result import Tuned
@@ -103,6 +104,7 @@ _HOME = {
     "safe_augment": "trainwell.study.safe_augment",
     "sample": "trainwell.train.adversarial.sample",
     "serve": "trainwell.ship.serve.start",
+    "transfer_check": "trainwell.study.transfer_check",
     "treat": "trainwell.study.treat",
     "tune": "trainwell.study.tune",
     "watch": "trainwell.train.watch",
@@ -136,6 +138,7 @@ __all__ = [
     "find_rate",
     "fit",
     "fit_many",
+    "generate",
     "honesty",
     "guide",
     "improve",
@@ -150,6 +153,7 @@ __all__ = [
     "safe_augment",
     "sample",
     "serve",
+    "transfer_check",
     "treat",
     "tune",
     "watch",
@@ -176,3 +180,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
+
+
+if "IPython" in sys.modules:  # a notebook: objects show themselves
+    from trainwell.report.jupyter import register, running_shell
+
+    if (_shell := running_shell()) is not None:
+        register(_shell)

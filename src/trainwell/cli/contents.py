@@ -24,6 +24,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "summary": "Draw the network of a run layer by layer.",
         "bundle": "Write a trained network as one file.",
         "export": "Write it for ONNX Runtime, torch or Java.",
+        "serve": "Answer over HTTP, with a page to try it.",
         "runs": "List the runs below a folder, best first.",
     },
     "Find out by experiment": {
@@ -35,6 +36,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "ablate": "Say which known tricks help on these data.",
         "safe-augment": "Say which augmentations keep examples what they are.",
         "learning-curve": "Say whether more data would help.",
+        "transfer-check": "Say whether borrowed weights help.",
         "ensemble": "Train several networks that answer together.",
         "distil": "Train one network to say what an ensemble says.",
         "honesty": "Check that scores can be believed.",
@@ -52,6 +54,7 @@ CONTENTS: dict[str, dict[str, str]] = {
     "Look up": {
         "parts": "List what can stand in a recipe.",
         "explain": "Explain a name, an option or a finding.",
+        "cache": "List or remove what is kept on the disk.",
     },
 }
 

@@ -31,10 +31,11 @@ from trainwell.cli.language_verbs import add_to as add_language_verbs
 from trainwell.cli.output import complain
 from trainwell.cli.picture_verbs import add_to as add_picture_verbs
 from trainwell.cli.replay_verbs import add_to as add_replay_verbs
-from trainwell.cli.serve_verbs import add_to as add_serve_verbs
 from trainwell.cli.ship_verbs import add_to as add_ship_verbs
+from trainwell.cli.serve_verbs import add_to as add_serve_verbs
 from trainwell.cli.train_verbs import add_to as add_train_verbs
 from trainwell.cli.treat_verbs import add_to as add_treat_verbs
+from trainwell.cli.transfer_verbs import add_to as add_transfer_verbs
 from trainwell.cli.tune_verbs import add_to as add_tune_verbs
 from trainwell.cli.use_verbs import add_to as add_use_verbs
 from trainwell.core.errors import TrainwellError
@@ -71,9 +72,9 @@ for add_verbs in (
     add_ensemble_verbs,
     add_ablate_verbs,
     add_guide_verbs,
+    add_transfer_verbs,
     add_use_verbs,
     add_label_verbs,
-    add_ship_verbs,
     add_serve_verbs,
     add_language_verbs,
     add_picture_verbs,
@@ -84,10 +85,10 @@ for add_verbs in (
     add_lab_verbs,
     add_augment_verbs,
     add_info_verbs,
+    add_cache_verbs,
 ):
     add_verbs(app)
 arrange(app)
-    add_cache_verbs,
 
 
 def _version(show: bool) -> None:

@@ -56,7 +56,8 @@
     $("about").textContent = parts.join(" · ");
     const only = schema.columns.length === 1 ? schema.columns[0].kind : "";
     $("tab-row").textContent = say(only === "picture" ? "tab_picture" : only === "text" ? "tab_text" : "tab_row");
-    const columns = schema.columns.map((c) => c.name), shown = columns.slice(0, 12).join(", ") + (columns.length > 12 ? ", …" : "");
+    const columns = schema.columns.map((c) => c.name), few = columns.slice(0, 12).join(", "), shown = columns.length > 12 ? say("and_more", { columns: few, n: columns.length - 12 }) : few;
+    $("file-head").textContent = say(forecast ? "file_head_forecast" : "file_head");
     $("file-note").textContent = say(forecast ? "file_note_forecast" : "file_note", { columns: shown });
   };
   const waiting = () => {
@@ -271,8 +272,10 @@
   const showTable = () => {
     const rows = parseCsv(table.text), columns = csvLine(table.text.split(/\r?\n/)[0]).filter((c) => c !== "problem" || rows.some((r) => r.problem)), most = 200;
     const numeric = new Set(columns.filter((c) => c !== "prediction" && rows.every((r) => r[c] === "" || isFinite(r[c]))));
-    const cell = (r, c) => make("td", { className: c === "problem" ? "words" : numeric.has(c) ? "num" : "", textContent: c === "problem" ? told(r[c] ?? "") : c.startsWith("p_") || c === "confidence" ? (r[c] === "" ? "" : percent(Number(r[c]))) : r[c] !== "" && isFinite(r[c]) && (numeric.has(c) || !schema.target.classes) ? number(Number(r[c])) : r[c] });
-    $("answers-table").replaceChildren(make("thead", {}, make("tr", {}, ...columns.map((c) => make("th", { textContent: c, className: numeric.has(c) ? "num" : "" })))), make("tbody", {}, ...rows.slice(0, most).map((r) => make("tr", {}, ...columns.map((c) => cell(r, c))))));
+    const shown = (c) => (c.startsWith("p_") && (schema.target.classes ?? []).includes(c.slice(2)) ? c.slice(2) : c);
+    const moment = (text) => (/^\d{4}-\d\d-\d\dT/.test(text ?? "") ? text.replace("T", " ").replace(/(:00)?(\.0+)?$/, "") : text);
+    const cell = (r, c) => make("td", { className: c === "problem" ? "words" : numeric.has(c) ? "num" : "", textContent: c === "problem" ? told(r[c] ?? "") : c.startsWith("p_") || c === "confidence" ? (r[c] === "" ? "" : percent(Number(r[c]))) : r[c] !== "" && isFinite(r[c]) && (numeric.has(c) || !schema.target.classes) ? number(Number(r[c])) : moment(r[c]) });
+    $("answers-table").replaceChildren(make("thead", {}, make("tr", {}, ...columns.map((c) => make("th", { textContent: shown(c), className: numeric.has(c) ? "num" : "" })))), make("tbody", {}, ...rows.slice(0, most).map((r) => make("tr", {}, ...columns.map((c) => cell(r, c))))));
     $("answers-head").textContent = say("answers_head", { n: rows.length.toLocaleString() });
     $("answers-note").textContent = rows.length > most ? say("answers_note", { n: most, m: rows.length.toLocaleString() }) : "";
     $("answers").hidden = false;
@@ -284,17 +287,20 @@
     const past = table.given.filter(mine).slice(-2 * schema.forecast.lookback).map((r) => parseFloat(r[channel])), ahead = rows.filter(mine);
     const line = ahead.map((r) => Number(r[channel])), low = ahead.map((r) => Number(r[`${channel}_low`])), high = ahead.map((r) => Number(r[`${channel}_high`])), banded = low.every((v) => !isNaN(v)) && `${channel}_low` in rows[0];
     const values = [...past, ...line, ...(banded ? [...low, ...high] : [])].filter(isFinite), least = Math.min(...values), most = Math.max(...values), n = past.length + line.length;
-    const x = (i) => 60 + (930 * i) / Math.max(1, n - 1), y = (v) => 250 - (230 * (v - least)) / (most - least || 1);
+    $("answers").hidden = false;
+    const width = Math.max(300, $("chart").clientWidth), x = (i) => 60 + ((width - 70) * i) / Math.max(1, n - 1), y = (v) => 245 - (230 * (v - least)) / (most - least || 1);
     const path = (list, from) => list.map((v, i) => (isFinite(v) ? `${i && isFinite(list[i - 1]) ? "L" : "M"}${x(from + i).toFixed(1)},${y(v).toFixed(1)}` : "")).join("");
     const back = banded ? `${path(high, past.length)}L${low.map((v, i) => [x(past.length + i).toFixed(1), y(v).toFixed(1)]).reverse().join("L")}Z` : "";
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    svg.setAttribute("viewBox", "0 0 1000 280"); svg.setAttribute("role", "img"); svg.setAttribute("aria-label", `${channel} ${first ?? ""}`);
+    svg.setAttribute("viewBox", `0 0 ${width} 260`); svg.setAttribute("role", "img"); svg.setAttribute("aria-label", `${channel} ${first ?? ""}`);
     const draw = (name, attributes, text = "") => { const e = document.createElementNS(svg.namespaceURI, name); for (const key in attributes) e.setAttribute(key, attributes[key]); e.textContent = text; svg.append(e); };
-    for (const part of [0, 0.5, 1]) { const v = least + part * (most - least); draw("line", { class: "axis", x1: 60, x2: 990, y1: y(v), y2: y(v) }); draw("text", { x: 52, y: y(v) + 4, "text-anchor": "end" }, number(Number(v.toPrecision(4)))); }
+    for (const part of [0, 0.5, 1]) { const v = least + part * (most - least); draw("line", { class: "axis", x1: 60, x2: width - 10, y1: y(v), y2: y(v) }); draw("text", { x: 52, y: y(v) + 4, "text-anchor": "end" }, number(Number(v.toPrecision(4)))); }
     draw("path", { class: "band", d: back }); draw("path", { class: "past", d: path(past, 0) }); draw("path", { class: "ahead", d: path([past.at(-1), ...line], past.length - 1) });
     const key = (name, text) => make("span", {}, make("i", { className: name }), text);
     $("chart").replaceChildren(make("div", { className: "legend" }, make("b", { textContent: [channel, first].filter(Boolean).join(" · ") }), key("p", say("history")), key("", say("forecast")), ...(banded ? [key("b", say("interval"))] : [])), svg);
   };
+  let drawn = innerWidth;
+  addEventListener("resize", () => { if (table && schema.forecast && innerWidth !== drawn) { drawn = innerWidth; showTable(); } });
   const save = (text, name) => { const link = make("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: name }); link.click(); setTimeout(() => URL.revokeObjectURL(link.href), 1000); };
   const quoted = (v) => (/[",\n]/.test(v ?? "") ? `"${String(v).replaceAll('"', '""')}"` : v ?? "");
   $("save").onclick = () => save(table.text, table.name.replace(/\.\w+$/, "") + "-answers.csv");
