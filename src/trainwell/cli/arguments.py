@@ -55,7 +55,19 @@ def study_folder(out: Path | None, source: str, what: str) -> Path:
         >>> study_folder(None, "data/people.csv", "compared").as_posix()
         'runs/people-compared'
     """
-    return out or Path("runs") / f"{Path(source).stem or 'data'}-{what}"
+    return out or Path("runs") / f"{name_of(source)}-{what}"
+
+
+def name_of(source: str) -> str:
+    """What a folder of a source's runs is called: the stem of its file, folder or database.
+
+    Example:
+        >>> name_of("data/people.csv"), name_of("parts/*.parquet"), name_of("sqlite:///shop.db?query=select a from b")
+        ('people', 'parts', 'shop')
+    """
+    path = Path(source.split("://")[-1].split("?query=")[0].split("?table=")[0])
+    named = [part for part in path.parts if not any(sign in part for sign in "*?[@:/")]
+    return Path(named[-1]).stem if named else "data"
 
 
 def parse_assignments(texts: list[str]) -> dict[str, Any]:

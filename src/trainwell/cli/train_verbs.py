@@ -19,6 +19,7 @@ from trainwell.cli.arguments import (
     Test,
     TimeLimit,
     Valid,
+    name_of,
     recipe_from,
     seconds,
 )
@@ -93,7 +94,7 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Read data, train a network, evaluate it and write a report; given a run folder, continue it."""
-    if (Path(source) / "plan.json").exists():
+    if "://" not in source and (Path(source) / "plan.json").exists():
         if assignments or any((target, test, valid, out, config, preset, time_limit, seed)):
             raise UsageError("a run is continued with what it began with", remedy="Leave recipe keys and other settings out.")
         resume(Path(source), tracker=tracker, no_report=no_report, as_json=as_json)
@@ -104,9 +105,9 @@ def fit(
     recipe = recipe_from(assignments, config=config, target=target, preset=preset, time_limit=seconds(time_limit))
     data = load(source, recipe=recipe, test=test, valid=valid)
     _show_card(data, as_json)
-    folder = out or _free_folder(Path(source).stem)
+    folder = out or _free_folder(name_of(source))
     with tracked(tracker) as trackers:
-        with _progress(f"training on {source}") as progress:
+        with _progress(f"training on {name_of(source)}") as progress:
             run = train(recipe, data, seed=seed, folder=folder, observers=[progress, *trackers])
         _conclude(run, data, trackers, no_report=no_report, as_json=as_json)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
-from trainwell.data.readers import arff, arrays, cifar, idx, many, parts, pictures, tables, texts, ts
+from trainwell.data.readers import arff, arrays, cifar, idx, many, parts, pictures, saved_datasets, tables, texts, ts
 from trainwell.data.readers.csv import read_csv
 from trainwell.data.readers.names_file import find_names
 from trainwell.data.readers.sniff import TABLES, sniff, suffix_format
@@ -99,6 +99,8 @@ def read_folder(folder: Path, target: Target = None) -> Source:
         return idx.read_idx_folder(folder)
     if cifar.is_cifar_folder(folder):
         return cifar.read_cifar_folder(folder)
+    if saved_datasets.is_saved(folder):
+        return saved_datasets.read_saved(folder, lambda files, origin: read_together(files, origin, target))
     found = [p for p in sorted(folder.iterdir()) if p.is_file() and _is_table(p)]
     if found:
         return _read_tables(folder, found, target)
@@ -143,6 +145,13 @@ def _read_small(path: Path, target: Target) -> Source:
     if held not in TABLES:
         raise DataError(f"this is {held}, no table", where=str(path), remedy=_instead(held))
     return _read_table(path, held, target)
+
+
+def read_copies(found: list[Path], origin: str, target: Target = None) -> Source:
+    """Local copies of files that lie elsewhere."""
+    source = _read_tables(Path(origin), found, target)
+    source.origin = origin
+    return source
 
 
 def _read_tables(folder: Path, found: list[Path], target: Target) -> Source:

@@ -11,8 +11,8 @@ import polars as pl
 
 from trainwell.core.errors import DataError
 from trainwell.data.named import is_named, read_named
-from trainwell.data.readers import arrays, datasets, frames, many, parts
-from trainwell.data.readers.files import read_path, read_together
+from trainwell.data.readers import arrays, datasets, frames, many, parts, remote, sql
+from trainwell.data.readers.files import read_copies, read_path, read_together
 from trainwell.data.source import Source
 
 Target = str | list[str] | None
@@ -78,6 +78,10 @@ def _library(source: Any) -> str:
 
 def _read_place(place: str | Path, target: Target) -> Source:
     """A path where one exists; otherwise a public set, a folder of the data home, or all files that fit a pattern."""
+    if isinstance(place, str) and sql.is_sql(place):
+        return sql.read_sql(place)
+    if isinstance(place, str) and remote.is_remote(place):
+        return read_copies(remote.fetch(place), place, target)
     path = Path(place).expanduser()
     if not path.exists() and isinstance(place, str) and is_named(place):
         return read_named(place, target)
