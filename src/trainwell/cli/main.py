@@ -35,7 +35,6 @@ from trainwell.cli.ship_verbs import add_to as add_ship_verbs
 from trainwell.cli.serve_verbs import add_to as add_serve_verbs
 from trainwell.cli.train_verbs import add_to as add_train_verbs
 from trainwell.cli.treat_verbs import add_to as add_treat_verbs
-from trainwell.cli.transfer_verbs import add_to as add_transfer_verbs
 from trainwell.cli.tune_verbs import add_to as add_tune_verbs
 from trainwell.cli.use_verbs import add_to as add_use_verbs
 from trainwell.core.errors import TrainwellError
@@ -72,7 +71,6 @@ for add_verbs in (
     add_ensemble_verbs,
     add_ablate_verbs,
     add_guide_verbs,
-    add_transfer_verbs,
     add_use_verbs,
     add_label_verbs,
     add_serve_verbs,
@@ -124,16 +122,14 @@ def run() -> None:
     except TrainwellError as error:
         complain(str(error))
         code = error.exit_code
-    except typer.Abort:
+    except (KeyboardInterrupt, typer.Abort):  # typer makes the second of the first
+        complain("interrupted; what was trained is kept, and the same command goes on from there")
         code = 130
     except TyperException as error:
         if message := error.format_message():  # empty when bare `trainwell` has printed its help
             stop = "" if message.endswith((".", "?")) else "."
             complain(f"{message}{stop} See `trainwell --help`, or `trainwell VERB --help`.")
         code = error.exit_code
-    except KeyboardInterrupt:
-        complain("interrupted; runs that were saved are kept")
-        code = 130
     except BrokenPipeError:
         # The reader of our output has left (`trainwell … | head`): silence the flush at exit, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
