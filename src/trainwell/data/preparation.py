@@ -74,9 +74,7 @@ class Preparation:
         Raises:
             DataError: not one of the trained columns is there, or a tensor or picture input is missing.
         """
-        if self.language is not None:
-            remedy = "Use trainwell generate, or tw.generate."
-            raise DataError("a language model continues a text, it answers no rows", remedy=remedy)
+        self.demand_rows()
         source = frame if isinstance(frame, Source) else Source(frame, "")
         if self.forecast is not None:
             ends = ends_of(source, self.forecast)
@@ -89,6 +87,16 @@ class Preparation:
         encoded = [self._column(column, source, n, problems) for column in self.columns]
         arrays = gather_inputs(self.columns, encoded, n) | {t.name: _tensor(source, t) for t in self._tensors}
         return Encoded(arrays, sorted(problems, key=lambda problem: problem[0]))
+
+    def demand_rows(self) -> None:
+        """Refuse what asks for answers to rows where there are none.
+
+        Raises:
+            DataError: of running text.
+        """
+        if self.language is not None:
+            remedy = "Use trainwell generate, or tw.generate."
+            raise DataError("a language model continues a text, it answers no rows", remedy=remedy)
 
     def _column(self, column: Fitted, source: Source, n: int, problems: list[Problem]) -> np.ndarray:
         there = column.name in source.frame.columns or column.name in source.arrays
@@ -218,7 +226,9 @@ class Preparation:
         return preparation_file.as_bytes(*self._plain())
 
     def _plain(self) -> preparation_file.Plain:
-        return preparation_file.to_plain(self.columns, self.shape, self.target, self.base, self.forecast, self.gather, self.language)
+        return preparation_file.to_plain(
+            self.columns, self.shape, self.target, self.base, self.forecast, self.gather, self.language
+        )
 
     @classmethod
     def load(cls, folder: str | Path) -> Preparation:

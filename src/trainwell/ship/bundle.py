@@ -173,6 +173,7 @@ def bundle(trained: Run | Team | Bundle, to: str | Path) -> Path:
     """
     if trained.preparation.target.task == "generation":
         raise UsageError("a bundle answers rows, and this network makes pictures", remedy="Give its run folder to others.")
+    trained.preparation.demand_rows()
     to = Path(to)
     if to.is_dir():
         raise UsageError(f"{to} is a folder", remedy="Give the name of a file, such as income.tw.")

@@ -228,6 +228,7 @@ class Run:
 
     def _outputs(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         texts = self.preparation.shape.texts
+        self.preparation.demand_rows()
         output = forward_rows(self.network, arrays, np.arange(len(arrays[0])), stop=lambda: False, texts=texts)
         assert output is not None
         if not len(output):
@@ -326,8 +327,7 @@ def refuse_answers(preparation: Preparation) -> None:
     Raises:
         DataError: naming what to do instead.
     """
-    if preparation.language is not None:
-        preparation.encode(pl.DataFrame())  # which says what to do instead
+    preparation.demand_rows()
     if preparation.target.task == "generation":
         raise DataError("a network that makes pictures has no answer for rows", remedy="Use `trainwell sample`, tw.sample.")
 

@@ -85,6 +85,7 @@ def ensemble(
     check(several, members=members, how=how, blend=blend)
     place = Path(folder) if folder is not None else None
     base = data.under(several[0])
+    base.preparation.demand_rows()
     runs_in = place / "members" if place else None
     if how == "boosting":
         team = boost(several[0], base, members=members, rate=rate, seed=seed, folder=runs_in, observers=observers)
