@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import CheckpointError, NonFinite, TrainingError
 from trainwell.core.history import History
+from trainwell.core.onlookers import usual_onlookers
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, to_yaml, write_recipe
 from trainwell.data.batches import Batches, Lengths, RowStream
@@ -87,7 +88,7 @@ def fit(
         >>> run.status
         'finished'
     """
-    watched, told = recipe.doctor != "off", observers or (say_findings,)
+    watched, told = recipe.doctor != "off", observers or usual_onlookers() or (say_findings,)
     run = attempt(
         recipe,
         data,
