@@ -35,6 +35,7 @@ from trainwell.cli.ship_verbs import add_to as add_ship_verbs
 from trainwell.cli.serve_verbs import add_to as add_serve_verbs
 from trainwell.cli.train_verbs import add_to as add_train_verbs
 from trainwell.cli.treat_verbs import add_to as add_treat_verbs
+from trainwell.cli.transfer_verbs import add_to as add_transfer_verbs
 from trainwell.cli.tune_verbs import add_to as add_tune_verbs
 from trainwell.cli.use_verbs import add_to as add_use_verbs
 from trainwell.core.errors import TrainwellError
@@ -71,6 +72,7 @@ for add_verbs in (
     add_ensemble_verbs,
     add_ablate_verbs,
     add_guide_verbs,
+    add_transfer_verbs,
     add_use_verbs,
     add_label_verbs,
     add_serve_verbs,
