@@ -99,14 +99,16 @@ class MovingAverage:
     """Average of weights and float buffers over updates.
 
     Args:
-        tensors: the live tensors, by name; the average starts at their values.
+        tensors: the live tensors, by name; the average starts at their values. A tensor of two names, as tied weights have,
+            is averaged once.
         share: of the live values in the average at update n: `recent` or `even`, with its number.
     """
 
     def __init__(self, tensors: dict[str, Tensor], share: Callable[[int], float]) -> None:
         self.share = share
-        self.live = [t for t in tensors.values() if t.is_floating_point()]
-        self.names = [n for n, t in tensors.items() if t.is_floating_point()]
+        once = {id(t): (n, t) for n, t in reversed(tensors.items()) if t.is_floating_point()}  # the first name stays
+        self.names = [name for name, _ in reversed(once.values())]
+        self.live = [tensor for _, tensor in reversed(once.values())]
         self.averages = [t.detach().clone() for t in self.live]
 
     def update(self, count: int) -> None:

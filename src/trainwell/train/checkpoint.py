@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,11 +43,23 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{checkpoint.state['step']:09d}.safetensors"
     state = json.dumps(checkpoint.state)
-    tensors = {name: t.detach().cpu().contiguous() for name, t in checkpoint.tensors.items()}
+    tensors = apart(checkpoint.tensors)
     write_atomic(path, save(tensors, metadata={"state": state, "sha256": digest(state, tensors)}))
     for old in checkpoints(folder)[keep:]:
         old.unlink(missing_ok=True)
     return path
+
+
+def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as a file can hold them: on the CPU, contiguous, each in memory of its own, also those of two names."""
+    found: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        place = plain.untyped_storage().data_ptr()
+        found[name] = plain.clone() if place in taken else plain
+        taken.add(place)
+    return found
 
 
 def checkpoints(folder: Path) -> list[Path]:

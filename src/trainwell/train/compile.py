@@ -24,6 +24,7 @@ from trainwell.data.data import Data
 from trainwell.models.adaptive import Adaptive
 from trainwell.models.custom import build_own
 from trainwell.models.initializers import initialize
+from trainwell.models.keras_model import as_module
 from trainwell.models.registry import models
 from trainwell.optim.registry import optimizers, schedules
 from trainwell.optim.schedules import Moment
@@ -98,7 +99,7 @@ def compile_program(
     if data.task == "generation":
         check_game(recipe)
     device = choose_device(recipe.device)
-    built = network if network is not None else build_network(recipe, data, seed)
+    built = as_module(network) if network is not None else build_network(recipe, data, seed)
     if recipe.init_from is not None:
         reasons["init_from"] = str(start_from(built, recipe, data))
     settle(built, recipe, seed)

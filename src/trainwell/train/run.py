@@ -34,6 +34,7 @@ from trainwell.models.parametrize import plain
 from trainwell.models.registry import models
 from trainwell.score.decision import Decision
 from trainwell.score.predictions import Predictions
+from trainwell.train.checkpoint import apart
 from trainwell.train.plan import Plan, read_plan, write_plan
 from trainwell.train.predicting import finish, forward_rows, predict_rows, trimmed_inputs
 from trainwell.train.steps import infer
@@ -277,7 +278,7 @@ class Run:
 
 def weights_of(network: nn.Module) -> bytes:
     """Weights and buffers of a network as the bytes of a safetensors file."""
-    return save_tensors({name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()})
+    return save_tensors(apart(network.state_dict()))
 
 
 def as_source(rows: Any, preparation: Preparation) -> Source:
