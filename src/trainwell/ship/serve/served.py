@@ -93,18 +93,22 @@ class Served:
             return Asked(len(rows), places, faults)
         if not self.by_row:
             return Asked(len(rows), places, faults, source=as_source(good, self.preparation), rows=good)
-        return self._encoded(len(rows), good, places, faults)
+        known = self._quickly(len(rows), good, places, faults)
+        return known if known is not None else self._encoded(len(rows), good, places, faults)
 
     def ready_quickly(self, rows: list[Any]) -> Asked | None:
         """The same for a few plain rows, in microseconds; None where the long way must be taken."""
-        if not self.by_row or len(rows) > 32:
+        if not self.by_row:
             return None
         good, places, faults = self.checker.check(rows)
+        return self._quickly(len(rows), good, places, faults) if good else None
+
+    def _quickly(self, n: int, good: list[dict[str, Any]], places: list[int], faults: list[Fault]) -> Asked | None:
         try:
-            arrays = self.encoder.quickly(good) if not faults else None
+            arrays = self.encoder.quickly(good)
         except TrainwellError:
             return None  # a picture that cannot be decoded: the long way says which
-        return Asked(len(rows), places, arrays=arrays, rows=good) if arrays is not None else None
+        return Asked(n, places, faults, arrays, rows=good) if arrays is not None else None
 
     def ready_table(self, source: Source) -> Asked:
         """A table that was read from a file.

@@ -22,6 +22,8 @@ from trainwell.ship.serve.worker import Worker
 
 #: Bodies up to this many bytes are read by the event loop itself; longer ones would keep others waiting.
 _SMALL = 32 << 10
+#: Rows up to which the event loop encodes them, and up to which they are counted cell by cell.
+_FEW, _CELL_BY_CELL = 32, 2_000
 
 log = logging.getLogger("trainwell.serve")
 
@@ -105,10 +107,10 @@ class State:
         served = self.served
         self.worker.coming += 1
         try:
-            asked, known = await self._asked(body, kind, served)
+            asked = await self._asked(body, kind, served)
         finally:
             self.worker.coming -= 1
-        self._count(asked, known, served)
+        self._count(asked, served)
         if not asked.places:
             fault = asked.faults[0]
             raise Refused(422, fault.says, field=fault.to_dict()["field"])
@@ -126,25 +128,26 @@ class State:
     def _table(table: pl.DataFrame, asked: Asked, served: Served) -> bytes:
         return writing.table_as_json(table, asked, served)
 
-    async def _asked(self, body: bytes, kind: str, served: Served) -> tuple[Asked, bool]:
-        """The request made ready, and whether its rows were few enough to be counted cell by cell."""
+    async def _asked(self, body: bytes, kind: str, served: Served) -> Asked:
+        """The request made ready."""
         if len(body) > _SMALL or kind in reading.TABLES:
-            return await self._aside(self._read, body, kind, served), False
+            made: Asked = await self._aside(self._read, body, kind, served)
+            return made
         rows = reading.rows_of(body, kind, served, self.limits)
         assert isinstance(rows, list)
-        asked = served.ready_quickly(rows)
-        return (asked, True) if asked is not None else (await self._aside(served.ready, rows), len(rows) < 32)
+        asked = served.ready_quickly(rows) if len(rows) <= _FEW else None
+        return asked if asked is not None else await self._aside(served.ready, rows)
 
     def _read(self, body: bytes, kind: str, served: Served) -> Asked:
         rows = reading.rows_of(body, kind, served, self.limits)
         return served.ready_table(rows) if isinstance(rows, Source) else served.ready(rows)
 
-    def _count(self, asked: Asked, few: bool, served: Served) -> None:
+    def _count(self, asked: Asked, served: Served) -> None:
         self.telemetry.rows += len(asked.places)
         self.telemetry.bad_rows += len(asked.faults)
         if served is not self.served or not asked.places:
             return  # counters belong to the version that is served now
-        if few or asked.source is None:
+        if asked.source is None or 0 < len(asked.rows) <= _CELL_BY_CELL:
             self.drift.count(asked.rows)
         else:
             self.drift.count_frame(asked.source.table)
