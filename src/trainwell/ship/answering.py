@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from trainwell.core.shape import Input
 from trainwell.data.preparation import Preparation
 from trainwell.data.target import Target
+from trainwell.score.decision import Decision
 from trainwell.ship.bundle import Bundle, Team
-from trainwell.train.run import Run
+from trainwell.train.run import Run, refuse_answers
 from trainwell.train.steps import as_floats
 
 
@@ -47,7 +48,7 @@ class Answering(nn.Module):
     Args:
         networks: the members.
         places: of each member's inputs.
-        targets: of each member: the unit of what it says.
+        says: of each member: the unit of what it says, and how its probabilities are corrected.
         weights: what each counts.
         outer: the target of all together.
         start: for sums, what they begin with.
@@ -57,7 +58,7 @@ class Answering(nn.Module):
         self,
         networks: Sequence[nn.Module],
         places: Sequence[tuple[int, ...]],
-        targets: Sequence[Target],
+        says: Sequence[tuple[Target, Decision]],
         weights: Sequence[float],
         *,
         outer: Target,
@@ -65,25 +66,53 @@ class Answering(nn.Module):
     ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        self.places, self.targets, self.counts, self.outer = list(places), list(targets), list(weights), outer
+        self.places, self.says, self.counts, self.outer = list(places), list(says), list(weights), outer
         self.start = None if start is None else start.tolist()
 
     def forward(self, *inputs: Tensor) -> Tensor:
         total = torch.zeros((), dtype=torch.float64)
-        for network, places, target, weight in zip(self.networks, self.places, self.targets, self.counts, strict=True):
+        for network, places, said, weight in zip(self.networks, self.places, self.says, self.counts, strict=True):
             output = network(*as_floats(tuple(inputs[place] for place in places)))
-            total = total + weight * _said(output.double(), target)
+            total = total + weight * _said(output.double(), *said)
         if self.start is None:
             return total
         scores = total + torch.tensor(self.start, dtype=torch.float64)
         return scores.softmax(-1) if self.outer.classes else _own_unit(scores, self.outer)
 
 
-def _said(output: Tensor, target: Target) -> Tensor:
+def _said(output: Tensor, target: Target, decision: Decision) -> Tensor:
     """What a network says, as `Run.predict_arrays` has it."""
-    output = output.softmax(-1) if target.task == "classification" else output
+    if target.task == "multilabel":
+        output = output.sigmoid()
+    elif target.task == "classification":
+        output = output.softmax(-1)
     output = output.mean(1) if output.ndim == 3 else output
-    return output if target.task == "classification" else _own_unit(output, target)
+    return _corrected(output, decision, several=not target.classes) if _is_chance(target) else _own_unit(output, target)
+
+
+def _is_chance(target: Target) -> bool:
+    """Whether probabilities are said."""
+    return target.task in ("classification", "multilabel")
+
+
+def _corrected(output: Tensor, decision: Decision, *, several: bool) -> Tensor:
+    """Probabilities as `Decision.probabilities` corrects them."""
+    if several and decision.corrects:
+        return _sharpened(torch.stack([1 - output, output], -1), decision.temperature)[..., 1]
+    if decision.temperature != 1:
+        output = _sharpened(output, decision.temperature)
+    if not decision.steps:
+        return output
+    x, y = torch.tensor(decision.steps, dtype=torch.float64).T
+    slope = torch.where(x.diff() > 0, y.diff() / x.diff().clamp(min=1e-300), 0.0)
+    second = output[:, 1].clamp(x[0], x[-1])
+    place = ((second.unsqueeze(-1) >= x).sum(-1) - 1).clamp(0, len(x) - 2)
+    second = y[place] + slope[place] * (second - x[place])
+    return torch.stack([1 - second, second], 1)
+
+
+def _sharpened(probabilities: Tensor, temperature: float) -> Tensor:
+    return (probabilities.log() / temperature).softmax(-1)
 
 
 def _own_unit(values: Tensor, target: Target) -> Tensor:
@@ -94,6 +123,7 @@ def _own_unit(values: Tensor, target: Target) -> Tensor:
 def answering_of(trained: Run | Team | Bundle) -> tuple[Answering, list[View]]:
     """The module of a run, an ensemble or a bundle, and how its inputs come from rows."""
     inner = trained.answering if isinstance(trained, Bundle) else trained
+    refuse_answers(inner.preparation)
     members = (inner,) if isinstance(inner, Run) else tuple(inner.members)
     weights = (1.0,) if isinstance(inner, Run) else tuple(inner.weights)
     start = None if isinstance(inner, Run) else inner.start
@@ -108,7 +138,7 @@ def answering_of(trained: Run | Team | Bundle) -> tuple[Answering, list[View]]:
     module = Answering(
         [member.network for member in members],
         [seen[digest].places for digest in digests],
-        [member.preparation.target for member in members],
+        [(member.preparation.target, member.decision) for member in members],
         weights,
         outer=inner.preparation.target,
         start=start,

@@ -37,11 +37,16 @@ _SPARE = 40 << 20
 
 def write(path: Path, blocks: Mapping[str, bytes]) -> None:
     """Write blocks as one file, whole or not at all; the same blocks give the same bytes."""
+    write_atomic(path, content(blocks))
+
+
+def content(blocks: Mapping[str, bytes]) -> bytes:
+    """The bytes of a container."""
     index = json.dumps([[name, len(blob), sha256(blob).hexdigest()] for name, blob in blocks.items()]).encode()
     if len(index) > _LONGEST_INDEX:
-        raise CheckpointError(f"{len(blocks):,} blocks are more than one bundle holds", where=str(path))
+        raise CheckpointError(f"{len(blocks):,} blocks are more than one bundle holds", remedy="Ship fewer members.")
     head = MAGIC + bytes([VERSION]) + len(index).to_bytes(8, "little") + sha256(index).digest()
-    write_atomic(path, b"".join([head, index, *blocks.values()]))
+    return b"".join([head, index, *blocks.values()])
 
 
 def is_container(path: str | Path) -> bool:

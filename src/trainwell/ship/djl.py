@@ -14,8 +14,6 @@ from trainwell.core.atomic import write_atomic
 from trainwell.ship.bundle import Bundle, Team
 from trainwell.train.run import Run
 
-#: Sample rows in the project.
-_ROWS = 16
 _SOURCES = ("Model.java", "Column.java", "Types.java", "SelfCheck.java")
 
 
@@ -40,11 +38,11 @@ def write_project(
     write_atomic(folder / "settings.gradle", f"rootProject.name = {_word(trained.name)!r}\n")
     write_atomic(folder / "README.md", _readme(trained, feeds))
     write_atomic(inside / "model.onnx", model)
-    rows = {"columns": [_column(name, array[:_ROWS]) for name, array in feeds.items()]}
+    rows = {"columns": [_column(name, array) for name, array in feeds.items()]}
     write_atomic(inside / "rows.json", json.dumps(rows, ensure_ascii=False) + "\n")
     target = trained.preparation.target
-    unit = 1.0 if target.classes else max(target.spread)
-    expected = {"answers": answers[:_ROWS].ravel().tolist(), "unit": unit, "classes": target.classes}
+    unit = max(target.spread) if target.task == "regression" else 1.0
+    expected = {"answers": answers.ravel().tolist(), "unit": unit, "names": target.classes or target.labels or target.names}
     write_atomic(inside / "expected.json", json.dumps(expected, ensure_ascii=False) + "\n")
 
 
@@ -55,7 +53,7 @@ def _template(name: str) -> str:
 def _readme(trained: Run | Team | Bundle, feeds: Mapping[str, np.ndarray]) -> str:
     target = trained.preparation.target
     inputs = "\n".join(f"{place}. `{name}`: {_type(array)}" for place, (name, array) in enumerate(feeds.items(), start=1))
-    said = "the probabilities of " + ", ".join(target.classes) if target.classes else ", ".join(target.names)
+    said = ", ".join(target.classes or target.labels or target.names)
     return _template("README.md").replace("NAME", trained.name).replace("INPUTS", inputs).replace("ANSWERS", said)
 
 

@@ -31,6 +31,8 @@ PROJECT = "-java"
 FORMS = {"onnx": ".onnx", "pt2": ".pt2", "torchscript": ".ts", "djl": PROJECT}
 #: Real rows on which an export is compared.
 MOST_ROWS = 256
+#: Sample rows in a project, where batches may have any size.
+SAMPLES = 16
 #: Largest difference from the network: of probabilities, and of values in units of the target's deviation.
 TOLERANCE = 1e-5
 
@@ -116,7 +118,8 @@ def export(
     if form == "djl":
         from trainwell.ship.djl import write_project
 
-        write_project(to, made, trained, feeds_of(source, trained.preparation, views), said(trained, source))
+        some = _taken(source, np.arange(batch or SAMPLES) % len(source))
+        write_project(to, made, trained, feeds_of(some, trained.preparation, views), said(trained, some))
     else:
         write_atomic(to, made)
     return Exported(to, form, len(source), difference, inputs)
@@ -236,7 +239,10 @@ def _some(source: Source, rows: np.ndarray | None) -> Source:
     rows = np.arange(len(source)) if rows is None else rows
     if not len(rows):
         raise DataError("there is no row to compare on", where=source.origin)
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64)]
+    return _taken(source, rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64)])
+
+
+def _taken(source: Source, rows: np.ndarray) -> Source:
     frame = source.frame[rows] if source.frame.width else source.frame
     return replace(source, frame=frame, arrays={name: array[rows] for name, array in source.arrays.items()}, parts=None)
 
@@ -255,7 +261,7 @@ def _compared(trained: Trained, source: Source, answer: Answer, *, batch: int | 
     """The largest difference on real rows, one of them alone, and rows of odd cells."""
     sources = [source, _some(source, np.zeros(1, np.int64)), *_odd_rows(trained.preparation)]
     if batch is not None:
-        sources = [_some(one, np.arange(batch) % len(one)) for one in sources]
+        sources = [_taken(one, np.arange(batch) % len(one)) for one in sources]
     return max(_difference(trained.preparation, said(trained, one), answer(one)) for one in sources)
 
 
@@ -263,8 +269,9 @@ def _difference(preparation: Preparation, ours: np.ndarray, theirs: np.ndarray) 
     """Of probabilities, or of values in units of the target's deviation, or of themselves where they are larger."""
     if ours.shape != theirs.shape or not np.isfinite(theirs).all():
         return float("inf")
-    spread = np.resize(preparation.target.spread or (1.0,), ours.shape[1])
-    unit = np.maximum(spread, np.abs(ours)) if preparation.classes is None else 1.0
+    target = preparation.target
+    spread = np.resize(target.spread or (1.0,), ours.shape[1])
+    unit = np.maximum(spread, np.abs(ours)) if target.task == "regression" else 1.0
     return float((np.abs(ours - theirs) / unit).max(initial=0.0))
 
 
@@ -273,6 +280,10 @@ def _odd_rows(preparation: Preparation) -> list[Source]:
     if not preparation.columns or not {c.kind for c in preparation.columns} <= {"number", "category", "boolean", "datetime"}:
         return []
     numbers = [None, float("nan"), float("inf"), -1e30, 1e39, 0.0]
-    cells: dict[str, list[Any]] = {"number": numbers, "datetime": [None] * 6, "boolean": [None, "?", "", "never", "unknown", None]}
+    cells: dict[str, list[Any]] = {
+        "number": numbers,
+        "datetime": [None] * 6,
+        "boolean": [None, "?", "", "never", "unknown", None],
+    }
     cells["category"] = [None, "never seen", "", "NaN", "n/a", "never seen"]
     return [Source(pl.DataFrame({c.name: pl.Series(cells[c.kind]) for c in preparation.columns}), "odd rows")]

@@ -23,6 +23,7 @@ from trainwell.data.inputs import Fitted, whole_names
 from trainwell.data.kinds.category import State as CategoryState
 from trainwell.data.kinds.words import EMPTY
 from trainwell.data.preparation import Preparation
+from trainwell.score.decision import Decision
 from trainwell.ship.answering import View, answering_of, dtype_of, graph_of, traced_quietly
 from trainwell.ship.bundle import Bundle, Team
 from trainwell.ship.onnx_graph import ML_OPSET, OPSET, Graph, need_onnx
@@ -126,7 +127,7 @@ def onnx_model(trained: Run | Team | Bundle, *, batch: int | None = None) -> Mod
     for view in views:
         _prepare(graph, view)
     after = Graph("answer/")
-    outputs = _outputs(after, trained.preparation, "network/answers", batch)
+    outputs = _outputs(after, trained, "network/answers", batch)
     nodes = [*graph.nodes, *network.graph.node, *after.nodes]
     constants = [*graph.constants, *network.graph.initializer, *after.constants]
     inputs = [_described(one.name, one.dtype, (batch or "rows", *one.axes)) for one in asked]
@@ -217,16 +218,35 @@ def _category(graph: Graph, column: Fitted) -> str:
     )
 
 
-def _outputs(graph: Graph, preparation: Preparation, answers: str, batch: int | None) -> list[ValueInfoProto]:
-    """Names the answers, and for classes says the most probable one."""
-    target, rows = preparation.target, batch or "rows"
-    if target.classes is None:
+def _outputs(graph: Graph, trained: Run | Team | Bundle, answers: str, batch: int | None) -> list[ValueInfoProto]:
+    """Names the answers, and for classes says which one; of several labels 1 for each that is said."""
+    inner = trained.answering if isinstance(trained, Bundle) else trained
+    target, rows = trained.preparation.target, batch or "rows"
+    if target.task == "regression":
         graph("Identity", answers, name=VALUE)
         return [_described(VALUE, np.float64, (rows, target.n_out))]
-    best = graph("ArgMax", answers, axis=1, keepdims=0)
-    graph("Gather", graph.constant(np.array(target.classes, object)), best, name=LABEL)
+    decision = inner.decision if isinstance(inner, Run) else Decision(ordered=target.ordered)
     graph("Identity", answers, name=PROBABILITY)
-    return [_described(LABEL, np.str_, (rows,)), _described(PROBABILITY, np.float64, (rows, target.n_out))]
+    probability = _described(PROBABILITY, np.float64, (rows, target.n_out))
+    if target.classes is None:
+        least = graph.constant(np.array(decision.thresholds or (0.5,)))
+        graph.cast(graph("GreaterOrEqual", answers, least), np.int64, name=LABEL)
+        return [_described(LABEL, np.int64, (rows, target.n_out)), probability]
+    graph("Gather", graph.constant(np.array(target.classes, object)), _best(graph, answers, decision, target.n_out), name=LABEL)
+    return [_described(LABEL, np.str_, (rows,)), probability]
+
+
+def _best(graph: Graph, answers: str, decision: Decision, classes: int) -> str:
+    """Codes of the classes that are said `(B,)`, as `Decision.labels` has them."""
+    if decision.ordered:
+        total = graph("CumSum", answers, graph.constant(np.int64(1)))
+        below = graph.cast(graph("Less", total, graph.constant(np.float64(0.5 - 1e-9))), np.int64)
+        count = graph("ReduceSum", below, graph.constant(np.array([1], np.int64)), keepdims=0)
+        return graph("Min", count, graph.constant(np.int64(classes - 1)))
+    if decision.thresholds and classes == 2:
+        second = graph("Gather", answers, graph.constant(np.int64(1)), axis=1)
+        return graph.cast(graph("GreaterOrEqual", second, graph.constant(np.float64(decision.thresholds[0]))), np.int64)
+    return graph("ArgMax", answers, axis=1, keepdims=0)
 
 
 def _described(name: str, dtype: Any, shape: tuple[int | str, ...]) -> ValueInfoProto:

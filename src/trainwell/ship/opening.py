@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import polars as pl
 import torch
+from polars.exceptions import PolarsError
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -30,6 +33,7 @@ from trainwell.data.inputs import shape_of
 from trainwell.data.preparation import Preparation
 from trainwell.data.preparation_file import from_plain
 from trainwell.models.custom import build_own
+from trainwell.models.parametrize import plain
 from trainwell.models.registry import models
 from trainwell.ship.container import Container
 from trainwell.train.plan import plan_from
@@ -45,7 +49,16 @@ _MODULES, _MODULES_EACH = 500, 20
 #: Largest picture or series, in numbers, that a column may ask for.
 _LARGEST_CELL = 1 << 26
 #: What damaged values raise where they are put together.
-DAMAGED = (ValidationError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RuntimeError)
+DAMAGED = (
+    ValidationError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    PolarsError,
+)
 
 
 def run_from(box: Container, entry: Mapping[str, Any], preparation: Preparation, make: Maker | None) -> Run:
@@ -79,6 +92,7 @@ def preparation_from(box: Container, stem: str) -> Preparation:
         _check_header(tensors)
         preparation = Preparation(*from_plain(box.read_json(f"{stem}.json"), tensors, where=str(box.path)))
         _check_shape(preparation)
+        _try_out(preparation)
     except (TrainwellError, *DAMAGED) as error:
         raise _refused(box, error) from None
     return preparation
@@ -112,6 +126,8 @@ def _check_shape(preparation: Preparation) -> None:
     columns, shape = preparation.columns, preparation.shape
     if preparation.forecast is not None:
         expected = preparation.forecast.shape
+    elif preparation.language is not None:
+        expected = shape  # codes of a window; what a code stands for lies in the file
     else:
         for column in columns:
             _check_column(column.kind, column.state)
@@ -120,6 +136,15 @@ def _check_shape(preparation: Preparation) -> None:
         raise ValueError("the inputs of the network are not those that its columns make")
     if any(not 0 <= i.size <= _LARGEST_CELL for i in shape.inputs):
         raise ValueError("an input of the network is larger than any picture")
+
+
+def _try_out(preparation: Preparation) -> None:
+    """An empty row goes through the columns of cells, so that what is damaged in them is found before anybody asks."""
+    if preparation.columns and all(i.kind in ("number", "category", "text") for i in preparation.shape.inputs):
+        names = [column.name for column in preparation.columns]
+        preparation.encode(pl.DataFrame({name: pl.Series([None], dtype=pl.String) for name in names}))
+    target = preparation.target
+    preparation.decode_target(np.zeros(1, np.int64) if target.classes else np.zeros((1, target.n_out // target.horizon)))
 
 
 def _alike(made: Input, said: Input) -> bool:
@@ -151,9 +176,9 @@ def network_from(recipe: Recipe, preparation: Preparation, weights: Mapping[str,
     else:
         build = models.bind(part.name, part.options)
         with no_larger_than(weights), torch.device("meta"):
-            _compare(build(shape, n_out), weights)
+            _compare(plain(build(shape, n_out)), weights)
         with torch.random.fork_rng():
-            network = build(shape, n_out)
+            network = plain(build(shape, n_out))
     _compare(network, weights)
     network.load_state_dict(dict(weights))
     return network.eval()

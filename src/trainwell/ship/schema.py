@@ -43,7 +43,7 @@ def schema_of(preparation: Preparation, card: Mapping[str, Any] | None = None) -
         columns = _forecast_columns(preparation.forecast)
     return {
         "task": target.task,
-        "target": {"names": list(target.names), "classes": list(target.classes) if target.classes else None},
+        "target": {"names": list(target.names), "classes": list(target.classes or target.labels) or None},
         "columns": columns,
         "forecast": None
         if preparation.forecast is None

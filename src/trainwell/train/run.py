@@ -39,6 +39,7 @@ from trainwell.train.plan import Plan, read_plan, write_plan
 from trainwell.train.predicting import finish, forward_rows, predict_rows, trimmed_inputs
 from trainwell.train.steps import infer
 from trainwell.train.summary import Layers, layers, typical_inputs
+from trainwell.train.table import as_table
 
 #: The file of what the doctor measured, in a run folder.
 SIGNS = "signs.jsonl"
@@ -310,16 +311,6 @@ def picture_paths(rows: Any) -> list[str]:
     found = [str(path) for path in paths if path.suffix.lower() in PICTURE_SUFFIXES]
     # A word of a list that is no picture must not vanish: the reader of tables says what it is.
     return found if len(found) == len(paths) or not isinstance(rows, list) else []
-
-
-def as_table(rows: Any) -> Any:
-    """A list of row dicts as a frame, in which a key that some rows lack is empty there; anything else as it is."""
-    if isinstance(rows, Mapping) and not any(isinstance(v, (list, tuple, np.ndarray)) for v in rows.values()):
-        rows = [rows]
-    if isinstance(rows, list) and rows and all(isinstance(r, Mapping) for r in rows):
-        names = dict.fromkeys(name for row in rows for name in row)
-        return pl.DataFrame({name: pl.Series(name, [row.get(name) for row in rows], strict=False) for name in names})
-    return rows
 
 
 def refuse_answers(preparation: Preparation) -> None:

@@ -14,7 +14,6 @@ from trainwell.data.data import Data
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
 from trainwell.score.decision import Decision
-from trainwell.score.decision import Decision
 from trainwell.score.predictions import Predictions
 from trainwell.train.run import Run, answers, as_source
 
