@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -171,3 +174,30 @@ def test_the_demo_reads_digits_well(tmp_path: Path) -> None:
     said = done("demo", "--out", tmp_path / "demo", "--json").json
     assert said["evaluation"]["scores"]["accuracy"]["value"] >= 0.98
     assert (tmp_path / "demo/report.html").stat().st_size > 10_000
+
+
+def test_two_runs_are_compared_with_what_differs_between_them(run: Path, table: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    done("fit", table, "-t", "income", "--out", other, *TINY, "epochs=3", "lr=1e-5", "--no-report")
+    said = plain(done("runs", "compare", run, other, "--part", "train").out)
+    assert "learning_rate" in said
+    assert "accuracy" in said or "loss" in said
+    found = done("runs", "compare", run, other, "--json").json
+    assert found["differences"]["learning_rate"] == [0.01, 1e-5]
+    for words, sentence in (
+        (["compare", run], "two runs are compared, not 1"),
+        (["a", "b"], "one folder is listed, not 2"),
+        (["compare", run, other, "--part", "some"], "is no part"),
+    ):
+        refused = trainwell("runs", *words)
+        assert refused.code == 2
+        assert sentence in refused.err
+
+
+def test_the_shell_completes_verbs_and_flags() -> None:
+    for typed, expected in (("trainwell run", "runs"), ("trainwell fit --tra", "--tracker")):
+        words = typed.split()
+        settings = {"_TRAINWELL_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+        command = [sys.executable, "-c", "import sys; sys.argv = ['trainwell']; from trainwell.cli.main import run; run()"]
+        outcome = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True)
+        assert expected in outcome.stdout.split(), outcome.stderr

@@ -25,7 +25,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "bundle": "Write a trained network as one file.",
         "export": "Write it for ONNX Runtime, torch or Java.",
         "serve": "Answer over HTTP, with a page to try it.",
-        "runs": "List the runs below a folder, best first.",
+        "runs": "List the runs below a folder, best first; compare two.",
     },
     "Find out by experiment": {
         "compare": "Say whether a change helps, hurts or cannot be told.",
@@ -54,6 +54,7 @@ CONTENTS: dict[str, dict[str, str]] = {
     "Look up": {
         "parts": "List what can stand in a recipe.",
         "explain": "Explain a name, an option or a finding.",
+        "doctor-install": "Check versions, devices, extras; train for a moment.",
         "cache": "List or remove what is kept on the disk.",
     },
 }

@@ -1,4 +1,4 @@
-"""Verbs that tell: parts, explain, runs, init."""
+"""Verbs that tell: parts, explain, runs, doctor-install, init."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ import typer
 
 from trainwell.cli.arguments import AsJson
 from trainwell.cli.output import emit_json, note
+from trainwell.core.errors import UsageError
+
+RUNS_EXAMPLES = """
+Examples:
+  trainwell runs
+  trainwell runs experiments/
+  trainwell runs compare runs/a runs/b --part test
+"""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -17,7 +25,8 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="\nExamples:\n  trainwell explain resnet\n  trainwell explain learning_rate\n  trainwell explain TW104")(
         explain
     )
-    app.command(epilog="\nExamples:\n  trainwell runs\n  trainwell runs experiments/")(runs)
+    app.command(epilog=RUNS_EXAMPLES)(runs)
+    app.command("doctor-install", epilog="\nExample:\n  trainwell doctor-install")(doctor_install)
     app.command(epilog="\nExample:\n  trainwell init churn --target Churn")(init)
 
 
@@ -46,13 +55,54 @@ def explain(
 
 
 def runs(
-    folder: Annotated[Path, typer.Argument(help="Where to look for run folders.")] = Path("runs"), *, as_json: AsJson = False
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FOLDER | compare A B]", help="Where to look for run folders; or two runs to compare."),
+    ] = None,
+    *,
+    metric: Annotated[str | None, typer.Option(help="compare: what is scored.")] = None,
+    part: Annotated[str, typer.Option(help="compare: rows that are scored: valid, test or train.")] = "valid",
+    as_json: AsJson = False,
 ) -> None:
-    """List the runs below a folder with their scores, best first."""
+    """List the runs below a folder with their scores, best first; or say whether one run or folder of runs beats another."""
+    words = words or ["runs"]
+    if words[0] == "compare":
+        _compare(words[1:], metric, part, as_json)
+        return
+    if len(words) > 1:
+        raise UsageError(f"one folder is listed, not {len(words)}", remedy="To compare two: trainwell runs compare A B.")
     from trainwell.report.runs import list_runs, show_runs
 
-    found = list_runs(folder)
+    found = list_runs(Path(words[0]))
     emit_json(found) if as_json else show_runs(found)
+
+
+def _compare(places: list[str], metric: str | None, part: str, as_json: bool) -> None:
+    if len(places) != 2:
+        raise UsageError(f"two runs are compared, not {len(places)}", remedy="Write: trainwell runs compare runs/a runs/b.")
+    if part not in ("train", "valid", "test"):
+        raise UsageError(f"--part {part} is no part", remedy="Use valid, test or train.")
+    from trainwell.report.runs import differences, show_differences
+    from trainwell.report.studies import show_comparison
+    from trainwell.study.existing import compare_runs, runs_in
+
+    firsts = [runs_in(place)[0] for place in places]
+    found = compare_runs(*places, metric=metric, part=part)  # type: ignore[arg-type]  # checked above
+    changed = differences(firsts[0], firsts[1])
+    if as_json:
+        emit_json({"differences": changed, **found.to_dict()})
+        return
+    show_differences(changed, (places[0], places[1]))
+    show_comparison(found)
+
+
+def doctor_install(*, as_json: AsJson = False) -> None:
+    """Check the installation: versions, devices, extras, and a short training that is kept and opened again."""
+    from trainwell.report.installation import look_at_installation, show_installation
+
+    found = look_at_installation()
+    emit_json(found.to_dict()) if as_json else show_installation(found)
+    raise typer.Exit(0 if found.works else 1)
 
 
 def init(

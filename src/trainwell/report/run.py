@@ -21,6 +21,7 @@ from trainwell.data.data import Data
 from trainwell.doctor.examine import examine
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.report.html import write_report
+from trainwell.report.model_card import MODEL_CARD, write_model_card
 from trainwell.report.sheets import sheets
 from trainwell.report.story import RecipeLine, Story
 from trainwell.train.run import Run
@@ -32,7 +33,7 @@ TINY = 64
 
 
 def report(run: Run, data: Data, evaluation: Evaluation | None = None, *, path: str | Path | None = None) -> Path:
-    """Write the report of a run as one HTML file that needs no network.
+    """Write the report of a run as one HTML file that needs no network; in the run's folder also `MODEL_CARD.md`.
 
     Args:
         run: a finished run.
@@ -56,7 +57,10 @@ def report(run: Run, data: Data, evaluation: Evaluation | None = None, *, path: 
         raise TrainwellError("the run has no folder to write a report into", remedy="Give path='report.html'.")
     if evaluation is None:
         evaluation = _known(run, data)
-    return write_report(story_of(run, data, evaluation), target)
+    story = story_of(run, data, evaluation)
+    if target == run.folder:
+        write_model_card(run, story, target / MODEL_CARD)
+    return write_report(story, target)
 
 
 def _known(run: Run, data: Data) -> Evaluation:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from trainwell.core.errors import TrainwellError
 from trainwell.report.numbers import short
+from trainwell.train.run import Run
 
 
 def list_runs(folder: Path) -> list[dict[str, Any]]:
@@ -71,3 +72,25 @@ def show_runs(found: list[dict[str, Any]]) -> None:
         took = "" if entry["seconds"] is None else f"{entry['seconds']:.0f} s"
         table.add_row(entry["run"], entry["status"], score, test, f"{entry['steps']:,}", took)
     Console().print(table if found else "no runs here")
+
+
+def differences(a: Run, b: Run) -> dict[str, tuple[Any, Any]]:
+    """What differs between two runs: keys of the recipe, the seed, the data, and the test scores that both have."""
+    found: dict[str, tuple[Any, Any]] = a.recipe.diff(b.recipe)
+    found |= {"seed": (a.plan.seed, b.plan.seed)} if a.plan.seed != b.plan.seed else {}
+    if a.plan.data != b.plan.data:
+        found["data"] = (a.plan.data[:12], b.plan.data[:12])
+    ours, theirs = (_entry(run.folder)["test"] if run.folder else {} for run in (a, b))
+    return found | {f"test {name}": (ours[name], theirs[name]) for name in ours if name in theirs}
+
+
+def show_differences(found: dict[str, tuple[Any, Any]], names: tuple[str, str], *, console: Console | None = None) -> None:
+    """Print what differs between two runs."""
+    out = console or Console(highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("", *names):
+        table.add_column(heading, overflow="fold")
+    for key, pair in found.items():
+        table.add_row(key, *(short(v) if isinstance(v, float) else str(v) for v in pair))
+    if found:
+        out.print(table, "")
