@@ -49,7 +49,7 @@ def make(folder: Path, files: int, rows: int) -> None:
     print(f"{files * rows:,} rows in {files} files: {size / 1e9:.2f} GB of cells, {disk / 1e9:.2f} GB on disk")
 
 
-def scan(folder: Path, steps: int) -> dict[str, float]:
+def scan(folder: Path, _: int) -> dict[str, float]:
     """Plain Polars looks at every cell once."""
     lazy = pl.scan_parquet(folder / "*.parquet")
     started = time.perf_counter()
@@ -57,7 +57,7 @@ def scan(folder: Path, steps: int) -> dict[str, float]:
     return {"rows": int(rows["len"][0]), "seconds": time.perf_counter() - started}
 
 
-def prepare(folder: Path, steps: int) -> dict[str, float]:
+def prepare(folder: Path, _: int) -> dict[str, float]:
     from trainwell.data.load import load
 
     started = time.perf_counter()

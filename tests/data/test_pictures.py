@@ -151,7 +151,8 @@ pictures.load(pile, scan.scan(pile), Geometry(3, 12, 10))
     time.sleep(0.2)
     run.send_signal(signal.SIGKILL)
     run.communicate()
-    assert [p.name[0] for p in cache_home().glob("*/*")] == ["."]
+    assert not list(cache_home().glob("*/[!.]*/pixels.raw"))
+    assert list(cache_home().glob("*/.*.tmp"))
     assert read(pile).pixels.any()
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -85,11 +86,19 @@ def threads() -> int:
 
 
 def in_blocks(n: int, size: int, work: Callable[[int, int], T]) -> Iterable[T]:
-    """`work(start, stop)` over `n` rows in blocks, in a thread pool; results in order, the rest is cancelled on an error."""
-    pool = ThreadPoolExecutor(threads(), thread_name_prefix="pictures")
+    """`work(start, stop)` over `n` rows in blocks, in a thread pool; results in order, the rest is cancelled on an error.
+
+    Only a few blocks are begun ahead: whoever has seen enough of a million pictures stops without having asked for all of them.
+    """
+    pool, ahead = ThreadPoolExecutor(threads(), thread_name_prefix="pictures"), deque[Future[T]]()
     try:
         with quiet():
-            yield from pool.map(work, range(0, n, size), (min(s + size, n) for s in range(0, n, size)))
+            for start in range(0, n, size):
+                ahead.append(pool.submit(work, start, min(start + size, n)))
+                if len(ahead) > 4 * threads():
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

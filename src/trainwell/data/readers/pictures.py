@@ -42,7 +42,12 @@ def holds_pictures(folder: Path) -> bool:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+    return _named_picture(path.name)
+
+
+def _named_picture(name: str) -> bool:
+    stem, suffix = os.path.splitext(name.rpartition("/")[2])
+    return suffix.lower() in PICTURE_SUFFIXES and not stem.startswith(".")
 
 
 def read_picture_folder(folder: Path) -> Source:
@@ -78,12 +83,13 @@ def same_classes(found: Mapping[str, Source], folder: Path) -> None:
 def _read_classes(folder: Path, base: Path) -> Source:
     rows: list[tuple[str, str]] = []
     others: list[str] = []
-    for path in files_below(folder):
-        inside = path.relative_to(folder)
-        if _is_picture(path) and len(inside.parts) > 1:
-            rows.append((path.relative_to(base).as_posix(), inside.parts[0]))
+    above = "" if folder == base else folder.relative_to(base).as_posix() + "/"
+    for name in names_below(folder):
+        label, below, _ = name.partition("/")
+        if below and _named_picture(name):
+            rows.append((above + name, label))
         else:
-            others.append(path.relative_to(base).as_posix())
+            others.append(above + name)
     if not rows:
         raise DataError(
             "no picture was found in the class folders", where=str(folder), remedy="Put pictures into one folder per class."
@@ -102,11 +108,17 @@ def _read_classes(folder: Path, base: Path) -> Source:
 
 def files_below(folder: Path) -> Iterator[Path]:
     """All files of a folder and its subfolders, each folder once even where links form a ring."""
+    return (folder / name for name in names_below(folder))
+
+
+def names_below(folder: Path) -> Iterator[str]:
+    """The same as texts relative to `folder`, with forward slashes; quick for millions of files."""
     seen: set[str] = set()
     for place, folders, files in os.walk(folder, followlinks=True):
         folders[:] = [f for f in sorted(folders) if os.path.realpath(Path(place, f)) not in seen]  # links may form a ring
         seen.update(os.path.realpath(Path(place, f)) for f in folders)
-        yield from (Path(place, name) for name in files)
+        inside = os.path.relpath(place, folder).replace(os.sep, "/")
+        yield from (name if inside == "." else f"{inside}/{name}" for name in files)
 
 
 def _checks(frame: pl.DataFrame, others: list[str]) -> list[Check]:
