@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from trainwell.data.load import load, wrap
     from trainwell.doctor.examine import examine
     from trainwell.doctor.finding import Finding
+    from trainwell.evaluate.deciding import calibrate
+    from trainwell.evaluate.drift import drift
     from trainwell.evaluate.evaluation import Evaluation
     from trainwell.evaluate.run import evaluate
     from trainwell.report.run import report
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from trainwell.study.lab.carry_out import lab
     from trainwell.study.leaderboard import leaderboard
     from trainwell.study.learning_curve import learning_curve
+    from trainwell.study.mislabelled import mislabelled
     from trainwell.study.safe_augment import safe_augment
     from trainwell.study.transfer_check import transfer_check
     from trainwell.study.treat import treat
@@ -83,7 +86,10 @@ _HOME = {
     "cross_validate": "trainwell.study.folds",
     "distil": "trainwell.study.ensemble.distil",
     "ensemble": "trainwell.study.ensemble.make",
+    "calibrate": "trainwell.evaluate.deciding",
+    "drift": "trainwell.evaluate.drift",
     "evaluate": "trainwell.evaluate.run",
+    "mislabelled": "trainwell.study.mislabelled",
     "examine": "trainwell.doctor.examine",
     "export": "trainwell.ship.export",
     "find_rate": "trainwell.train.rate_range",
@@ -126,11 +132,13 @@ __all__ = [
     "Tuned",
     "ablate",
     "bundle",
+    "calibrate",
     "compare",
     "compare_runs",
     "compile",
     "cross_validate",
     "distil",
+    "drift",
     "ensemble",
     "evaluate",
     "examine",
@@ -146,6 +154,7 @@ __all__ = [
     "leaderboard",
     "learning_curve",
     "load",
+    "mislabelled",
     "open_bundle",
     "replay",
     "report",

@@ -30,6 +30,7 @@ def write_samples(folder: Path) -> None:
     (folder / "other.txt").write_text(story(draw, 120))
     mails(draw, folder / "mails")
     examples("mixture").parcels(folder / "parcels", 120)
+    songs(draw, 300).write_csv(folder / "songs.csv")
 
 
 def story(draw: np.random.Generator, n: int) -> str:
@@ -120,6 +121,17 @@ def reviews(draw: np.random.Generator, n: int) -> pl.DataFrame:
         f"the {draw.choice(meals)} was {draw.choice(words[int(k)])} and we {draw.choice(deeds)} {i}" for i, k in enumerate(like)
     ]
     return pl.DataFrame({"review": texts, "minutes": draw.integers(5, 60, n), "again": np.where(like == 1, "yes", "no")})
+
+
+def songs(draw: np.random.Generator, n: int) -> pl.DataFrame:
+    """What songs are like, the tags that hold together, and stars from 1 to 5."""
+    tempo, loud = draw.normal(120, 25, n).round(), draw.normal(0, 1, n).round(2)
+    tags = [
+        "; ".join(tag for tag, said in (("dance", t > 115), ("loud", v > 0.3), ("calm", t < 110 and v < 0.5)) if said)
+        for t, v in zip(tempo, loud, strict=True)
+    ]
+    stars = np.digitize(loud + (tempo - 120) / 25 + draw.normal(0, 0.5, n), [-2, -0.7, 0.7, 2]) + 1
+    return pl.DataFrame({"tempo": tempo, "loud": loud, "tags": tags, "stars": stars})
 
 
 def mails(draw: np.random.Generator, folder: Path) -> None:

@@ -12,6 +12,7 @@ from trainwell.cli.arguments import (
     AsJson,
     Assignments,
     Config,
+    Corrections,
     Preset,
     RunFolder,
     Seed,
@@ -88,6 +89,7 @@ def fit(
     config: Config = None,
     preset: Preset = None,
     time_limit: TimeLimit = None,
+    corrections: Corrections = None,
     seed: Seed = 0,
     tracker: Trackers = None,
     no_report: NoReport = False,
@@ -95,7 +97,7 @@ def fit(
 ) -> None:
     """Read data, train a network, evaluate it and write a report; given a run folder, continue it."""
     if "://" not in source and (Path(source) / "plan.json").exists():
-        if assignments or any((target, test, valid, out, config, preset, time_limit, seed)):
+        if assignments or any((target, test, valid, out, config, preset, time_limit, corrections, seed)):
             raise UsageError("a run is continued with what it began with", remedy="Leave recipe keys and other settings out.")
         resume(Path(source), tracker=tracker, no_report=no_report, as_json=as_json)
         return
@@ -103,7 +105,7 @@ def fit(
     from trainwell.train.fit import fit as train
 
     recipe = recipe_from(assignments, config=config, target=target, preset=preset, time_limit=seconds(time_limit))
-    data = load(source, recipe=recipe, test=test, valid=valid)
+    data = load(source, recipe=recipe, test=test, valid=valid, corrections=corrections)
     _show_card(data, as_json)
     folder = out or _free_folder(name_of(source))
     with tracked(tracker) as trackers:

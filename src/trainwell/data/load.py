@@ -12,6 +12,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
 from trainwell.data.build import build
 from trainwell.data.card import Card
+from trainwell.data.corrections import corrected
 from trainwell.data.data import Data
 from trainwell.data.draft import target_names
 from trainwell.data.language.read import read_documents
@@ -28,6 +29,7 @@ def load(
     recipe: Recipe | None = None,
     test: Any = None,
     valid: Any = None,
+    corrections: str | Path | None = None,
 ) -> Data:
     """Read, type, split, clean and encode; what was found is on `data.card`, nothing is fitted on valid or test rows.
 
@@ -38,6 +40,7 @@ def load(
         recipe: rules for target, task, columns, split and preparation; the defaults where left out.
         test: a second source whose rows are the official test part.
         valid: a second source whose rows are the official validation part.
+        corrections: a CSV of labels that somebody mended, as `mislabelled` writes it: row, given, corrected.
 
     Raises:
         DataError: the source cannot be read or predicted from; one sentence with the place and a remedy.
@@ -53,8 +56,10 @@ def load(
     running = recipe.task == "language"
     given = loose_pictures(source) if recipe.task == "generation" else source
     found = read_documents(source, test=test, valid=valid) if running else read(given, target=wanted, test=test, valid=valid)
-    data = build(found, recipe if target is None else recipe.but(target=target))
-    return replace(data, origin=_origin(source=source, test=test, valid=valid))
+    recipe = recipe if target is None else recipe.but(target=target)
+    if corrections is not None:
+        found = corrected(found, corrections, target_names(found, recipe))
+    return replace(build(found, recipe), origin=_origin(source=source, test=test, valid=valid, corrections=corrections))
 
 
 def _origin(**given: Any) -> dict[str, str | None] | None:
