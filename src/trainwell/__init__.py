@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from trainwell.study.learning_curve import learning_curve
     from trainwell.study.mislabelled import mislabelled
     from trainwell.study.safe_augment import safe_augment
+    from trainwell.study.simplify import simplify
     from trainwell.study.transfer_check import transfer_check
     from trainwell.study.treat import treat
     from trainwell.study.tune import tune
@@ -110,6 +111,7 @@ _HOME = {
     "safe_augment": "trainwell.study.safe_augment",
     "sample": "trainwell.train.adversarial.sample",
     "serve": "trainwell.ship.serve.start",
+    "simplify": "trainwell.study.simplify",
     "transfer_check": "trainwell.study.transfer_check",
     "treat": "trainwell.study.treat",
     "tune": "trainwell.study.tune",
@@ -162,6 +164,7 @@ __all__ = [
     "safe_augment",
     "sample",
     "serve",
+    "simplify",
     "transfer_check",
     "treat",
     "tune",

@@ -11,7 +11,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "look": "Print the data card: what is there, and what is done.",
         "fit": "Read data, train a network, evaluate it, write a report.",
         "resume": "Continue a run that was stopped, to the same bits.",
-        "init": "Write a project: recipe, schema, Makefile, README.",
+        "init": "Write a project: recipe, Makefile, Dockerfile, CI.",
     },
     "Use what was trained": {
         "evaluate": "Score a run or an ensemble, with intervals.",
@@ -39,6 +39,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "transfer-check": "Say whether borrowed weights help.",
         "ensemble": "Train several networks that answer together.",
         "distil": "Train one network to say what an ensemble says.",
+        "simplify": "Prune a run, round it; size, time and score.",
         "honesty": "Check that scores can be believed.",
         "lab": "Try the craft's claims in small experiments.",
     },

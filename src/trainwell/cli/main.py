@@ -25,17 +25,18 @@ from trainwell.cli.ensemble_verbs import add_to as add_ensemble_verbs
 from trainwell.cli.guide_verbs import add_to as add_guide_verbs
 from trainwell.cli.honesty_verbs import add_to as add_honesty_verbs
 from trainwell.cli.info_verbs import add_to as add_info_verbs
-from trainwell.cli.label_verbs import add_to as add_label_verbs
 from trainwell.cli.lab_verbs import add_to as add_lab_verbs
+from trainwell.cli.label_verbs import add_to as add_label_verbs
 from trainwell.cli.language_verbs import add_to as add_language_verbs
 from trainwell.cli.output import complain
 from trainwell.cli.picture_verbs import add_to as add_picture_verbs
 from trainwell.cli.replay_verbs import add_to as add_replay_verbs
-from trainwell.cli.ship_verbs import add_to as add_ship_verbs
 from trainwell.cli.serve_verbs import add_to as add_serve_verbs
+from trainwell.cli.ship_verbs import add_to as add_ship_verbs
+from trainwell.cli.simplify_verbs import add_to as add_simplify_verbs
 from trainwell.cli.train_verbs import add_to as add_train_verbs
-from trainwell.cli.treat_verbs import add_to as add_treat_verbs
 from trainwell.cli.transfer_verbs import add_to as add_transfer_verbs
+from trainwell.cli.treat_verbs import add_to as add_treat_verbs
 from trainwell.cli.tune_verbs import add_to as add_tune_verbs
 from trainwell.cli.use_verbs import add_to as add_use_verbs
 from trainwell.core.errors import TrainwellError
@@ -73,6 +74,7 @@ for add_verbs in (
     add_ablate_verbs,
     add_guide_verbs,
     add_transfer_verbs,
+    add_simplify_verbs,
     add_use_verbs,
     add_label_verbs,
     add_serve_verbs,

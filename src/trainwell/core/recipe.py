@@ -13,7 +13,19 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
 from trainwell.core.part import Part, Plain
-from trainwell.core.sections import AtLeastOne, Auto, Column, Count, NotNegative, Positive, Prepare, Series, Share, Split, Transfer
+from trainwell.core.sections import (
+    AtLeastOne,
+    Auto,
+    Column,
+    Count,
+    NotNegative,
+    Positive,
+    Prepare,
+    Series,
+    Share,
+    Split,
+    Transfer,
+)
 from trainwell.core.shape import Facts
 from trainwell.core.suggest import suggestions
 from trainwell.core.suggest_pairs import PICTURE_MAKERS
@@ -63,9 +75,10 @@ class Recipe(Plain):
 
     target: str | list[str] | None = None
     """Column (or columns, all numbers) to predict; None when the source says it: class folders, (x, y) arrays."""
-    task: Auto | Literal["classification", "ordinal", "multilabel", "regression", "language"] = "auto"
+    task: Auto | Literal["classification", "ordinal", "multilabel", "regression", "language", "generation"] = "auto"
     """`auto` follows the target's kind; `ordinal` are classes in order, `multilabel` several labels that hold together;
-    `language` tells each next token of running text, whose column `target` may name."""
+    `language` tells each next token of running text, whose column `target` may name;
+    `generation` makes pictures like those of the data, by class where there are labels, as do model=dcgan and wgan_gp."""
     columns: dict[str, Column] = Field(default_factory=dict)
     """Rules for single columns: `columns.zip=category`, `columns.note=ignore`."""
     split: Split = Split()
@@ -151,6 +164,8 @@ class Recipe(Plain):
     """Which layers train, and how fast."""
     parametrize: Literal["none", "weight_norm", "spectral_norm"] = "none"
     """Weight matrices as length times direction (`weight_norm`), or divided by their largest singular value."""
+    prune: Share = 0.0
+    """Share of the weights that `init_from` brings, smallest first over all layers, that become 0 and stay it."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Arithmetic of forward and backward; `auto` is bfloat16 on GPUs that have it, and on CPUs where a long run gains by it."""
     compile: Literal["auto", "on", "off"] = "auto"

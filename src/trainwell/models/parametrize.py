@@ -108,6 +108,43 @@ def parametrize(network: nn.Module, how: str) -> nn.Module:
     return network
 
 
+class Masked(nn.Module):
+    """A weight of which some entries are 0 and stay it.
+
+    **Shape:** any → the same.
+    """
+
+    mask: Tensor
+
+    def __init__(self, mask: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight * self.mask
+
+
+def prune(network: nn.Module, share: float) -> nn.Module:
+    """Set the smallest weights of all linear layers and convolutions to 0, and keep them there; returns the network.
+
+    Source: Han et al., "Learning both weights and connections for efficient neural networks", NeurIPS 2015.
+
+    Example:
+        >>> network = prune(nn.Sequential(nn.Linear(10, 10)), 0.8)
+        >>> int(plain(network)[0].weight.count_nonzero())
+        20
+    """
+    layers = [m for m in network.modules() if isinstance(m, nn.Linear | _ConvNd)]
+    if not layers:
+        raise CompileError("the network has no linear layer or convolution to prune", remedy="Set prune=0.")
+    sizes = torch.cat([layer.weight.detach().abs().flatten() for layer in layers])
+    gone = round(share * len(sizes))
+    least = sizes.kthvalue(gone).values if gone else sizes.new_tensor(-1.0)
+    for layer in layers:
+        register_parametrization(layer, "weight", Masked((layer.weight.detach().abs() > least).to(layer.weight.dtype)))
+    return network
+
+
 def plain(network: nn.Module) -> nn.Module:
     """The network with plain weights of the values that were computed; changed in place.
 

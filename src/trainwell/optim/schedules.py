@@ -101,6 +101,37 @@ def cosine(moment: Moment, *, end: float = 0.0, warmup: float = 0.05) -> float:
 
 
 @schedules.register
+def cosine_restarts(
+    moment: Moment, *, cycles: int = 3, growth: float = 1.0, top: float = 1.0, end: float = 0.0, warmup: float = 0.0
+) -> float:
+    """Several half cosine waves, each from the top again: warm restarts, whose ends are good moments for snapshots.
+
+    Source: Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+
+    Args:
+        cycles: number of waves.
+        growth: length of each wave as a multiple of the one before.
+        top: height of each wave as a multiple of the one before.
+        end: last factor of a wave, as a share of its height.
+        warmup: share of the run over which the rate rises linearly from 0, before the first wave.
+
+    Example:
+        >>> [round(cosine_restarts(Moment(p), cycles=2), 3) for p in (0.0, 0.25, 0.5, 0.75)]
+        [1.0, 0.5, 1.0, 0.5]
+    """
+    if cycles < 1 or growth <= 0:
+        raise RecipeError(f"cosine_restarts needs cycles >= 1 and growth > 0, however: {cycles}, {growth}", where="schedule")
+    lengths = [growth**n for n in range(cycles)]
+    passed = after(moment.progress, warmup) * sum(lengths)
+    number = 0
+    while number < cycles - 1 and passed >= lengths[number]:
+        passed -= lengths[number]
+        number += 1
+    height = top**number
+    return ramp(moment.progress, warmup) * height * (end + (1 - end) * wave(passed / lengths[number]))
+
+
+@schedules.register
 def one_cycle(moment: Moment, *, warmup: float = 0.3, start: float = 0.04, end: float = 1e-5) -> float:
     """From `start` up to the top in half a cosine, then down to `end` in another.
 

@@ -25,6 +25,7 @@ from trainwell.models.adaptive import Adaptive
 from trainwell.models.custom import build_own
 from trainwell.models.initializers import initialize
 from trainwell.models.keras_model import as_module
+from trainwell.models.lsuv import rescale
 from trainwell.models.registry import models
 from trainwell.optim.registry import optimizers, schedules
 from trainwell.optim.schedules import Moment
@@ -32,13 +33,14 @@ from trainwell.score.registry import losses, metrics
 from trainwell.train.adversarial.build import check_game, check_pair, one_loss
 from trainwell.train.adversarial.registry import games
 from trainwell.train.decide import Asked, check_decision
-from trainwell.train.decide import Asked, check_decision
 from trainwell.train.steps import Augment, Loss, as_floats, has_members
 from trainwell.train.team import Team
 from trainwell.train.transfer import settle, start_from
 
 #: Rows that data-dependent layers look at; enough for quantiles, and bounded for pictures.
 ADAPT_ROWS = 20_000
+#: Rows on which `initializer=lsuv` measures the outputs of layers.
+LSUV_ROWS = 512
 
 
 @dataclass
@@ -94,7 +96,6 @@ def compile_program(
     own = {} if network is None else {"model": type(network)}  # what the recipe says is what is trained
     recipe, reasons = recipe.but(target=data.recipe.target, **own).resolved(data.facts)
     check_names(recipe)
-    check_decision(Asked.by(recipe), data)
     check_decision(Asked.by(recipe), data)
     if data.task == "generation":
         check_game(recipe)
@@ -175,6 +176,8 @@ def build_network(recipe: Recipe, data: Data, seed: int) -> nn.Module:
     if recipe.initializer != "auto":
         initialize(network, recipe.initializer)
     adapt(network, data)
+    if recipe.initializer == "lsuv":
+        rescale(network, first_rows(data, LSUV_ROWS))
     return network
 
 
@@ -182,10 +185,15 @@ def adapt(network: nn.Module, data: Data) -> None:
     """Show (at most `ADAPT_ROWS`) train rows to the layers that take their statistics from them."""
     layers = [m for m in network.modules() if isinstance(m, Adaptive)]
     if layers:
-        rows = spread(data.rows["train"], ADAPT_ROWS)
-        inputs = as_floats(tuple(torch.from_numpy(np.asarray(data.arrays[n][rows])) for n in data.shape.names))
+        inputs = first_rows(data, ADAPT_ROWS)
         for layer in layers:
             layer.adapt(inputs)
+
+
+def first_rows(data: Data, most: int) -> tuple[Tensor, ...]:
+    """Inputs of at most so many train rows."""
+    rows = spread(data.rows["train"], most)
+    return as_floats(tuple(torch.from_numpy(np.asarray(data.arrays[n][rows])) for n in data.shape.names))
 
 
 def spread(rows: np.ndarray, most: int) -> np.ndarray:

@@ -31,6 +31,7 @@ from trainwell.data.readers.read import read
 from trainwell.data.source import Source
 from trainwell.models.custom import build_own
 from trainwell.models.parametrize import plain
+from trainwell.models.int8 import unpacked
 from trainwell.models.registry import models
 from trainwell.score.decision import Decision
 from trainwell.score.predictions import Predictions
@@ -154,7 +155,7 @@ class Run:
                 "the training has not ended, there are no final weights", where=str(self.folder), remedy=remedy
             )
         try:
-            return load_file(path)
+            return unpacked(load_file(path))
         except (SafetensorError, RuntimeError) as error:
             what = f"the weights cannot be used ({' '.join(str(error).split())})"
             raise CheckpointError(what, where=str(path)) from None
@@ -229,8 +230,8 @@ class Run:
         return self._corrected(self._outputs(arrays))
 
     def _outputs(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
-        texts = self.preparation.shape.texts
         self.preparation.demand_rows()
+        texts = self.preparation.shape.texts
         output = forward_rows(self.network, arrays, np.arange(len(arrays[0])), stop=lambda: False, texts=texts)
         assert output is not None
         if not len(output):

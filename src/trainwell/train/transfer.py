@@ -13,7 +13,7 @@ from trainwell.core.seeds import draw_seed
 from trainwell.data.data import Data
 from trainwell.data.preparation import Preparation
 from trainwell.models.layers import freeze, hold_norms, layers_of
-from trainwell.models.parametrize import low_rank, parametrize
+from trainwell.models.parametrize import low_rank, parametrize, prune
 from trainwell.models.pretrained import Matched, read_weights, take_over
 from trainwell.optim.rules import Pace
 
@@ -52,6 +52,8 @@ def settle(network: nn.Module, recipe: Recipe, seed: int) -> None:
         freeze(network, how.freeze)
     if how.norms == "frozen" or how.lora or (how.freeze != "none" and not how.unfreeze):
         hold_norms(network, frozen_only=how.norms == "train")
+    if recipe.prune:
+        prune(network, recipe.prune)
     if recipe.parametrize != "none":
         torch.manual_seed(draw_seed(seed, "parametrize"))
         parametrize(network, recipe.parametrize)
@@ -69,7 +71,13 @@ def _check(recipe: Recipe) -> None:
             where=where,
             remedy="Leave out transfer.freeze, transfer.layer_decay and parametrize.",
         )
-    if (how.lora or recipe.parametrize != "none") and (recipe.max_norm or recipe.constraint != "none"):
+    if recipe.prune and (recipe.init_from is None or how.lora or recipe.parametrize != "none"):
+        raise RecipeError(
+            "prune takes the small weights of a trained network away",
+            where="recipe key 'prune'",
+            remedy="Give init_from, and leave out transfer.lora and parametrize.",
+        )
+    if (how.lora or recipe.prune or recipe.parametrize != "none") and (recipe.max_norm or recipe.constraint != "none"):
         raise RecipeError(
             "constraints hold weights, and here weights are computed from others",
             where="recipe keys 'max_norm' and 'constraint'",

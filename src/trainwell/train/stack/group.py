@@ -40,6 +40,7 @@ def may_stack(program: Program) -> bool:
         and recipe.constraint == "none"
         and recipe.sam == 0
         and recipe.parametrize == "none"
+        and recipe.prune == 0
         and recipe.transfer.lora == 0
         and recipe.transfer.unfreeze == 0
         and recipe.transfer.layer_decay == 1

@@ -1,0 +1,31 @@
+"""The forms of a simplified network: a table for the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trainwell.core.stats import Interval
+from trainwell.evaluate.evaluation import label, rows_named
+from trainwell.study.simplify import ROWS, Simplified
+
+
+def show_simplified(found: Simplified, *, console: Console | None = None) -> None:
+    """Print size, time and score of every form, and the smallest that holds its score."""
+    out = console or Console()
+    drawn = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("", "weights", "zipped kB", "ms, 1 row", f"ms, {ROWS}", "score (95% CI)", "difference"):
+        drawn.add_column(heading, justify="left" if heading == "" else "right")
+    for form in found.forms:
+        cells = [form.name, f"{form.weights:,}", f"{form.bytes / 1000:,.1f}", f"{form.one_row:.2f}", f"{form.many_rows:.1f}"]
+        against = "" if form.difference is None else _limits(form.difference, sign="+")
+        drawn.add_row(*cells, _limits(form.score), against)
+    out.print(Text(f"{label(found.metric)} on {rows_named(found.part)}; positive differences are better", "dim"))
+    out.print(drawn)
+    out.print(Text(f"{found.sentence[0].upper()}{found.sentence[1:]}.", "bold"))
+
+
+def _limits(interval: Interval, sign: str = "") -> str:
+    form = f"{sign}.{interval.decimals}f"
+    return f"{interval.value:{form}} ({interval.low:{form}} to {interval.high:{form}})"
