@@ -9,6 +9,8 @@ from trainwell.ship.serve.fields import row_schema
 from trainwell.ship.serve.limits import Limits
 from trainwell.ship.serve.served import Served
 
+_TOP = {"name": "top", "in": "query", "schema": {"type": "integer", "minimum": 1}, "description": "Only the likeliest classes."}
+
 
 def page_schema(served: Served, limits: Limits) -> dict[str, Any]:
     """What the page is made from: the schema of the network, its name, and what a request may bring."""
@@ -55,7 +57,8 @@ def predict_operation(served: Served) -> dict[str, Any]:
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     responses: dict[str, Any] = {"200": {"description": "One answer per row, in their order.", "content": answers}}
     responses |= {code: {"description": text, "content": error} for code, text in refusals.items()}
-    return {"requestBody": {"required": True, "content": content}, "responses": responses}
+    about = {"summary": "Answer rows", "operationId": "predict", "tags": ["network"], "parameters": [_TOP]}
+    return about | {"requestBody": {"required": True, "content": content}, "responses": responses}
 
 
 def schemas(served: Served) -> dict[str, Any]:
