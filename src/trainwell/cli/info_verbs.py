@@ -27,7 +27,7 @@ def add_to(app: typer.Typer) -> None:
     )
     app.command(epilog=RUNS_EXAMPLES)(runs)
     app.command("doctor-install", epilog="\nExample:\n  trainwell doctor-install")(doctor_install)
-    app.command(epilog="\nExample:\n  trainwell init churn --target Churn")(init)
+    app.command(epilog="\nExamples:\n  trainwell init churn churn.csv --target Churn\n  trainwell init flowers iris")(init)
 
 
 def parts(
@@ -107,12 +107,14 @@ def doctor_install(*, as_json: AsJson = False) -> None:
 
 def init(
     folder: Annotated[Path, typer.Argument(help="New project folder.")],
+    source: Annotated[str | None, typer.Argument(metavar="DATA", help="Table to copy into it, or a named set.")] = None,
     *,
     target: Annotated[str | None, typer.Option("--target", "-t", help="Column to predict.")] = None,
 ) -> None:
-    """Write a project: a recipe with every key explained, its schema for editors, a Makefile and a README."""
+    """Write a project: recipe with every key explained, data card, Makefile, README, pinned requirements, Dockerfile, CI."""
     from trainwell.report.project import write_project
 
-    for path in write_project(folder, target=target):
+    for path in write_project(folder, source=source, target=target):
         note(f"wrote {path}")
-    note(f"Next: put your table beside them as data.csv, then: cd {folder} && make")
+    first = "" if source else "put your table beside them as data.csv, then: "
+    note(f"Next: {first}cd {folder} && make")

@@ -1,59 +1,109 @@
-"""A new project: recipe, schema for editors, Makefile, README; it runs as it is once data lie beside it."""
+"""A new project: data, recipe, data card, Makefile, Dockerfile, CI, pinned requirements; it runs as it is."""
 
 from __future__ import annotations
 
+import re
+import shutil
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.resources import files
 from pathlib import Path
 
-from trainwell import __version__
 from trainwell.core.errors import TrainwellError
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import json_schema, to_yaml
+from trainwell.data.load import load
+from trainwell.report.data_card import data_card
 from trainwell.report.parts import recipe_keys
 
-_MAKEFILE = """# Train, evaluate and report; `make` alone does all three. A stopped training continues.
-DATA ?= data.csv
-RUN ?= runs/first
-
-$(RUN)/report.html: recipe.yaml $(DATA)
-\ttrainwell fit $(DATA) --config recipe.yaml --out $(RUN)
-
-look:
-\ttrainwell look $(DATA) --config recipe.yaml
-
-.PHONY: look
-"""
-
-_README = """# {name}
-
-    pip install -r requirements.txt
-    make look DATA=your.csv     # what is in the data
-    make DATA=your.csv          # train, evaluate, report: see runs/first/report.html
-
-`recipe.yaml` decides how the network is trained{target}. Every key is explained there, and editors that know YAML schemas
-complete it. A changed recipe needs a folder of its own: `make RUN=runs/second`.
-"""
+#: Files larger than this are not copied into a project.
+LARGEST = 100 << 20
+#: Files below `project_files/`, in which words between @ are filled in, and where they go.
+TEMPLATES = {
+    "makefile.txt": "Makefile",
+    "readme.txt": "README.md",
+    "dockerfile.txt": "Dockerfile",
+    "workflow.txt": ".github/workflows/train.yml",
+}
 
 
-def write_project(folder: Path, *, target: str | None = None) -> list[Path]:
+def write_project(folder: Path, *, source: str | None = None, target: str | None = None) -> list[Path]:
     """Write a project into a new or empty folder; returns the files.
 
+    Args:
+        folder: of the project.
+        source: a table, which is copied beside the recipe, or a named set; None is `data.csv`, which you put there.
+        target: the column to predict.
+
     Raises:
-        TrainwellError: the folder is not empty.
+        TrainwellError: the folder is not empty, or the data cannot be copied.
+        DataError: the data cannot be read, or do not say what to predict.
     """
     if folder.exists() and any(folder.iterdir()):
         raise TrainwellError("the folder is not empty", where=str(folder), remedy="Give a new folder.")
+    recipe = Recipe(target=target)
+    card = load(source, recipe=recipe).card if source else None  # what is wrong is refused before anything is written
     folder.mkdir(parents=True, exist_ok=True)
-    files = {
-        "recipe.yaml": explained_recipe(Recipe(target=target)),
-        "recipe.schema.json": json_schema(),
-        "requirements.txt": f"trainwell=={__version__}\n",
-        "Makefile": _MAKEFILE,
-        "README.md": _README.format(name=folder.resolve().name, target="" if target else "; set `target` first"),
-        ".gitignore": "runs/\n",
+    data = _copied(source, folder) if source else "data.csv"
+    said = {
+        "NAME": folder.resolve().name,
+        "DATA": data,
+        "FIRST": "" if target or source else "Set `target` in it first. ",
+        "TORCH": _public(version("torch")),
     }
-    for name, content in files.items():
+    made = {
+        "recipe.yaml": explained_recipe(recipe),
+        "recipe.schema.json": json_schema(),
+        "requirements.txt": requirements(),
+        ".gitignore": "runs/\n",
+        ".dockerignore": "runs/\n.git/\n",
+    }
+    made |= {place: _filled(name, said) for name, place in TEMPLATES.items()}
+    made |= {"DATA_CARD.md": data_card(replace(card, origin=data))} if card else {}
+    for name, content in made.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
-    return [folder / name for name in files]
+    return [folder / name for name in made]
+
+
+def _copied(source: str, folder: Path) -> str:
+    """What the Makefile calls the data: the copied file, or the name of a public set."""
+    path = Path(source)
+    if not path.exists():
+        return source
+    if path.is_dir() or path.stat().st_size > LARGEST:
+        return str(path.resolve())
+    name = re.sub(r"[^\w.-]", "_", path.name)  # make knows no spaces
+    shutil.copy(path, folder / name)
+    return name
+
+
+def _filled(name: str, said: dict[str, str]) -> str:
+    text = files("trainwell.report").joinpath("project_files", name).read_text(encoding="utf-8")
+    for word, value in said.items():
+        text = text.replace(f"@{word}@", value)
+    return text
+
+
+def requirements() -> str:
+    """Every package that this one needs, and what those need, with the versions that are installed here."""
+    waiting, found = ["trainwell"], dict[str, str]()
+    while waiting:
+        name = waiting.pop()
+        if name.lower() in found:
+            continue
+        try:
+            found[name.lower()] = f"{name}=={_public(version(name))}"
+        except PackageNotFoundError:  # of another system or Python
+            continue
+        needed = [line for line in requires(name) or [] if "extra ==" not in line]
+        waiting += [match[0] for line in needed if (match := re.match(r"[\w.-]+", line))]
+    return "".join(f"{found[name]}\n" for name in sorted(found))
+
+
+def _public(number: str) -> str:
+    """A version as an index knows it: without the local part of a build, such as `+cpu`."""
+    return number.partition("+")[0]
 
 
 def explained_recipe(recipe: Recipe) -> str:
