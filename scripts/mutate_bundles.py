@@ -2,8 +2,8 @@
 
     python scripts/mutate_bundles.py income.tw --times 100000
 
-Every outcome must be a refusal in one sentence, or, with right digests, a bundle that opens; nothing may be imported, written or
-started on the way, and no opening may take more memory than twice the file and 64 MB. Ends with 1 where that does not hold.
+Every outcome must be a refusal in one sentence, or, with right digests, a bundle that opens; nothing may be imported, written
+or started on the way, and no opening may take more memory than twice the file and 64 MB. Ends with 1 where that does not hold.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Outcome:
     opened: int = 0
     worst_memory: int = 0
     sentences: Counter[str] = field(default_factory=Counter)
+    wordless: list[str] = field(default_factory=list)
 
 
 class Watch:
@@ -148,6 +149,7 @@ def attack(
         place.write_bytes(change(draw, whole, blocks))
         _open(place, watch, found)
     assert not watch.seen, watch.seen
+    assert not found.wordless, found.wordless[:3]
     return found
 
 
@@ -160,10 +162,11 @@ def _open(place: Path, watch: Watch, found: Outcome) -> None:
         open_bundle(place)
         found.opened += 1
     except TrainwellError as error:
-        assert "\n" not in str(error), str(error)
-        assert str(place) in str(error) or "network of your own" in str(error), str(error)
         found.refused += 1
         found.sentences[error.what[:60]] += 1
+        told = str(error)
+        if "\n" in told or (str(place) not in told and "network of your own" not in told):
+            found.wordless.append(told)
     finally:
         watch.on = False
         if measured:

@@ -17,13 +17,17 @@ from trainwell.ship.container import MAGIC, VERSION, Container, is_container, wr
 BLOCKS = {"a.json": b"[1, 2]", "../../etc/passwd": b"\x00\xff" * 9, "": b""}
 
 
-def refused(path: Path, *names: str) -> str:
+def refused(path: Path) -> str:
     """Why a file is refused, when it is opened or when all its blocks are read."""
-    with pytest.raises(CheckpointError) as error, Container(path) as box:
-        for name in names or box.names:
-            box.read(name)
+    with pytest.raises(CheckpointError) as error:
+        read_all(path)
     assert "\n" not in str(error.value)
     return error.value.what
+
+
+def read_all(path: Path) -> dict[str, bytes]:
+    with Container(path) as box:
+        return {name: box.read(name) for name in box.names}
 
 
 def forged(index: object, rest: bytes = b"") -> bytes:

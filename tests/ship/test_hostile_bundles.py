@@ -1,4 +1,4 @@
-"""Bundles that were tampered with: refused with a sentence, or, where every digest was made right again, opened as plain data."""
+"""Bundles that were tampered with: refused with a sentence, or, with digests made right again, opened as plain data."""
 
 from __future__ import annotations
 
