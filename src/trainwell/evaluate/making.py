@@ -40,7 +40,7 @@ def judge_making(network: Adversarial, data: Data, rows: Array, names: list[str]
         names: metrics of features.
     """
     train = np.unique(data.rows["train"])
-    found = Making(real=score_intervals(_features(data, _drawn(train, len(rows)), rows), names))
+    found = Making(real=score_intervals(_features(data, _drawn(data, data.arrays["target"][rows]), rows), names))
     if network.classes < 2:
         return found
     lesson = train[np.linspace(0, len(train) - 1, min(len(train), MOST_ROWS)).astype(np.int64)]
@@ -66,10 +66,16 @@ def _taught(data: Data, pictures: Array, codes: Array, rows: Array) -> Interval:
     return wilson_interval(float((seen == data.arrays["target"][rows]).sum()), len(rows))
 
 
-def _drawn(train: Array, n: int) -> Array:
-    """n training rows at random, without repeats while they last."""
+def _drawn(data: Data, codes: Array) -> Array:
+    """A training row at random of each of these classes (N,), without repeats while they last; of any, where it has none."""
+    train = np.unique(data.rows["train"])
     order = np.random.default_rng(draw_seed(0, "real")).permutation(train)
-    return np.resize(order, n)
+    found = np.resize(order, len(codes))
+    for code in np.unique(codes):
+        own = order[data.arrays["target"][order] == code]
+        if len(own):
+            found[codes == code] = np.resize(own, int((codes == code).sum()))
+    return found
 
 
 def _features(data: Data, given: Array, rows: Array) -> Predictions:
