@@ -97,7 +97,7 @@ def test_no_import_cycles():
 
 
 # What the wheel of a dependency is imported as, where the two names differ.
-IMPORTED_AS = {"pyyaml": "yaml", "pillow": "PIL", "scikit-learn": "sklearn"}
+IMPORTED_AS = {"pyyaml": "yaml", "pillow": "PIL", "scikit-learn": "sklearn", "mlflow-skinny": "mlflow", "ipython": "IPython"}
 #: Parts of a declared dependency: scikit-learn requires SciPy, pydantic its core.
 BROUGHT_ALONG = {"scipy": "scikit-learn", "joblib": "scikit-learn", "threadpoolctl": "scikit-learn"}
 

@@ -10,7 +10,6 @@ import typer
 from trainwell.cli.arguments import AsJson, Assignments, Config, Target, Test, Valid, recipe_from
 from trainwell.cli.output import emit_json, note
 
-
 EXAMPLES = """
 Examples:
   trainwell look people.csv --target income
