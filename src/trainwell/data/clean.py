@@ -57,6 +57,7 @@ def units_of(source: Source, features: Iterable[str], hashes: dict[str, np.ndarr
     copied = _alike(keys)
     others = [n for n in features if n in schema and n not in names and n not in hashes]
     if len(copied) and (texts := [n for n in others if _told(source, n)]):
+        keys = keys.copy()  # hashes may be a view of what polars holds
         keys[copied] ^= _hashes(source.frame, texts, rows[copied])
         copied = copied[_alike(keys[copied])]
     _, first, place = np.unique(keys[copied], return_index=True, return_inverse=True)

@@ -29,13 +29,12 @@ from trainwell.train.adversarial.engine import AdversarialEngine
 from trainwell.train.adversarial.umpire import Umpire
 from trainwell.train.beside import Beside, say_findings
 from trainwell.train.compile import Program, compile_program
-from trainwell.train.decide import Asked, decided
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Job, Member, Observer, announce_only, train
 from trainwell.train.machine import build_engine, choose_machine
 from trainwell.train.nonfinite import explain
 from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
-from trainwell.train.predicting import limits_of, predict_rows, validator
+from trainwell.train.predicting import decision_of, limits_of, validator
 from trainwell.train.run import SIGNS, Run, weights_of
 from trainwell.train.steps import as_floats
 from trainwell.train.team import Team, refuse_teams, team_here
@@ -229,14 +228,6 @@ def _outcome(job: Job, member: Member, program: Program, batches: Batches, folde
         signal=signal,
         error=error,
     )
-
-
-def decision_of(program: Program) -> dict[str, Any]:
-    """The calibration and the threshold that the recipe asks for, fitted on validation rows, under `decision`; else nothing."""
-    asked = Asked.by(program.recipe)
-    if asked.nothing:
-        return {}
-    return {"decision": decided(asked, predict_rows(program.network, program.data, program.data.rows["valid"]))}
 
 
 def summary_of(member: Member, seconds: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,7 @@ from trainwell.score.predictions import Ahead, Predictions
 from trainwell.score.registry import metrics
 from trainwell.train.adversarial.making import judged_pictures, picture_validator
 from trainwell.train.compile import Program, spread
+from trainwell.train.decide import Asked, decided
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Validate
 from trainwell.train.steps import infer, member_loss
@@ -115,7 +117,8 @@ def as_predictions(output: Tensor, data: Data, rows: np.ndarray) -> Predictions:
         decode = data.preparation.decode_values
         return Predictions("regression", decode(found), decode(target), data.classes, ahead_of(data, rows))
     told_by = data.preparation.target
-    return Predictions(told_by.task, found, target, told_by.classes or told_by.labels, decision=Decision(ordered=told_by.ordered))
+    decision = Decision(ordered=told_by.ordered)
+    return Predictions(told_by.task, found, target, told_by.classes or told_by.labels, decision=decision)
 
 
 def ahead_of(data: Data, rows: np.ndarray) -> Ahead | None:
@@ -147,6 +150,14 @@ def limits_of(network: nn.Module, data: Data) -> dict[str, dict[str, list[float]
     level = min(1.0, np.ceil((len(short) + 1) * 0.9) / len(short))
     low, high = np.quantile(short, [1 - level, level], axis=0)
     return {"limits": {"low": low.round(6).tolist(), "high": high.round(6).tolist()}}
+
+
+def decision_of(program: Program) -> dict[str, Any]:
+    """The calibration and the threshold that the recipe asks for, fitted on validation rows, under `decision`; else nothing."""
+    asked = Asked.by(program.recipe)
+    if asked.nothing:
+        return {}
+    return {"decision": decided(asked, predict_rows(program.network, program.data, program.data.rows["valid"]))}
 
 
 def validator(program: Program, folder: Path | None = None) -> Validate:
