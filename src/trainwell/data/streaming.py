@@ -32,6 +32,7 @@ from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.known import is_scalar
 from trainwell.data.kinds.picture import holds_pictures
 from trainwell.data.kinds.words import as_cells
+from trainwell.data.mapped import mapped
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
 from trainwell.data.stored import Stored
@@ -133,8 +134,7 @@ def _file(name: str) -> str:
 def _opened(folder: Path, source: Source, recipe: Recipe, rebuild: Callable[[Source, Recipe], Data]) -> Data:
     about = json.loads((folder / "about.json").read_text())
     arrays: dict[str, np.ndarray] = {
-        name: np.memmap(folder / _file(name), np.dtype(dtype), mode="c", shape=tuple(shape))
-        for name, (dtype, shape) in about["arrays"].items()
+        name: mapped(folder / _file(name), np.dtype(dtype), tuple(shape)) for name, (dtype, shape) in about["arrays"].items()
     }
     card: dict[str, Any] = about["card"]
     checks = [Check(**check | {"examples": tuple(check["examples"])}) for check in card["checks"]]
