@@ -46,8 +46,7 @@ def serve(
     options = Options(open_to_all=open_to_all, fast=fast, origin=origin)
     limits = Limits(body=round(body * 2**20), waiting=waiting)
     server = start(origin.open(model), host=host, port=port, token=token, block=False, limits=limits, options=options)
-    state = server.state
-    note(f"serving {state.served.name} (version {state.served.version}) at {server.url}")
+    note(f"serving {server.name} at {server.url}")
     note("  the page at /, rows to /predict, and /health, /metrics, /openapi.json; Ctrl-C ends it")
     server.wait()
 

@@ -13,6 +13,7 @@ import pytest
 from ship.serve.kit import odd_rows, serving
 from trainwell.core.errors import CheckpointError, UsageError
 from trainwell.ship.serve.limits import Limits
+from trainwell.ship.serve.served import Served
 from trainwell.ship.serve.start import Options, serve
 
 GOOD = {"age": 30, "job": "tech", "member": "yes", "hours": 40}
@@ -141,17 +142,16 @@ def test_slow_clients_are_sent_away_and_good_ones_do_not_wait(classifier):
     assert all(answer.startswith(b"HTTP/1.1 408") for answer in answers)
 
 
-def test_one_request_too_many_comes_back_later(classifier):
-    held = threading.Event()
+def test_one_request_too_many_comes_back_later(classifier, monkeypatch):
+    held, compute = threading.Event(), Served.compute
     with serving(classifier, limits=Limits(waiting=2)) as client:
-        compute = client.server.state.served.compute
-        client.server.state.served.compute = lambda arrays: (held.wait(10), compute(arrays))[1]
+        monkeypatch.setattr(Served, "compute", lambda served, arrays: (held.wait(10), compute(served, arrays))[1])
         results = []
         asking = [threading.Thread(target=lambda: results.append(client.ask(body={"rows": [GOOD]}))) for _ in range(2)]
         for thread in asking:
             thread.start()
         until = time.monotonic() + 10
-        while client.server.state.telemetry.in_flight < 2 and time.monotonic() < until:
+        while b"trainwell_requests_in_flight 2" not in client.ask("/metrics")[2] and time.monotonic() < until:
             time.sleep(0.01)
         status, headers, content = client.ask(body={"rows": [GOOD]})
         assert (status, headers["retry-after"], "error" in content) == (503, "1", True)
@@ -162,12 +162,12 @@ def test_one_request_too_many_comes_back_later(classifier):
     assert [status for status, _, _ in results] == [200, 200]
 
 
-def test_an_answer_that_takes_too_long_is_given_up(classifier):
+def test_an_answer_that_takes_too_long_is_given_up(classifier, monkeypatch):
+    compute = Served.compute
     with serving(classifier, limits=Limits(work_seconds=0.2)) as client:
-        compute = client.server.state.served.compute
-        client.server.state.served.compute = lambda arrays: (time.sleep(0.6), compute(arrays))[1]
+        monkeypatch.setattr(Served, "compute", lambda served, arrays: (time.sleep(0.6), compute(served, arrays))[1])
         assert client.ask(body={"rows": [GOOD]})[0] == 503
-        client.server.state.served.compute = compute
+        monkeypatch.setattr(Served, "compute", compute)
         time.sleep(0.6)
         assert client.ask(body={"rows": [GOOD]})[0] == 200
 

@@ -10,22 +10,21 @@ from functools import partial
 
 import uvicorn
 
-from trainwell.ship.serve.app import application
 from trainwell.ship.serve.guard import App
 from trainwell.ship.serve.limits import Limits
 from trainwell.ship.serve.protocol import BoundedProtocol
-from trainwell.ship.serve.state import State
 
 
 class Server:
     """A server that runs in a thread of its own, until it is closed.
 
     Args:
-        state: what is served.
+        app: the ASGI application.
         sock: where it listens.
         host: the address it was asked to listen at.
+        limits: that clients are held to.
         token: that clients need.
-        local: whether it answers only for names of this machine.
+        name: of what is served, for people.
 
     Example:
         >>> import json, urllib.request
@@ -36,9 +35,9 @@ class Server:
         'ok'
     """
 
-    def __init__(self, state: State, sock: socket.socket, host: str, *, token: str, local: bool) -> None:
-        self.state, self.host, self.token, self._socket = state, host, token, sock
-        self._running = uvicorn.Server(_config(application(state, token=token, local=local), state.limits))
+    def __init__(self, app: App, sock: socket.socket, host: str, *, limits: Limits, token: str = "", name: str = "") -> None:
+        self.app, self.host, self.token, self.name, self._socket = app, host, token, name, sock
+        self._running = uvicorn.Server(_config(app, limits))
         self.port: int = sock.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="trainwell-server", daemon=True)
 

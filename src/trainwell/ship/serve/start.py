@@ -79,6 +79,7 @@ def serve(
         >>> server.close()
     """
     needs_extra()
+    from trainwell.ship.serve.app import application
     from trainwell.ship.serve.running import Server
     from trainwell.ship.serve.state import State
 
@@ -89,11 +90,12 @@ def serve(
         raise UsageError(f"{host} can be reached from other machines and there is no token", remedy=remedy)
     origin = options.origin or origin_of(model)
     with contextlib.ExitStack() as undo:
-        sock = undo.enter_context(_socket(host, port))  # before the network is tried: a taken port is known at once
+        sock = undo.enter_context(listening(host, port))  # before the network is tried: a taken port is known at once
         first = origin.made_ready(model) if origin is not None else served(model, version="memory")
         undo.pop_all()
     state = State(first, limits=limits, origin=origin, fast=options.fast, look_every=options.look_every)
-    server = Server(state, sock, host, token=token, local=local and not token)
+    app = application(state, token=token, local=local and not token)
+    server = Server(app, sock, host, limits=limits, token=token, name=f"{first.name} (version {first.version})")
     server.start()
     if block:
         server.wait()
@@ -125,7 +127,12 @@ def is_local(host: str) -> bool:
         return False
 
 
-def _socket(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket at an address.
+
+    Raises:
+        UsageError: it is taken, or not to be had.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
