@@ -1,8 +1,8 @@
 """Files mapped into memory, of which no more than a share stays there.
 
 A mapped page that was read once counts as this process's memory until the system needs it for somebody else. In a container
-with a limit, and on a machine that others use, it is better given back before: the cache of the file system keeps it, and reading
-it again costs a microsecond.
+with a limit, and on a machine that others use, it is better given back before: the system keeps the files' pages anyway, and
+reading one again costs a microsecond.
 """
 
 from __future__ import annotations
