@@ -79,7 +79,14 @@ def recipe_page() -> str:
         "Write them as `key=value` on the command line, as YAML in a file, or as arguments of `tw.Recipe`.",
         field_table(Recipe),
     ]
-    for title, model in {"split": Split, "prepare": Prepare, "series": Series, "transfer": Transfer, "columns.NAME": Column, "A part": Part}.items():
+    for title, model in {
+        "split": Split,
+        "prepare": Prepare,
+        "series": Series,
+        "transfer": Transfer,
+        "columns.NAME": Column,
+        "A part": Part,
+    }.items():
         lines += [f"## {title}", inspect.getdoc(model) or "", field_table(model)]
     words = [f"| `{word}` | `{key}` |" for word, key in sorted(ALIASES.items())]
     lines += ["## Other words for the same keys", "\n".join(["| word | key |", "| --- | --- |", *words])]

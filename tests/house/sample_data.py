@@ -35,7 +35,11 @@ def write_samples(folder: Path) -> None:
 
 def story(draw: np.random.Generator, n: int) -> str:
     """Sentences of one pattern, a line each."""
-    who, what, where = ["a king", "a fox", "the cook", "a child"], ["slept", "sang", "was lost", "ate"], ["hall", "wood", "boat"]
+    who, what, where = (
+        ["a king", "a fox", "the cook", "a child"],
+        ["slept", "sang", "was lost", "ate"],
+        ["hall", "wood", "boat"],
+    )
     lines = (f"Once upon a time {draw.choice(who)} {draw.choice(what)} in the {draw.choice(where)}." for _ in range(n))
     return "\n".join(lines)
 

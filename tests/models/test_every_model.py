@@ -46,7 +46,9 @@ SHAPES = {
 }
 RUNNING = {"running text": Shape((Input("text", "tokens", (12,), (3,), ("text",), "int32", tokens="characters"),))}
 PICTURES = ("grey", "colour")
-OF_PICTURES = dict.fromkeys(("cnn", "resnet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg", "convnext", "vit"), PICTURES)
+OF_PICTURES = dict.fromkeys(
+    ("cnn", "resnet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vgg", "convnext", "vit"), PICTURES
+)
 OF_SERIES = dict.fromkeys(("fcn", "resnet1d", "inception_time"), ("series",))
 FORECASTS = dict.fromkeys(("nlinear", "dlinear", "patchtst", "tsmixer"), ("windows", "covariates"))
 OF_TEXTS = dict.fromkeys(("bag_of_ngrams", "textcnn", "text_team", "rnn", "text_transformer"), ("text", "review"))

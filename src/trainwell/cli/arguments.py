@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 Assignments = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Recipe keys: model.width=256 learning_rate=3e-3 …")
 ]
-Target = Annotated[str | None, typer.Option("--target", "-t", help="Column to predict, or several: a,b.", rich_help_panel="Data")]
+Target = Annotated[
+    str | None, typer.Option("--target", "-t", help="Column to predict, or several: a,b.", rich_help_panel="Data")
+]
 Test = Annotated[str | None, typer.Option(help="File with the test rows, if apart.", rich_help_panel="Data")]
 Valid = Annotated[str | None, typer.Option(help="File with the validation rows, if apart.", rich_help_panel="Data")]
-Corrections = Annotated[
-    str | None, typer.Option(help="CSV of mended labels: row, given, corrected.", rich_help_panel="Data")
-]
+Corrections = Annotated[str | None, typer.Option(help="CSV of mended labels: row, given, corrected.", rich_help_panel="Data")]
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="A recipe.yaml to start from.", rich_help_panel="Recipe")]
 Seed = Annotated[int, typer.Option(help="Seed of every random draw of the training.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -25,6 +25,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "bundle": "Write a trained network as one file.",
         "export": "Write it for ONNX Runtime, torch or Java.",
         "serve": "Answer over HTTP, with a page to try it.",
+        "board": "Show runs in the browser while they train.",
         "runs": "List the runs below a folder, best first; compare two.",
     },
     "Find out by experiment": {

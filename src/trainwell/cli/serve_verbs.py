@@ -1,4 +1,4 @@
-"""The verb that offers a trained network over HTTP."""
+"""Verbs that open a page in the browser: a trained network to be asked, runs to be watched."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ Fast = Annotated[bool, typer.Option(help="Share batches even where that changes 
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register the verb."""
+    """Register the verbs."""
     examples = "\nExamples:\n  trainwell serve runs/a\n  trainwell serve income.tw --host 0.0.0.0 --port 80 --token SECRET"
     app.command(epilog=examples)(serve)
+    app.command(epilog="\nExample:\n  trainwell board runs/")(board)
 
 
 def serve(
@@ -60,3 +61,19 @@ def _open(path: Path) -> Any:
     from trainwell.study.ensemble.team import open_any
 
     return open_any(path)
+
+
+def board(
+    folder: Annotated[Path, typer.Argument(metavar="RUNS", help="The folder that holds the runs.")],
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 8100,
+) -> None:
+    """Show runs in the browser, on this machine: those that train and those that ended, curves, findings, comparison."""
+    from trainwell.ship.serve.start import needs_extra
+
+    needs_extra()
+    from trainwell.report.board.serve import open_board
+
+    server = open_board(folder, port=port)
+    note(f"the runs of {server.name} at {server.url}; Ctrl-C ends it")
+    server.wait()

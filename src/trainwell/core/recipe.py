@@ -115,8 +115,8 @@ class Recipe(Plain):
 
     augment: Auto | list[Part] = "auto"
     """Random changes of training batches, in order; `[]` for none."""
-    sampling: Literal["shuffle", "balanced", "lengths"] = "shuffle"
-    """`balanced` draws every class equally often; `lengths` puts texts of like length into one batch."""
+    sampling: Auto | Literal["shuffle", "balanced", "lengths"] = "auto"
+    """`auto`: `lengths` for texts, else `shuffle`; `balanced` draws every class equally often; `lengths` puts texts of like length into one batch."""
     class_weight: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its frequency in the loss."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-Task = Literal["classification", "regression", "multilabel", "language"]
+Task = Literal["classification", "regression", "multilabel", "language", "generation"]
 InputKind = Literal["number", "category", "picture", "series", "text", "tokens", "tensor"]
 
 

@@ -44,6 +44,7 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
     choices = for_generation(facts, preset, model or Part()) if making else _for_inputs(facts, preset, model or Part())
     if facts.ordered:
         choices["label_smoothing"] = Choice(0.0, "neighbouring ranks are near already")
+    choices["sampling"] = _sampling(facts)
     if optimizer in RATES and choices["optimizer"].value != optimizer:
         choices["learning_rate"] = Choice(RATES[optimizer], f"usual top rate of {optimizer}")
     if optimizer == "schedule_free":
@@ -73,6 +74,12 @@ def _for_inputs(facts: Facts, preset: str, model: Part) -> Choices:
     else:
         choices |= _for_pictures(facts, preset, max(picture.shape[1:]), model)
     return choices
+
+
+def _sampling(facts: Facts) -> Choice:
+    if facts.shape.texts:
+        return Choice("lengths", "texts of like length in a batch: the same scores on reviews in half the time")
+    return Choice("shuffle", "every row once an epoch")
 
 
 def _for_task(facts: Facts) -> Choices:

@@ -10,10 +10,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from trainwell.core.errors import RecipeError
 from trainwell.core.seeds import at_step, purpose_key
+from trainwell.data.data import Data
 
 Batch = tuple[tuple[Tensor, ...], Tensor]
 
@@ -59,6 +62,19 @@ class Lengths:
             batches = pool[self.of[pool].argsort(stable=True)].view(-1, size)
             pieces.append(batches[torch.randperm(len(batches), generator=generator)].reshape(-1))
         return torch.cat([*pieces, order[head + whole :]])
+
+
+def text_lengths(data: Data) -> Tensor:
+    """Tokens of the training rows' texts, all ways of cutting together, (n,).
+
+    Raises:
+        RecipeError: the data have no texts.
+    """
+    if not data.shape.texts:
+        raise RecipeError("sampling=lengths needs texts, and the data have none", remedy="Set sampling=shuffle.")
+    names = [data.shape.names[place] for place in data.shape.texts]
+    rows = data.rows["train"]
+    return torch.from_numpy(np.sum([np.count_nonzero(data.arrays[name][rows], axis=1) for name in names], axis=0))
 
 
 class RowStream:

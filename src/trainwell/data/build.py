@@ -28,7 +28,6 @@ from trainwell.data.parting import split_rows
 from trainwell.data.preparation import Preparation
 from trainwell.data.rules import check_recipe
 from trainwell.data.source import Source
-from trainwell.data.target import Target
 from trainwell.data.stored import Stored
 from trainwell.data.streaming import settled, streamed
 from trainwell.data.target import Target

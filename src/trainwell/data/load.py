@@ -16,8 +16,8 @@ from trainwell.data.corrections import corrected
 from trainwell.data.data import Data
 from trainwell.data.draft import target_names
 from trainwell.data.language.read import read_documents
-from trainwell.data.readers.read import read
 from trainwell.data.readers import many, remote, sql
+from trainwell.data.readers.read import read
 from trainwell.data.tensors import columns_as_tensors
 from trainwell.data.unlabelled import loose_pictures
 
@@ -70,17 +70,17 @@ def _origin(**given: Any) -> dict[str, str | None] | None:
 
 
 def _absolute(place: str | Path) -> str:
+    """As a run writes it down: found again from any folder, and without a password."""
+    if sql.is_sql(str(place)):
+        return sql.absolute(str(place))
     path = Path(place).expanduser()
+    if many.is_pattern(str(place)) and not path.exists() and not remote.is_remote(str(place)):
+        return str(path.absolute())
     return str(path.resolve()) if path.exists() else str(place)
 
 
 def wrap(
-    """As a run writes it down: found again from any folder, and without a password."""
-    if sql.is_sql(str(place)):
-        return sql.absolute(str(place))
     dataset: Any,
-    if many.is_pattern(str(place)) and not path.exists() and not remote.is_remote(str(place)):
-        return str(path.absolute())
     *,
     recipe: Recipe | None = None,
     test: Any = None,

@@ -20,6 +20,7 @@ from trainwell.data.kinds.known import kind_of
 from trainwell.data.near_rows import joined, near_straddle_check, near_units
 from trainwell.data.roles import called_id
 from trainwell.data.splits import NOWHERE, PARTS, TEST, TRAIN, Table, assign, draw_bag, draw_sample
+from trainwell.data.stored import Stored
 
 
 def split_rows(draft: Draft) -> dict[str, np.ndarray]:
@@ -32,10 +33,10 @@ def split_rows(draft: Draft) -> dict[str, np.ndarray]:
     card.add(clean.duplicate_check(again, draft.usable, treatment))
     if draft.target.classes is not None:
         card.checks += clean.conflict_check(units, draft.values, draft.usable)
-    rule = _resolved(draft)
     near, of_near = near_units(draft, units)
     alike = units if treatment in ("together", "drop") else np.arange(len(source))
     alike = joined(alike, near) if of_near in ("together", "drop") else alike
+    rule = _resolved(draft)
     table = Table(
         usable=draft.usable,
         units=_units(draft, rule, alike),
@@ -65,6 +66,8 @@ def _bagged(rule: Split, rows: dict[str, np.ndarray], table: Table) -> dict[str,
 def _hashes(draft: Draft) -> dict[str, np.ndarray]:
     """A hash per row of every array and picture column; rows that have nothing but broken pictures are set aside here."""
     hashes, pictures = {}, {}
+    if isinstance(draft.source.frame, Stored):  # it has neither arrays nor pictures
+        return {}
     for name in draft.features:
         raw = raw_of(draft.source, name, np.arange(len(draft.source)))
         if picture.holds_pictures(raw, _asked(draft, name)):

@@ -33,7 +33,7 @@ class Target:
 
     Args:
         names: the target columns; one for classification.
-        task: classification or regression.
+        task: classification, regression, or generation, whose classes are what is made.
         classes: labels by code; None for regression.
         spelt: other spellings of a label and the class they stand for.
         forms: how each number column is read.
@@ -60,7 +60,7 @@ class Target:
 
     def fitted(self, values: np.ndarray, rows: np.ndarray, *, scale: bool) -> Target:
         """With centre and spread of the train rows; 0 and 1 for classes and when `scale` is off."""
-        if self.task == "classification" or self.labels or not scale:
+        if self.classes is not None or self.labels or not scale:
             return replace(self, centre=(0.0,) * len(self.names), spread=(1.0,) * len(self.names))
         centre, spread = values[rows].mean(axis=0), values[rows].std(axis=0)
         spread = np.where(spread > np.maximum(1e-12 * np.abs(centre), 1e-250), spread, 1.0)
@@ -150,7 +150,7 @@ def read_target(
     if len(raws) > 1:
         return _numbers(raws, "several target columns are numbers to predict together")
     task, why = _task(raws[0], recipe, kinds)
-    return _numbers(raws, why) if task == "regression" else _labels(raws[0], why)
+    return _numbers(raws, why) if task == "regression" else _labels(raws[0], task, why)
 
 
 def _several(raws: list[Raw], *, said: bool) -> Found | None:
@@ -265,12 +265,12 @@ def _numbers(raws: list[Raw], why: str) -> Found:
     return Found(target, np.stack(columns, axis=1), why, checks)
 
 
-def _labels(raw: Raw, why: str) -> Found:
+def _labels(raw: Raw, task: Task, why: str) -> Found:
     texts = raw.words.texts.to_list()
     counts = np.bincount(raw.words.codes[raw.words.codes >= 0], minlength=len(texts))
     spelt = spellings(texts, counts)
     classes = in_order({spelt.get(text, text) for text in texts})
-    if len(classes) == 1:
+    if len(classes) == 1 and task != "generation":
         raise DataError(
             f"the target {raw.name!r} has one class, {classes[0]!r}, in all {counts.sum():,} rows",
             remedy="Give rows of at least two classes, or choose another target column.",
@@ -285,7 +285,7 @@ def _labels(raw: Raw, why: str) -> Found:
         pairs = tuple(f"{other!r} read as {label!r}" for other, label in list(spelt.items())[:5])
         text = f"{len(spelt)} spellings of labels were merged: {'; '.join(pairs)}."
         checks.append(Check("labels", "WARN", text, raw.name, len(spelt), pairs))
-    target = Target((raw.name,), "classification", tuple(classes), spelt)
+    target = Target((raw.name,), task, tuple(classes), spelt)
     return Found(target, target.codes(raw.words), why, checks)
 
 

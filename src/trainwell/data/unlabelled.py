@@ -28,7 +28,7 @@ def with_one_class(source: Source, recipe: Recipe) -> Source:
     if recipe.target is not None or source.target is not None or COLUMN in source.frame.columns:
         return source
     column = pl.Series(COLUMN, [ONLY] * len(source), dtype=pl.String)
-    frame = source.frame.with_columns(column) if source.frame.width else pl.DataFrame([column])
+    frame = source.table.with_columns(column) if source.frame.width else pl.DataFrame([column])
     return replace(source, frame=frame, target=COLUMN, kinds={**source.kinds, COLUMN: "category"})
 
 

@@ -14,7 +14,6 @@ from trainwell.core.shape import Task
 from trainwell.core.stats import Interval, luck_of_the_best
 from trainwell.evaluate.continued import Future
 from trainwell.evaluate.decided import Decided
-from trainwell.evaluate.decided import Decided
 from trainwell.evaluate.made import Making
 from trainwell.evaluate.writing import Writing
 

@@ -122,9 +122,7 @@ def ft_transformer(
     tokens: list[nn.Module] = []
     for given in shape.inputs:
         if given.kind not in ("number", "category"):
-            what = (
-                f"the model 'ft_transformer' takes columns of a table, however the data have: {given.name} ({given.kind})"
-            )
+            what = f"the model 'ft_transformer' takes columns of a table, however the data have: {given.name} ({given.kind})"
             raise CompileError(what, remedy=OTHER_INPUTS)
         numbers = given.kind == "number"
         tokens.append(NumberTokens(given.size, width) if numbers else CategoryEmbeddings(given.cardinalities, width))

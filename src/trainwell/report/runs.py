@@ -24,11 +24,11 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
     """
     if not folder.is_dir():
         raise TrainwellError("there is no such folder", where=str(folder), remedy="Give the folder that holds the runs.")
-    found = [_entry(path.parent) for path in sorted(folder.rglob("plan.json"))]
-    return sorted(found, key=lambda e: (e["score"] is None, e["monitor"], _worse(e)))
+    found = [entry_of(path.parent) for path in sorted(folder.rglob("plan.json"))]
+    return sorted(found, key=lambda e: (e["score"] is None, e["monitor"], worse(e)))
 
 
-def _worse(entry: dict[str, Any]) -> float:
+def worse(entry: dict[str, Any]) -> float:
     """A number that is higher the worse the score; NaN is the worst."""
     score = entry["score"]
     if not isinstance(score, float) or score != score:
@@ -36,7 +36,7 @@ def _worse(entry: dict[str, Any]) -> float:
     return -score if entry["higher_is_better"] else score
 
 
-def _entry(folder: Path) -> dict[str, Any]:
+def entry_of(folder: Path) -> dict[str, Any]:
     plan = json.loads((folder / "plan.json").read_text())
     outcome = _json(folder / "run.json")
     evaluation = _json(folder / "evaluation.json")
@@ -80,7 +80,7 @@ def differences(a: Run, b: Run) -> dict[str, tuple[Any, Any]]:
     found |= {"seed": (a.plan.seed, b.plan.seed)} if a.plan.seed != b.plan.seed else {}
     if a.plan.data != b.plan.data:
         found["data"] = (a.plan.data[:12], b.plan.data[:12])
-    ours, theirs = (_entry(run.folder)["test"] if run.folder else {} for run in (a, b))
+    ours, theirs = (entry_of(run.folder)["test"] if run.folder else {} for run in (a, b))
     return found | {f"test {name}": (ours[name], theirs[name]) for name in ours if name in theirs}
 
 

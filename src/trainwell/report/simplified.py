@@ -8,6 +8,7 @@ from rich.text import Text
 
 from trainwell.core.stats import Interval
 from trainwell.evaluate.evaluation import label, rows_named
+from trainwell.report.terminal import WIDE
 from trainwell.study.simplify import ROWS, Simplified
 
 
@@ -15,12 +16,15 @@ def show_simplified(found: Simplified, *, console: Console | None = None) -> Non
     """Print size, time and score of every form, and the smallest that holds its score."""
     out = console or Console()
     drawn = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("", "weights", "zipped kB", "ms, 1 row", f"ms, {ROWS}", "score (95% CI)", "difference"):
-        drawn.add_column(heading, justify="left" if heading == "" else "right")
+    wide = out.width >= WIDE
+    heads = ["", *(["weights"] if wide else []), "zipped kB", "ms, 1 row", f"ms, {ROWS}", "score", "difference (95% CI)"]
+    for heading in heads:
+        drawn.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
     for form in found.forms:
-        cells = [form.name, f"{form.weights:,}", f"{form.bytes / 1000:,.1f}", f"{form.one_row:.2f}", f"{form.many_rows:.1f}"]
+        cells = [form.name, *([f"{form.weights:,}"] if wide else []), f"{form.bytes / 1000:,.1f}"]
+        score = _limits(form.score) if wide else f"{form.score.value:.{form.score.decimals}f}"
         against = "" if form.difference is None else _limits(form.difference, sign="+")
-        drawn.add_row(*cells, _limits(form.score), against)
+        drawn.add_row(*cells, f"{form.one_row:.2f}", f"{form.many_rows:.1f}", score, against)
     out.print(Text(f"{label(found.metric)} on {rows_named(found.part)}; positive differences are better", "dim"))
     out.print(drawn)
     out.print(Text(f"{found.sentence[0].upper()}{found.sentence[1:]}.", "bold"))

@@ -189,7 +189,7 @@ def poisoned(source: Source, parts: Sequence[str], targets: Sequence[str]) -> So
     dealt[bad] = rng.permutation(dealt[bad])
     good = pl.Series(~bad)
     columns = []
-    for series in source.frame.get_columns():
+    for series in source.table.get_columns():
         if series.name in targets:
             other = series[dealt]
             columns.append(series.zip_with(good, other * 1000.0 if series.dtype.is_float() else other))
@@ -250,7 +250,7 @@ def shuffled_check(
 
 def shuffled(data: Data, seed: int) -> Data:
     """The same rows with their targets in random order, split and prepared anew."""
-    frame, names = data.source.frame, list(data.preparation.target.names)
+    frame, names = data.source.table, list(data.preparation.target.names)
     order = np.random.default_rng(draw_seed(seed, "shuffled targets")).permutation(len(frame))
     changed = frame.with_columns(frame[name][order].alias(name) for name in names)
     return data.rebuild(replace(data.source, frame=changed), data.recipe)

@@ -41,7 +41,9 @@ def load_again(folder: str | Path, *, other: Any = None) -> Data:
         raise CheckpointError("the data came from memory and cannot be read again", where=str(folder), remedy=remedy)
     if other is not None:
         origin["test"] = other
-    return load(origin["source"], recipe=recipe, test=origin["test"], valid=origin["valid"], corrections=origin.get("corrections"))
+    return load(
+        origin["source"], recipe=recipe, test=origin["test"], valid=origin["valid"], corrections=origin.get("corrections")
+    )
 
 
 def resume(folder: str | Path, *, data: Data | None = None, observers: Sequence[Observer] = ()) -> Run:

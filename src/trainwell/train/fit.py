@@ -20,7 +20,7 @@ from trainwell.core.history import History
 from trainwell.core.onlookers import usual_onlookers
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, to_yaml, write_recipe
-from trainwell.data.batches import Batches, Lengths, RowStream
+from trainwell.data.batches import Batches, Lengths, RowStream, text_lengths
 from trainwell.data.data import Data
 from trainwell.doctor.examine import write_findings
 from trainwell.models.parametrize import plain
@@ -306,19 +306,6 @@ def as_tensor(array: np.ndarray) -> Tensor:
         # torch warns that it has no read-only tensors; nothing here writes to the arrays it gathers from.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
-
-
-def text_lengths(data: Data) -> Tensor:
-    """Tokens of the training rows' texts, all ways of cutting together, (n,).
-
-    Raises:
-        TrainingError: the data have no texts.
-    """
-    if not data.shape.texts:
-        raise TrainingError("sampling=lengths needs texts, and the data have none", remedy="Set sampling=shuffle.")
-    names = [data.shape.names[place] for place in data.shape.texts]
-    rows = data.rows["train"]
-    return torch.from_numpy(np.sum([np.count_nonzero(data.arrays[name][rows], axis=1) for name in names], axis=0))
 
 
 def _plan(program: Program, batches: Batches, folder: Path | None, way: Way | None) -> Plan:

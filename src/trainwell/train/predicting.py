@@ -18,7 +18,6 @@ from trainwell.data.data import Data
 from trainwell.data.forecast.grid import ROW, steps_since_first
 from trainwell.models.adversarial import Adversarial
 from trainwell.score.decision import Decision
-from trainwell.score.decision import Decision
 from trainwell.score.predictions import Ahead, Predictions
 from trainwell.score.registry import metrics
 from trainwell.train.adversarial.making import judged_pictures, picture_validator

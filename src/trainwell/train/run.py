@@ -30,8 +30,8 @@ from trainwell.data.readers.pictures import PICTURE_SUFFIXES
 from trainwell.data.readers.read import read
 from trainwell.data.source import Source
 from trainwell.models.custom import build_own
-from trainwell.models.parametrize import plain
 from trainwell.models.int8 import unpacked
+from trainwell.models.parametrize import plain
 from trainwell.models.registry import models
 from trainwell.score.decision import Decision
 from trainwell.score.predictions import Predictions

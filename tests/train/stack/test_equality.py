@@ -105,7 +105,13 @@ def test_every_registered_network_is_covered():
 
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_every_network_after_a_hundred_steps(name):
-    data = reviews() if name in OF_TEXTS else table() if name in {"mlp", "residual_mlp", "tabm", "ft_transformer"} else pictures(48)
+    data = (
+        reviews()
+        if name in OF_TEXTS
+        else table()
+        if name in {"mlp", "residual_mlp", "tabm", "ft_transformer"}
+        else pictures(48)
+    )
     base = recipe(model={"name": name, **SMALL[name]}, optimizer="adamw", schedule="cosine", augment=[], batch_size=16)
     # Weights that a norm makes irrelevant (a bias before it) drift freely under Adam: their loss is what must agree.
     agree([base.but(**change) for change in EVERYTHING], data, steps=100, weights=1e-3, loss=1e-5)

@@ -214,6 +214,12 @@ def _described(
     why = f"{letters:,} characters in windows of {state.window} tokens, {state.level.size - 2:,} different {kind}"
     if tokens < letters:
         why += f", {letters / max(1, tokens):.2g} characters a token"
-    text: dict[str, object] = {"name": state.column, "kind": "text", "role": "feature", "why": why, "example": texts["train"][:80]}
+    text: dict[str, object] = {
+        "name": state.column,
+        "kind": "text",
+        "role": "feature",
+        "why": why,
+        "example": texts["train"][:80],
+    }
     asked = "the recipe says language" if recipe.task == "language" else "what follows"
     return [text, {"name": TARGET, "kind": "language", "role": "target", "why": asked}]
