@@ -72,7 +72,7 @@ class Preparation:
         read count as empty, labels that training never showed get the code 0; each is named in `problems`.
 
         Raises:
-            DataError: not one of the trained columns is there, a tensor or picture input is missing, or running text is no rows.
+            DataError: not one of the trained columns is there, a tensor or picture input is missing, or it is running text.
         """
         self.demand_rows()
         source = frame if isinstance(frame, Source) else Source(frame, "")

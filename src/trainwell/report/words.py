@@ -137,6 +137,7 @@ CHINESE = {
     "The largest errors.": "误差最大的样本。",
     "Runs": "运行",
     "Compare": "比较",
+    "Runs beside each other": "运行对照",
     "run": "运行",
     "status": "状态",
     "curve": "曲线",

@@ -33,8 +33,10 @@ FINENESS = 4
 #: Defaults of those parameters that are not "auto".
 DEFAULTS = {"preset": "quick", "threads": 1}
 #: Constructor parameters that are recipe keys of the same name.
-WORDS = ("model", "learning_rate", "epochs", "batch_size", "optimizer", "weight_decay", "early_stopping", "preset")
-WORDS += ("device", "threads")
+WORDS = (
+    *("model", "learning_rate", "epochs", "batch_size", "optimizer", "weight_decay", "early_stopping", "preset"),
+    *("device", "threads"),
+)
 
 
 class _Estimator(BaseEstimator):

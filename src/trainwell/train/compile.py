@@ -284,10 +284,8 @@ def check_forward(program: Program) -> None:
     output = trial(program.network, as_floats(tuple(tensors)), data.shape.inputs)
     width = output.shape[-1] if output.ndim > 1 else 0
     if data.task == "language" and output.shape != (*target.shape, data.n_out):
-        raise CompileError(
-            f"the network gives {tuple(output.shape)}, running text asks for {(*target.shape, data.n_out)}: logits of each token",
-            remedy="Choose gpt or rnn.",
-        )
+        wanted = f"running text asks for {(*target.shape, data.n_out)}: logits of each token"
+        raise CompileError(f"the network gives {tuple(output.shape)}, {wanted}", remedy="Choose gpt or rnn.")
     if data.task == "classification" and target.ndim == 1 and output.ndim in (2, 3) and width != data.n_out:
         raise CompileError(
             f"the network's last axis has {width} entries, the target has {data.n_out} classes",
