@@ -116,7 +116,7 @@ class Recipe(Plain):
     augment: Auto | list[Part] = "auto"
     """Random changes of training batches, in order; `[]` for none."""
     sampling: Auto | Literal["shuffle", "balanced", "lengths"] = "auto"
-    """`auto`: `lengths` (texts of like length in one batch) for texts, else `shuffle`; `balanced` draws every class equally often."""
+    """`auto`: `lengths` (like lengths in one batch) for texts, else `shuffle`; `balanced` draws every class equally often."""
     class_weight: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its frequency in the loss."""
 
