@@ -9,7 +9,7 @@ import numpy as np
 from trainwell.core.atomic import write_atomic
 from trainwell.data.data import Data
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, say
 from trainwell.report.run import data_uri
 from trainwell.report.sections import section
 from trainwell.report.tables import Cell, Heads, table
@@ -48,7 +48,7 @@ def write_mislabelled(found: Mislabelled, data: Data, path: str | Path) -> Path:
 def _noise(found: Mislabelled) -> Markup:
     rows: list[list[Cell]] = [[given, true, (f"{share:.1%}", "num")] for given, true, share in found.noise[:10]]
     body = table(["called", "in truth", ("of that class", "num")], rows)
-    return el("div", el("h3", "Estimated noise"), body, class_="card") if rows else Markup("")
+    return el("div", el("h3", say("Estimated noise")), body, class_="card") if rows else Markup("")
 
 
 def _picture(s: Suspect, pixels: np.ndarray, tiny: str | None) -> Markup:

@@ -3,6 +3,13 @@
 CHINESE = {
     "Scores": "评分",
     "Free baselines": "免费基线",
+    "Before calibration": "校准之前",
+    "Threshold": "阈值",
+    "What was found": "发现",
+    "Estimated noise": "估计的噪声",
+    "F1 (micro)": "F1（微平均）",
+    "mean error in ranks": "平均等级误差",
+    "quadratic-weighted kappa": "二次加权 kappa",
     "Training": "训练过程",
     "Findings": "诊断",
     "Gradient by depth": "各层梯度",
