@@ -78,8 +78,8 @@ def run_from(box: Container, entry: Mapping[str, Any], preparation: Preparation,
         summary, plan = dict(box.read_json(entry["summary"])), plan_from(box.read_json(entry["plan"]))
         weights = read_weights(box, entry["weights"])
         network = network_from(recipe, preparation, weights, make)
-    except UsageError:
-        raise
+    except UsageError as error:
+        raise UsageError(error.what, where=str(box.path), remedy=error.remedy) from None
     except (TrainwellError, *DAMAGED) as error:
         raise _refused(box, error) from None
     return Run(folder=None, recipe=recipe, plan=plan, preparation=preparation, network=network, summary=summary)
