@@ -21,6 +21,7 @@ def perplexity(prediction: Predictions) -> Statistic:
     Source: Jelinek et al., "Perplexity, a measure of the difficulty of speech recognition tasks", 1977.
 
     Example:
+        >>> from trainwell.score.predictions import Told
         >>> told = Told(np.array([2]), np.array([0]))
         >>> round(perplexity(Predictions("language", np.log([[4.0, 4.0]]), np.array([[2, 3]]), told=told)), 6)
         4.0
@@ -36,6 +37,7 @@ def bits_per_character(prediction: Predictions) -> Statistic:
     It compares networks that cut text differently. Source: Shannon, "Prediction and entropy of printed English", 1951.
 
     Example:
+        >>> from trainwell.score.predictions import Told
         >>> told = Told(np.array([4]), np.array([0]))
         >>> round(bits_per_character(Predictions("language", np.log([[4.0, 4.0]]), np.array([[2, 3]]), told=told)), 6)
         1.0
