@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trainwell.cli.output import note
+from trainwell.core.errors import UsageError
 from trainwell.core.process import is_follower
 
 if TYPE_CHECKING:
     from trainwell.evaluate.evaluation import Evaluation
+    from trainwell.train.run import Run
     from trainwell.train.trackers.tracker import Tracker
 
 Trackers = Annotated[
@@ -36,10 +40,24 @@ def tracked(texts: list[str] | None) -> Iterator[list[Tracker]]:
         yield [stack.enter_context(tracker_of(text)) for text in texts]
 
 
-def keep(trackers: Sequence[Tracker], folder: Path | None, evaluation: Evaluation | None) -> None:
-    """Give the trackers what came after the training: scores with names such as `test/accuracy`, and the report."""
-    if evaluation is None or folder is None:
+def keep(trackers: Sequence[Tracker], run: Run, evaluation: Evaluation | None) -> None:
+    """Give the trackers what came after the training: scores with names such as `test/accuracy`, the report, a model."""
+    folder = run.folder
+    if evaluation is None or folder is None or not trackers:
         return
     scores = {f"{evaluation.part}/{name}": found.value for name, found in evaluation.scores.items()}
     for tracker in trackers:
         tracker.keep(scores, [folder / name for name in LATER if (folder / name).exists()])
+        if tracker.wants_model:
+            _keep_model(tracker, run)
+
+
+def _keep_model(tracker: Tracker, run: Run) -> None:
+    """The run as a model that MLflow serves, where it answers rows."""
+    from trainwell.ship.mlflow_model import mlflow_model
+
+    with TemporaryDirectory() as place:
+        try:
+            tracker.keep({}, [mlflow_model(run, Path(place) / "model")])
+        except UsageError as refused:  # pictures that are made, texts that are written
+            note(f"no model is kept in MLflow: {refused}")

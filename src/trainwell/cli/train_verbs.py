@@ -203,7 +203,7 @@ def _conclude(run: Run, data: Any, trackers: Sequence[Tracker], *, no_report: bo
         from trainwell.cli.use_verbs import evaluate_and_report
 
         evaluation = evaluate_and_report(run, data, as_json=as_json)
-        keep(trackers, run.folder, evaluation)
+        keep(trackers, run, evaluation)
     mended = follow(run, data, as_json=as_json)
     if as_json:
         emit_json({"run": str(run.folder), **run.summary, "evaluation": evaluation and evaluation.to_dict(), **mended})

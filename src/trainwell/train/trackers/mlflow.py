@@ -55,6 +55,8 @@ class MLflow(Tracker):
         uri: where MLflow keeps it.
     """
 
+    wants_model = True
+
     def __init__(self, experiment: str, uri: str) -> None:
         self.experiment, self.uri = experiment, uri
         self.run = ""
@@ -98,7 +100,10 @@ class MLflow(Tracker):
     def keep(self, scores: Mapping[str, float], files: Sequence[Path]) -> None:
         self._log(scores, 0)
         for path in files:
-            self.client.log_artifact(self.run, str(path))
+            if path.is_dir():
+                self.client.log_artifacts(self.run, str(path), path.name)
+            else:
+                self.client.log_artifact(self.run, str(path))
 
     def close(self, status: str) -> None:
         if self.run:

@@ -30,6 +30,8 @@ class Tracker(ABC):
     """
 
     held = False
+    #: Whether it can serve a model, and wants one when everything is done.
+    wants_model = False
     #: Whether the run was there before: its measurements are not written down again.
     known = False
 
@@ -43,7 +45,7 @@ class Tracker(ABC):
 
     @abstractmethod
     def keep(self, scores: Mapping[str, float], files: Sequence[Path]) -> None:
-        """Scores and files of the whole run."""
+        """Scores of the whole run, and files or folders."""
 
     @abstractmethod
     def close(self, status: str) -> None:
