@@ -37,6 +37,7 @@ def worse(entry: dict[str, Any]) -> float:
 
 
 def entry_of(folder: Path) -> dict[str, Any]:
+    """What `list_runs` says of the run in a folder."""
     plan = json.loads((folder / "plan.json").read_text())
     outcome = _json(folder / "run.json")
     evaluation = _json(folder / "evaluation.json")
