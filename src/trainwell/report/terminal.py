@@ -155,7 +155,7 @@ def _remarks(e: Evaluation) -> list[Text]:
     if e.making is not None:
         lines += _making(e.making)
     if e.writing is not None and e.writing.samples:
-        lines.append(_remark("it writes", e.writing.samples[0].text[:200]))
+        lines.append(_remark("it writes", " ".join(e.writing.samples[0].text.split())[:200]))
     return lines + [_remark("note", note, "yellow") for note in e.notes]
 
 
