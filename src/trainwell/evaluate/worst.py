@@ -63,7 +63,7 @@ def losses_by_place(p: Predictions) -> list[float]:
 def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:
     cells = {c: _text(frame[c][i]) for c in frame.columns[:MOST_CELLS]}
     if p.task == "classification":
-        said, sure = p.names[p.label[i]], float(p.output[i].max())
+        said, sure = p.names[p.label[i]], float(p.output[i, p.label[i]])
         return Example(row, p.names[p.target[i]], said, float(p.loss[i]), sure, cells)
     if p.task == "multilabel":
         true, told = (", ".join(n for n, yes in zip(p.names, flags, strict=True) if yes) for flags in (p.target[i], p.label[i]))
