@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 
-from trainwell.core.errors import CompileError, DataError, RecipeError, UsageError
+from trainwell.core.errors import CompileError, DataError, NonFinite, RecipeError, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load
 from trainwell.evaluate.run import evaluate
@@ -118,6 +118,11 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(run):
 def test_keys_that_a_game_does_not_know_are_named(data, change, sentence):
     with pytest.raises(RecipeError, match=sentence):
         fit(HOW.but(**change), data)
+
+
+def test_a_game_that_is_not_finite_ends_with_a_sentence(data):
+    with pytest.raises(NonFinite, match="update|step"):
+        fit(HOW.but(model="wgan_gp", loss={"name": "wasserstein", "penalty": 1e39}), data)
 
 
 def test_a_network_and_a_task_that_do_not_fit_are_refused(data):
