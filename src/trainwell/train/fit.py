@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.core.atomic import write_atomic
-from trainwell.core.errors import CheckpointError, NonFinite, TrainingError
+from trainwell.core.errors import NonFinite, TrainingError
 from trainwell.core.history import History
 from trainwell.core.onlookers import usual_onlookers
 from trainwell.core.recipe import Recipe
-from trainwell.core.recipe_file import read_recipe, to_yaml, write_recipe
+from trainwell.core.recipe_file import write_recipe
 from trainwell.data.batches import Batches, Lengths, RowStream, text_lengths
 from trainwell.data.data import Data
 from trainwell.doctor.examine import write_findings
@@ -36,12 +36,11 @@ from trainwell.train.nonfinite import explain
 from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
 from trainwell.train.predicting import decision_of, limits_of, validator
 from trainwell.train.run import SIGNS, Run, weights_of
+from trainwell.train.same import check_same
 from trainwell.train.steps import as_floats
 from trainwell.train.team import Team, refuse_teams, team_here
 from trainwell.train.trackers.tracker import begin_tracking, end_tracking
 
-#: Recipe keys that decide what the data are.
-ABOUT_DATA = {"target", "task", "columns", "split", "prepare", "series"}
 #: What the summary of a run keeps of each finding.
 TOLD = ("code", "name", "sentence", "step", "severity", "because_of", "remedy")
 #: Seconds between lines of the history.
@@ -313,7 +312,7 @@ def _plan(program: Program, batches: Batches, folder: Path | None, way: Way | No
     path = folder / "plan.json" if folder else None
     if folder is not None and path is not None and path.exists():
         plan = read_plan(path)
-        _check_same(program, plan, folder)
+        check_same(program, plan, folder)
         return plan
     plan = make_plan(program, batches) if way is None else plan_for(program, way)
     if folder is not None:
@@ -340,25 +339,6 @@ def begin_folder(program: Program, plan: Plan, folder: Path) -> None:
     write_atomic(folder / "card.json", json.dumps(program.data.card.to_dict(), indent=2, ensure_ascii=False))
     write_recipe(program.recipe, folder / "recipe.yaml", program.reasons)
     write_plan(plan, folder / "plan.json")
-
-
-def _check_same(program: Program, plan: Plan, folder: Path) -> None:
-    """Refuse to continue a run with another recipe, other data or another seed, naming the first difference."""
-    kept = read_recipe(folder / "recipe.yaml")
-    # Compared as they are written: YAML knows lists where Python has tuples.
-    different = kept.diff(program.recipe) if to_yaml(kept) != to_yaml(program.recipe) else {}
-    about_data = {key for key in different if key.split(".")[0] in ABOUT_DATA}
-    if not about_data and plan.data != program.data.fingerprint:
-        what = "the data have changed since the run in this folder began"
-    elif different:
-        key = min(different, key=lambda k: k not in about_data)
-        before, now = different[key]
-        what = f"the folder holds a run with {key}={before!r}, now {key}={now!r}"
-    elif plan.seed != program.seed:
-        what = f"the folder holds a run with seed {plan.seed}, now {program.seed}"
-    else:
-        return
-    raise CheckpointError(what, where=str(folder), remedy="Choose another folder, or delete this one.")
 
 
 def make_plan(program: Program, batches: Batches) -> Plan:
