@@ -6,6 +6,7 @@ MLflow keeps the bundle as it is and loads it through this module, so nothing is
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,9 @@ def mlflow_model(trained: Run | Bundle, to: str | Path) -> Path:
     """
     demand("mlflow", "mlflow")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    from mlflow import pyfunc
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # MLflow complains of its own annotations while it is imported
+        from mlflow import pyfunc
 
     to = Path(to)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
