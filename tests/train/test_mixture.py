@@ -113,6 +113,19 @@ def _with_broken(folder: Path) -> pl.DataFrame:
     return pl.DataFrame({"photo": paths, "weight": draw.normal(size=60), "care": ["yes", "no"] * 30})
 
 
+def test_series_beside_numbers_may_be_missing() -> None:
+    draw = np.random.default_rng(0)
+    kind = draw.integers(0, 2, 80)
+    waves = [(np.sin(np.arange(12) * (0.3 + k)) + draw.normal(0, 0.2, 12)).tolist() for k in kind]
+    table = pl.DataFrame({"wave": waves, "echo": waves[::-1], "weight": draw.normal(size=80), "care": ["no", "yes"] * 40})
+    recipe = RECIPE.but(target="care", columns={"wave": "series", "echo": "series"}, epochs=1, doctor="off")
+    run = fit(recipe, load(table, recipe=recipe))
+    assert run.recipe.model.name == "mixture"
+    found = run.predict(table.head(3).drop("wave", "care"))
+    assert all(problem.startswith("wave: the column is missing") for problem in found["problem"])
+    assert run.predict(table.head(3)["care", "weight", "echo", "wave"]).equals(run.predict(table.head(3)))
+
+
 def test_what_a_row_lacks_is_a_learned_vector() -> None:
     shape = Shape((Input("number", "number", (2,)), Input("picture", "picture", (1, 8, 8))))
     network = mixture(shape, 2, k=2, hide=0.5).eval()
