@@ -17,7 +17,7 @@ def show_simplified(found: Simplified, *, console: Console | None = None) -> Non
     out = console or Console()
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     wide = out.width >= WIDE
-    heads = ["", *(["weights"] if wide else []), "zipped kB", "ms, 1 row", f"ms, {ROWS}", "score", "difference (95% CI)"]
+    heads = ["", *(["weights"] if wide else []), "kB", "1 row", f"{ROWS} rows", "score", "difference (95% CI)"]
     for heading in heads:
         drawn.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
     for form in found.forms:
@@ -25,7 +25,7 @@ def show_simplified(found: Simplified, *, console: Console | None = None) -> Non
         score = _limits(form.score) if wide else f"{form.score.value:.{form.score.decimals}f}"
         against = "" if form.difference is None else _limits(form.difference, sign="+")
         drawn.add_row(*cells, f"{form.one_row:.2f}", f"{form.many_rows:.1f}", score, against)
-    out.print(Text(f"{label(found.metric)} on {rows_named(found.part)}; positive differences are better", "dim"))
+    out.print(Text(f"{label(found.metric)} on {rows_named(found.part)}; files zipped; milliseconds on one thread", "dim"))
     out.print(drawn)
     out.print(Text(f"{found.sentence[0].upper()}{found.sentence[1:]}.", "bold"))
 
