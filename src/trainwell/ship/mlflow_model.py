@@ -40,26 +40,22 @@ def mlflow_model(trained: Run | Bundle, to: str | Path) -> Path:
         >>> import trainwell as tw
         >>> run = tw.fit(tw.Recipe(epochs=1, preset="quick"), tw.load("iris"))
         >>> folder = mlflow_model(run, Path(tempfile.mkdtemp(), "iris"))
-        >>> from mlflow import pyfunc
-        >>> rows = run.preparation.columns[0].name
-        >>> list(pyfunc.load_model(str(folder)).predict([{rows: 5.1}]).columns)[:2]
-        ['prediction', 'confidence']
+        >>> sorted(path.name for path in folder.iterdir() if path.is_dir() or path.name == "MLmodel")
+        ['MLmodel', 'data']
     """
     demand("mlflow", "mlflow")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # MLflow complains of its own annotations while it is imported
-        from mlflow import pyfunc
-
     to = Path(to)
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UsageError(f"{to} is there already", remedy="Give a new folder.")
-    with TemporaryDirectory() as place:
-        file = bundle(trained, Path(place) / "model.tw")
+    with TemporaryDirectory() as place, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow complains of its own code while it is imported
+        from mlflow import pyfunc
+
         pyfunc.save_model(
             path=str(to),
             loader_module="trainwell.ship.mlflow_model",
-            data_path=str(file),
+            data_path=str(bundle(trained, Path(place) / "model.tw")),
             pip_requirements=[f"trainwell=={__version__}"],
         )
     return to

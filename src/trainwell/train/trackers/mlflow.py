@@ -21,7 +21,7 @@ LONGEST, AT_ONCE = 6000, 100
 
 
 @trackers.register
-def mlflow(*, experiment: str = "trainwell", uri: str = "") -> Tracker:
+def mlflow(*, experiment: str = "trainwell", uri: str = "") -> MLflow:
     """Runs in MLflow: measurements by step, the recipe as parameters, the run's files as artefacts.
 
     A run that is continued goes on in the same MLflow run. Usage statistics are sent only where `MLFLOW_DISABLE_TELEMETRY` is
@@ -35,13 +35,8 @@ def mlflow(*, experiment: str = "trainwell", uri: str = "") -> Tracker:
         MissingExtra: the extra `mlflow` is not installed.
 
     Example:
-        >>> import tempfile
-        >>> import trainwell as tw
-        >>> place = f"sqlite:///{tempfile.mkdtemp()}/mlflow.db"
-        >>> run = tw.fit(tw.Recipe(epochs=1, preset="quick"), tw.load("iris"), observers=[mlflow(uri=place)])
-        >>> from mlflow import MlflowClient
-        >>> [found.info.status for found in MlflowClient(place).search_runs(["1"])]
-        ['FINISHED']
+        >>> mlflow(experiment="iris").experiment
+        'iris'
     """
     demand("mlflow", "mlflow")
     return MLflow(experiment, uri)
