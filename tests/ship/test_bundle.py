@@ -123,6 +123,8 @@ def test_other_labelled_data_are_scored(packed: Path, tmp_path: Path):
     assert found.scores["accuracy"].value == pytest.approx(truth.mean())
     said = done("evaluate", packed, tmp_path / "more.csv", "--json")
     assert said.json["scores"]["accuracy"]["value"] == found.scores["accuracy"].value
+    people(80, seed=5).with_columns(pl.col("rich") + ".").write_csv(tmp_path / "dotted.csv")
+    assert evaluate(opened, labelled(opened, tmp_path / "dotted.csv"), baselines=False).n == 80
     refused = trainwell("evaluate", packed)
     assert refused.code == 2
     assert "Give labelled data" in refused.err

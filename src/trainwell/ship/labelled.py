@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from trainwell.core.errors import DataError, did_you_mean
 from trainwell.core.shape import Facts
 from trainwell.data.card import Card
 from trainwell.data.data import Data
+from trainwell.data.kinds.words import words_of
 from trainwell.data.load import load
 from trainwell.data.readers.read import read
 from trainwell.data.source import Source
+from trainwell.data.target import Target, spellings
 from trainwell.ship.bundle import Bundle
+
+
+def _answers(target: Target, frame: pl.DataFrame) -> np.ndarray:
+    """The true answers as trained on; a class in other clothes (`yes.` for `yes`) is that class."""
+    if target.classes is not None:
+        texts = [*target.classes, *sorted(set(words_of(frame[target.names[0]]).texts) - {*target.classes})]
+        known = np.where(np.arange(len(texts)) < len(target.classes), 2, 1)
+        alike = {text: label for text, label in spellings(texts, known).items() if label in target.classes}
+        target = replace(target, spelt={**alike, **target.spelt})
+    return target.scaled(target.read(frame))
 
 
 def labelled(opened: Bundle, source: Any) -> Data:
@@ -38,7 +52,7 @@ def labelled(opened: Bundle, source: Any) -> Data:
         if name not in found.frame.columns:
             remedy = f"Scores need the true answers. {did_you_mean(name, found.frame.columns)}"
             raise DataError(f"the target column {name!r} is missing", where=found.origin, remedy=remedy)
-    target = preparation.encode_target(found.frame.select(names))
+    target = _answers(preparation.target, found.frame.select(names))
     known = target >= 0 if target.ndim == 1 else np.isfinite(target).all(axis=1)
     if not known.any():
         raise DataError("no row has an answer that training knew", where=found.origin)
