@@ -121,7 +121,7 @@ def test_keys_that_a_game_does_not_know_are_named(data, change, sentence):
 
 
 def test_a_game_that_is_not_finite_ends_with_a_sentence(data):
-    with pytest.raises(NonFinite, match="update|step"):
+    with pytest.raises(NonFinite, match=r"update|step"):
         fit(HOW.but(model="wgan_gp", loss={"name": "wasserstein", "penalty": 1e39}), data)
 
 
