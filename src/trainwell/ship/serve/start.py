@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import ipaddress
+import os
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -137,5 +138,5 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
-        said = getattr(error, "strerror", None) or str(error)
+        said = os.strerror(error.errno).lower() if isinstance(error, OSError) and error.errno else str(error)
         raise UsageError(f"cannot listen at {host} port {port}: {said}", remedy="Choose another with --port.") from None
