@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from torch import nn
@@ -106,6 +107,20 @@ def test_corrected_probabilities_and_thresholds_are_in_the_graph(decision: dict)
     frame = run.predict(people())
     assert np.abs(answers - frame.select("p_high", "p_low").to_numpy()).max() < 1e-5
     assert labels == frame["prediction"].to_list()
+
+
+def test_several_labels_and_ranks_are_said_by_the_graph():
+    frame = people().with_columns(old=(pl.col("price") > 3000).cast(pl.Int8), busy=(pl.col("hours") > 30).cast(pl.Int8))
+    several = recipe(task="multilabel", target=["old", "busy"], epochs=1)
+    run = fit(several, load(frame.drop("rich"), recipe=several))
+    answers, labels = by_onnx(run, frame)
+    assert np.abs(answers - run.predict(frame).select("p_old", "p_busy").to_numpy()).max() < 1e-5
+    named = ["; ".join(np.array(["old", "busy"])[np.array(row, bool)]) for row in labels]
+    assert named == run.predict(frame)["prediction"].to_list()
+    ranked = recipe(task="ordinal", target="rank", epochs=1)
+    frame = people().with_columns(rank=(pl.col("hours") // 20).cast(pl.String)).drop("rich")
+    run = fit(ranked, load(frame, recipe=ranked))
+    assert by_onnx(run, frame)[1] == run.predict(frame)["prediction"].to_list()
 
 
 @pytest.mark.parametrize(("channels", "height", "width"), [(3, 24, 24), (1, 20, 12)])
