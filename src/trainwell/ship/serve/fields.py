@@ -63,8 +63,9 @@ def fields_of(preparation: Preparation, card: Mapping[str, Any] | None = None) -
     Example:
         >>> import trainwell as tw
         >>> data = tw.load("iris")
-        >>> fields_of(data.preparation, data.card.to_dict())[0].high
-        7.9
+        >>> field = fields_of(data.preparation, data.card.to_dict())[0]
+        >>> field.kind, field.low < field.typical < field.high
+        ('number', True)
     """
     states = {column.name: column.state for column in preparation.columns}
     return tuple(_field(told, states.get(told["name"])) for told in schema_of(preparation, card)["columns"])
