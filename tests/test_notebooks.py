@@ -37,7 +37,7 @@ def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
         curves = [page for page in pages(cell) if "trainwell" in page]
         assert len(curves) == 1, "a training leaves one drawing, however often it was drawn over"
         assert "<svg" in curves[0]
-        assert not [output for output in cell.outputs if output["output_type"] == "stream"], "and no lines beside it"
+        assert not [output for output in cell.outputs if output.get("name") == "stderr"], "and no lines of a training beside it"
     assert sum(len(pages(cell)) for cell in book.cells) >= 4
 
 

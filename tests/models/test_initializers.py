@@ -36,7 +36,7 @@ def drawn(name: str, act: nn.Module | None = None) -> torch.Tensor:
 
 
 def test_the_variance_of_every_initializer_is_known() -> None:
-    assert set(VARIANCE) == set(initializers.names())
+    assert set(VARIANCE) == set(initializers.names()) - {"lsuv"}  # its variance is that of the data: test_lsuv
 
 
 @pytest.mark.parametrize("name", VARIANCE)

@@ -10,7 +10,7 @@ from house.registries import REGISTRIES as ALL
 from trainwell.core.errors import UnknownName
 from trainwell.core.recipe import ALIASES, Recipe
 from trainwell.core.recipe_file import parse_value
-from trainwell.core.sections import Column, Prepare, Series, Split
+from trainwell.core.sections import Column, Prepare, Series, Split, Transfer
 from trainwell.report.parts import REGISTRIES, describe_parts, recipe_keys, registry, show_explanation, show_parts, value_text
 
 EVERYTHING = {noun: describe_parts(noun)[noun] for noun in REGISTRIES}
@@ -31,8 +31,8 @@ def test_names_and_options_are_those_of_the_registries() -> None:
 
 
 def test_recipe_keys_are_the_leaves_of_a_recipe() -> None:
-    sections = {"split": Split, "prepare": Prepare, "series": Series, "columns.NAME": Column}
-    expected = [k for k in Recipe.model_fields if k not in ("split", "prepare", "series")]
+    sections = {"split": Split, "prepare": Prepare, "series": Series, "transfer": Transfer, "columns.NAME": Column}
+    expected = [k for k in Recipe.model_fields if k not in sections]
     expected += [f"{section}.{key}" for section, model in sections.items() for key in model.model_fields]
     assert list(recipe_keys()) == expected
 

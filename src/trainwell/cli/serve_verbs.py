@@ -20,7 +20,7 @@ def add_to(app: typer.Typer) -> None:
     """Register the verbs."""
     examples = "\nExamples:\n  trainwell serve runs/a\n  trainwell serve income.tw --host 0.0.0.0 --port 80 --token SECRET"
     app.command(epilog=examples)(serve)
-    app.command(epilog="\nExample:\n  trainwell board runs/")(board)
+    app.command(epilog="\nExample:\n  trainwell board runs")(board)
 
 
 def serve(

@@ -17,7 +17,8 @@ Each error is a sentence a user can act on: *what* was found, *where*, and the *
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from itertools import takewhile
 
 
 class TrainwellError(Exception):
@@ -89,6 +90,12 @@ class UsageError(TrainwellError):
     exit_code = 2
 
 
+def likeness(one: str, other: str) -> tuple[float, int]:
+    """How alike two words are: the share of their letters that agree, to a hundredth, and how many at the beginning do."""
+    beginning = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return round(SequenceMatcher(None, other, one).ratio(), 2), len(list(beginning))
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A suggestion sentence for a misspelt `name`, or the list of what is known.
 
@@ -97,7 +104,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         'Did you mean adamw?'
     """
     known = sorted(known)
-    close = get_close_matches(name, known, n=2, cutoff=0.55)
+    close = get_close_matches(name, known, n=6, cutoff=0.55)
+    close = sorted(close, key=lambda other: likeness(name, other), reverse=True)[:2]
     if close:
         return f"Did you mean {' or '.join(close)}?"
     shown = ", ".join(known[:30]) + (", …" if len(known) > 30 else "")

@@ -124,7 +124,7 @@ class Recipe(Plain):
     """Probabilities that mean what they say, fitted on validation rows: one temperature, or for two classes a rising line."""
     threshold: float | str = 0.5
     """Probability from which the second of two classes, or a label of several, is said: a number, or the metric that the
-    threshold is to make best on validation rows: `f1`, `balanced_accuracy`, …"""
+    threshold is to make best on validation rows, such as `f1` or `balanced_accuracy`."""
 
     weight_decay: Auto | NotNegative = "auto"
     """Decoupled decay of weight matrices (norms, biases and embeddings of numbers are left out)."""

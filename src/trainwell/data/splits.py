@@ -245,8 +245,8 @@ def _folds(pool: np.ndarray, folds: int, table: Table, rng: np.random.Generator)
 def _even(filled: np.ndarray, n: int) -> np.ndarray:
     """Folds for `n` single rows in turn, the emptiest folds first, until all are level."""
     room = np.maximum(0, np.ceil((filled.sum() + n) / len(filled)) - filled).astype(np.int64)
-    turns = np.concatenate([np.arange(count) for count in room])
-    seats = np.repeat(np.arange(len(filled)), room)[np.argsort(turns, kind="stable")]
+    level = np.concatenate([start + np.arange(count) for start, count in zip(filled, room, strict=True)])
+    seats = np.repeat(np.arange(len(filled)), room)[np.argsort(level, kind="stable")]
     return seats[:n]
 
 

@@ -209,10 +209,12 @@ def test_empty_folder(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_folder_of_unnamed_tables_asks_which(tmp_path: Path) -> None:
+def test_tables_of_a_folder_are_parts_of_one_and_another_table_among_them_is_named(tmp_path: Path) -> None:
     for name in ("one.csv", "two.csv"):
         (tmp_path / name).write_bytes(GOOD)
-    with pytest.raises(DataError, match="2 tables"):
+    assert len(read(tmp_path)) == 2 * len(read(tmp_path / "one.csv"))
+    (tmp_path / "two.csv").write_bytes(b"other,columns\n1,2\n3,4\n")
+    with pytest.raises(DataError, match=r"two\.csv"):
         read(tmp_path)
 
 
