@@ -30,7 +30,7 @@ def page_id(page) -> str:
 def test_every_block_runs(page, tmp_path):
     write_samples(tmp_path)
     settings = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    settings["PYTHONPATH"] = str(ROOT / "tests")
+    settings["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])
     command = [sys.executable, "-W", "error", "-m", "house.blocks", str(page)]
     done = subprocess.run(command, cwd=tmp_path, env=settings, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

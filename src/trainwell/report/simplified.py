@@ -17,7 +17,15 @@ def show_simplified(found: Simplified, *, console: Console | None = None) -> Non
     out = console or Console()
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     wide = out.width >= WIDE
-    heads = ["", *(["weights"] if wide else []), "kB", "1 row", f"{ROWS} rows", "score", "difference (95% CI)"]
+    heads = [
+        "",
+        *(["weights"] if wide else []),
+        "kB",
+        "1 row",
+        f"{ROWS} rows" if wide else str(ROWS),
+        "score",
+        "difference (95% CI)",
+    ]
     for heading in heads:
         drawn.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
     for form in found.forms:
@@ -27,6 +35,8 @@ def show_simplified(found: Simplified, *, console: Console | None = None) -> Non
         drawn.add_row(*cells, f"{form.one_row:.2f}", f"{form.many_rows:.1f}", score, against)
     out.print(Text(f"{label(found.metric)} on {rows_named(found.part)}; files zipped; milliseconds on one thread", "dim"))
     out.print(drawn)
+    for told in found.notes:
+        out.print(Text(f"not made: {told}", "yellow"))
     out.print(Text(f"{found.sentence[0].upper()}{found.sentence[1:]}.", "bold"))
 
 
