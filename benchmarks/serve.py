@@ -3,7 +3,7 @@
     python benchmarks/serve.py                     # trains a small classifier of tables
     python benchmarks/serve.py runs/a --seconds 5
     python benchmarks/serve.py runs/a --peer       # LitServe too, where it is installed
-    python benchmarks/serve.py runs/a --soak 180   # slow connections beside good clients, and memory
+    python benchmarks/serve.py runs/a --soak 180   # slow and malformed clients beside good ones, and memory
 
 Servers run in processes of their own; every figure is of this machine, so only the ratios of one call carry over. The bare
 network is `predict_arrays` on rows that are encoded already; bare ONNX Runtime, where there is one, the same network exported.
@@ -41,11 +41,11 @@ def main() -> None:
     row = typical_row(run)
     print(f"{os.cpu_count()} cores; {run.name}: {len(row)} fields")
     bare(run, row)
-    for name in ["trainwell", *(["litserve"] if asked.peer else [])]:
+    for name in ["trainwell", "trainwell-onnx", *(["litserve"] if asked.peer else [])]:
         with Started(name, run) as server:
-            for rows, clients in ((1, 1), (1, 32), (256, 1), (256, 4)):
+            for rows, clients in ((1, 1), (1, 32), (256, 1), (256, 32)) if asked.seconds else ():
                 report(name, server, requests(row, rows), rows=rows, clients=clients, seconds=asked.seconds)
-            if asked.soak and name == "trainwell":
+            if asked.soak and name.startswith("trainwell"):
                 soak(server, row, asked.soak)
 
 
@@ -188,12 +188,14 @@ class Started:
 
 
 def serve_here(asked: argparse.Namespace) -> None:
-    if asked.role == "trainwell":
+    if asked.role.startswith("trainwell"):
         import trainwell as tw
+        from trainwell.ship.serve.start import Options
 
-        tw.serve(tw.Run.open(asked.run), port=asked.port)
+        engine = "onnx" if asked.role.endswith("onnx") else "torch"
+        tw.serve(tw.Run.open(asked.run), port=asked.port, options=Options(engine=engine))
         return
-    subprocess.run([sys.executable, str(HERE.with_name("serve_litserve.py")), asked.run, str(asked.port)], check=True)
+    subprocess.run([os.environ.get("PEER_PYTHON", sys.executable), str(HERE.with_name("serve_litserve.py")), asked.run, str(asked.port)], check=True)
 
 
 # ---- clients

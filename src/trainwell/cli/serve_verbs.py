@@ -14,6 +14,7 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run folder, the 
 TokenOption = Annotated[str, typer.Option(envvar="TRAINWELL_TOKEN", help="What clients must send as bearer token.")]
 OpenToAll = Annotated[bool, typer.Option("--open", help="Listen where others can reach it although there is no token.")]
 Fast = Annotated[bool, typer.Option(help="Share batches even where that changes the last digits.")]
+Engine = Annotated[str, typer.Option(help="torch, with the bits of predict, or onnx: ONNX Runtime, within 1e-5 of them.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,6 +32,7 @@ def serve(
     token: TokenOption = "",
     open_to_all: OpenToAll = False,
     fast: Fast = False,
+    engine: Engine = "torch",
     body: Annotated[float, typer.Option("--max-body", min=0.001, help="Megabytes of one request.")] = 16.0,
     waiting: Annotated[int, typer.Option("--max-waiting", min=1, help="Requests worked on at once.")] = 64,
 ) -> None:
@@ -44,9 +46,9 @@ def serve(
     if not model.exists():
         raise UsageError("there is no such file or folder", where=str(model), remedy="trainwell runs lists what there is.")
     origin = Origin(model, _open)
-    options = Options(open_to_all=open_to_all, fast=fast, origin=origin)
+    options = Options(open_to_all=open_to_all, fast=fast, origin=origin, engine=engine)
     limits = Limits(body=round(body * 2**20), waiting=waiting)
-    server = start(origin.open(model), host=host, port=port, token=token, block=False, limits=limits, options=options)
+    server = start(_open(model), host=host, port=port, token=token, block=False, limits=limits, options=options)
     note(f"serving {server.name} at {server.url}")
     note("  the page at /, rows to /predict, and /health, /metrics, /openapi.json; Ctrl-C ends it")
     server.wait()

@@ -262,10 +262,10 @@ def _compared(trained: Trained, source: Source, answer: Answer, *, batch: int | 
     sources = [source, _some(source, np.zeros(1, np.int64)), *_odd_rows(trained.preparation)]
     if batch is not None:
         sources = [_taken(one, np.arange(batch) % len(one)) for one in sources]
-    return max(_difference(trained.preparation, said(trained, one), answer(one)) for one in sources)
+    return max(differing(trained.preparation, said(trained, one), answer(one)) for one in sources)
 
 
-def _difference(preparation: Preparation, ours: np.ndarray, theirs: np.ndarray) -> float:
+def differing(preparation: Preparation, ours: np.ndarray, theirs: np.ndarray) -> float:
     """Of probabilities, or of values in units of the target's deviation, or of themselves where they are larger."""
     if ours.shape != theirs.shape or not np.isfinite(theirs).all():
         return float("inf")

@@ -24,7 +24,7 @@ from trainwell.data.kinds.category import State as CategoryState
 from trainwell.data.kinds.words import EMPTY
 from trainwell.data.preparation import Preparation
 from trainwell.score.decision import Decision
-from trainwell.ship.answering import View, answering_of, dtype_of, graph_of, traced_quietly
+from trainwell.ship.answering import Answering, View, answering_of, dtype_of, graph_of, traced_quietly
 from trainwell.ship.bundle import Bundle, Team
 from trainwell.ship.onnx_graph import ML_OPSET, OPSET, Graph, need_onnx
 from trainwell.ship.onnx_numbers import boolean_column, datetime_column, number_columns
@@ -122,7 +122,7 @@ def onnx_model(trained: Run | Team | Bundle, *, batch: int | None = None) -> Mod
 
     module, views = answering_of(trained)
     asked = asked_of(views)
-    network = _network(module, views, batch)
+    network = network_model(module, views, batch)
     graph = Graph("prepare/")
     for view in views:
         _prepare(graph, view)
@@ -146,13 +146,13 @@ def _about(trained: Run | Team | Bundle, asked: Sequence[Asked]) -> dict[str, st
     return {"trainwell.name": trained.name, "trainwell.inputs": json.dumps(told), "trainwell.schema": json.dumps(schema)}
 
 
-def _network(module: torch.nn.Module, views: Sequence[View], batch: int | None) -> ModelProto:
-    """The network with its decoding, every name beginning with `network/`."""
+def network_model(module: Answering, views: Sequence[View], batch: int | None) -> ModelProto:
+    """The network with its decoding, for encoded inputs; every name begins with `network/`, the answers are the output."""
     from onnx import compose
 
     names = [name for view in views for name, _ in view.inputs]
     with traced_quietly(), _without_remarks():
-        program = graph_of(module, views, batch)  # type: ignore[arg-type]
+        program = graph_of(module, views, batch)
         made = torch.onnx.export(
             program, dynamo=True, verbose=False, input_names=names, output_names=["answers"], opset_version=OPSET
         )

@@ -145,6 +145,7 @@ def test_slow_clients_are_sent_away_and_good_ones_do_not_wait(classifier):
 def test_one_request_too_many_comes_back_later(classifier, monkeypatch):
     held, compute = threading.Event(), Served.compute
     with serving(classifier, limits=Limits(waiting=2)) as client:
+        monkeypatch.setattr(Served, "seconds", lambda served, rows: 1.0)  # the thread's work, not the event loop's
         monkeypatch.setattr(Served, "compute", lambda served, arrays: (held.wait(10), compute(served, arrays))[1])
         results = []
         asking = [threading.Thread(target=lambda: results.append(client.ask(body={"rows": [GOOD]}))) for _ in range(2)]
@@ -165,6 +166,7 @@ def test_one_request_too_many_comes_back_later(classifier, monkeypatch):
 def test_an_answer_that_takes_too_long_is_given_up(classifier, monkeypatch):
     compute = Served.compute
     with serving(classifier, limits=Limits(work_seconds=0.2)) as client:
+        monkeypatch.setattr(Served, "seconds", lambda served, rows: 1.0)  # the thread's work, not the event loop's
         monkeypatch.setattr(Served, "compute", lambda served, arrays: (time.sleep(0.6), compute(served, arrays))[1])
         assert client.ask(body={"rows": [GOOD]})[0] == 503
         monkeypatch.setattr(Served, "compute", compute)

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from trainwell.data.kinds.words import EMPTY
+from trainwell.ship.serve.columns import Plain
 from trainwell.ship.serve.fields import Field
 
 
@@ -51,6 +53,18 @@ class Drift:
             for name in self._others:
                 if row.get(name) in (None, ""):
                     self.counts[name, "missing"] += 1
+
+    def count_plain(self, plain: Plain) -> None:
+        """Count plain rows column by column: their labels are known."""
+        self.rows += plain.n
+        for name, (low, high) in self._ranges.items():
+            values = plain.cells[name]
+            if not (low <= values.min() and values.max() <= high):  # also where one is NaN
+                self.counts[name, "missing"] += int(np.isnan(values).sum())
+                self.counts[name, "out_of_range"] += int(((values < low) | (values > high)).sum())
+        for name in (*self._labels, *self._others):
+            if found := plain.cells[name].count(None) + plain.cells[name].count(""):
+                self.counts[name, "missing"] += found
 
     def count_frame(self, frame: pl.DataFrame) -> None:
         """Count many rows column by column."""

@@ -28,10 +28,12 @@ class Origin:
     Args:
         path: a run folder, the folder of an ensemble, or a `.tw` file.
         open: reads it.
+        engine: what computes its answers.
     """
 
     path: Path
     open: Callable[[Path], Model]
+    engine: str = "torch"
 
     def signature(self) -> Signature:
         """Changes when a new version is written; empty while there is nothing."""
@@ -54,7 +56,7 @@ class Origin:
     def made_ready(self, model: Model) -> Served:
         """An opened version, with what lies beside it."""
         card = model.card if isinstance(model, Bundle) else card_of(self.path)
-        return served(model, version=version_of(self.path), name=self.path.stem, card=card)
+        return served(model, version=version_of(self.path), name=self.path.stem, card=card, engine=self.engine)
 
 
 def _counts(file: Path, root: Path) -> bool:

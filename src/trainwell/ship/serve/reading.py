@@ -20,6 +20,8 @@ from trainwell.ship.serve.served import Served
 
 #: Content types of tables.
 TABLES = {"text/csv": ".csv", "text/tab-separated-values": ".tsv", "application/csv": ".csv"}
+#: Content types that are read as JSON; the last is what curl says by itself.
+JSON = ("", "application/json", "application/x-www-form-urlencoded")
 _NAMED = {".csv": "text/csv", ".tsv": "text/tab-separated-values", ".json": "application/json"}
 _FORM = "Send one file, as curl -F file=@rows.csv does."
 
@@ -42,7 +44,7 @@ def rows_of(body: bytes, kind: str, served: Served, limits: Limits) -> list[Any]
         return _table(body, TABLES[kind], limits)
     if kind.startswith("image/") or (kind == "application/octet-stream" and len(served.pictures) == 1):
         return [_only_picture(body, served)]
-    if kind in ("", "application/json", "application/x-www-form-urlencoded"):  # the last is what curl says by itself
+    if kind in JSON:
         return listed(parsed(body), limits.rows)
     raise Refused(415, f"the content type {kind[:60]!r} is not read", remedy="Send application/json, text/csv or a picture.")
 

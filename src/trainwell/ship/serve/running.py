@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import uvicorn
@@ -54,12 +58,13 @@ class Server:
             time.sleep(0.005)
 
     def wait(self) -> None:
-        """Wait until it is closed; in the main thread Ctrl-C and SIGTERM close it."""
+        """Wait until it is closed, in a process that does nothing else; in the main thread Ctrl-C and SIGTERM close it."""
         main = threading.current_thread() is threading.main_thread()
         previous = signal.signal(signal.SIGTERM, signal.default_int_handler) if main else None
         try:
-            while self._thread.is_alive():
-                self._thread.join(0.5)
+            with _serving_alone():
+                while self._thread.is_alive():
+                    self._thread.join(0.5)
         except KeyboardInterrupt:
             self.close()
         finally:
@@ -83,6 +88,19 @@ class Server:
 
     def __repr__(self) -> str:
         return f"Server({self.url})"
+
+
+@contextmanager
+def _serving_alone() -> Iterator[None]:
+    """Python's settings for a process of short answers: threads change places soon, what was there before is never searched."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, 0.0005))  # 5 ms, as Python has it, are longer than an answer takes
+    gc.freeze()  # else a search for garbage walks through all of torch's objects, for a tenth of a second
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
 
 
 def _config(app: App, limits: Limits) -> uvicorn.Config:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +17,9 @@ from trainwell.data.preparation import Preparation, Problem
 from trainwell.data.source import Source
 from trainwell.score.decision import Decision
 from trainwell.ship.bundle import Bundle, Team
+from trainwell.ship.serve.columns import Plain
 from trainwell.ship.serve.encoding import Encoder
+from trainwell.ship.serve.engine import compute_of, demand_alike, refused
 from trainwell.ship.serve.fields import Field, fields_of
 from trainwell.ship.serve.refusal import Refused
 from trainwell.ship.serve.rows import Checker, Fault
@@ -24,6 +28,8 @@ from trainwell.train.together import Together
 
 #: Sizes of requests with which it is tried out whether answers depend on company.
 _TRIED = (1, 2, 3, 5, 8, 16, 31)
+#: Seconds for which it is timed.
+_LONG = 0.02
 
 
 #: What can be served: a run, a bundle, or several runs that answer together, as an ensemble does.
@@ -41,6 +47,8 @@ class Asked:
         arrays: inputs of the rows that can be answered; None where the whole table is answered at once.
         source: that table, where there is one.
         problems: what is odd about the rows that are answered, by their number among them.
+        rows: as they were sent, where they are no table.
+        plain: all of them, where they were read straight into columns.
     """
 
     n: int
@@ -50,6 +58,7 @@ class Asked:
     source: Source | None = None
     problems: Sequence[Problem] = ()
     rows: Sequence[Mapping[str, Any]] = ()
+    plain: Plain | None = None
 
 
 @dataclass
@@ -60,7 +69,8 @@ class Served:
         model: opened.
         name: what it is called.
         version: the first digits of a digest of its weights, or of what stands for them.
-        exact: whether requests that are computed together get the bits that each would get alone.
+        engine: what computes, as `ENGINES` has it.
+        exact: whether requests that are computed together get the bits that each would get alone, or are not promised them.
         card: the data card as plain data, or None.
         by_row: whether rows are encoded here and answered one by one; else the whole table is answered at once: a forecast,
             series that are put together from rows, an ensemble whose members encode rows in ways of their own.
@@ -70,6 +80,7 @@ class Served:
     name: str
     version: str
     card: Mapping[str, Any] | None = None
+    engine: str = "torch"
     exact: bool = False
     by_row: bool = True
 
@@ -81,10 +92,17 @@ class Served:
         self.decision = _decision_of(self.model)
         self.pictures = picture_columns(self.preparation)
         self.by_row = self.preparation.forecast is None and self.preparation.gather is None
+        self._compute = compute_of(self.model, self.engine)
+        self._first, self._more = math.inf, 0.0  # seconds of the first row, and of each further one
+        self.slow = False  # once it took much longer than that
 
-    def compute(self, arrays: list[np.ndarray]) -> np.ndarray:
+    def compute(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities or values for encoded rows, as `Run.predict_arrays`."""
-        return self.model.predict_arrays(arrays)
+        return self._compute(arrays)
+
+    def seconds(self, rows: int) -> float:
+        """How long so many rows take, as far as `try_out` has seen."""
+        return math.inf if self.slow else self._first + (rows - 1) * self._more
 
     def ready(self, rows: list[Any]) -> Asked:
         """Rows of a request checked and encoded; what cannot be answered is listed."""
@@ -95,6 +113,11 @@ class Served:
             return Asked(len(rows), places, faults, source=as_source(good, self.preparation), rows=good)
         known = self._quickly(len(rows), good, places, faults)
         return known if known is not None else self._encoded(len(rows), good, places, faults)
+
+    def ready_plain(self, body: bytes, most: int) -> Asked | None:
+        """A body in JSON whose rows are all plain, at most `most` of them; None where any other way has to be taken."""
+        plain = self.encoder.read(body, most) if self.by_row else None
+        return Asked(plain.n, range(plain.n), arrays=plain.arrays, plain=plain) if plain is not None else None
 
     def ready_quickly(self, rows: list[Any]) -> Asked | None:
         """The same for a few plain rows, in microseconds; None where the long way must be taken."""
@@ -160,21 +183,48 @@ class Served:
         """Compute made-up rows, alone and together: warms the network up, and finds whether answers depend on company.
 
         Matrix products of different heights may round differently. Where they do, requests are computed one after another, so
-        that every client gets the bits of `Run.predict`, whoever else is asking.
+        that every client gets the bits of `Run.predict`, whoever else is asking. Another engine than torch promises no bits but
+        a tolerance, which is looked at here.
+
+        Raises:
+            CompileError: the engine answers differently.
         """
-        if not self.by_row:
-            return
-        inputs = _made_up(self.preparation, rows)
+        inputs = _made_up(self.preparation, rows) if self.by_row else []
         try:
-            together = self.compute(inputs)
-        except UsageError:
-            self.by_row = False
-            return
+            together = self.model.predict_arrays(inputs) if self.by_row else None
+        except UsageError:  # members have preparations of their own
+            together = None
+        self.by_row = together is not None
+        if self.engine != "torch":
+            if not self.by_row:
+                raise refused("rows are not encoded one by one for it, but by the network's own side")
+            demand_alike(self.model, self.compute, inputs)
+            self.exact = True
+        elif together is not None:
+            self.exact = self._is_exact(inputs, together)
+        if self.by_row:
+            self._first = _seconds(lambda: self.compute([x[:1] for x in inputs]))
+            self._more = max(0.0, _seconds(lambda: self.compute(inputs)) - self._first) / (rows - 1)
+
+    def _is_exact(self, inputs: list[np.ndarray], together: np.ndarray) -> bool:
         alone = [(start, n) for n in _TRIED for start in (0, 7)]
-        self.exact = all(
+        return all(
             np.array_equal(self.compute([x[start : start + n] for x in inputs]), together[start : start + n])
             for start, n in alone
         )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """The least of a few times; of one that is long already."""
+    least, start = math.inf, time.perf_counter()
+    for _ in range(8):
+        before = time.perf_counter()
+        work()
+        now = time.perf_counter()
+        least = min(least, now - before)
+        if now - start > _LONG:
+            break
+    return least
 
 
 def _together(team: Team) -> Together:
@@ -210,7 +260,9 @@ def _input(spec: Input, rows: int, generator: np.random.Generator) -> np.ndarray
     return generator.normal(size=shape).astype(spec.dtype)
 
 
-def served(model: Model, *, version: str, name: str = "", card: Mapping[str, Any] | None = None) -> Served:
+def served(
+    model: Model, *, version: str, name: str = "", card: Mapping[str, Any] | None = None, engine: str = "torch"
+) -> Served:
     """A network made ready to be served: its weights are read, and it has answered made-up rows.
 
     Args:
@@ -218,14 +270,16 @@ def served(model: Model, *, version: str, name: str = "", card: Mapping[str, Any
         version: what tells this one from the next one.
         name: what it is called, if not by its own name.
         card: the data card as plain data.
+        engine: what computes: `torch` or `onnx`.
 
     Raises:
+        CompileError: the network cannot be exported, or answers differently there.
         CheckpointError: it has no weights yet, or they are damaged.
         DataError: it writes texts or makes pictures, which is another thing than answering rows.
     """
     refuse_answers(model.preparation)
     asked = model if isinstance(model, Run | Bundle | Together) else _together(model)
     own = "ensemble" if isinstance(model, Together) else model.name
-    found = Served(asked, name or own, version, card)
+    found = Served(asked, name or own, version, card, engine)
     found.try_out()
     return found

@@ -20,8 +20,9 @@ from trainwell.ship.serve.served import Asked, Served
 from trainwell.ship.serve.telemetry import Telemetry
 from trainwell.ship.serve.worker import Worker
 
-#: Bodies up to this many bytes are read by the event loop itself; longer ones would keep others waiting.
-_SMALL = 32 << 10
+#: Bodies up to this many bytes are read by the event loop itself, of plain rows in less than a millisecond, and of others;
+#: longer ones would keep others waiting.
+_SMALL_PLAIN, _SMALL = 128 << 10, 32 << 10
 #: Rows up to which the event loop encodes them, and up to which they are counted cell by cell.
 _FEW, _CELL_BY_CELL = 32, 2_000
 
@@ -130,6 +131,9 @@ class State:
 
     async def _asked(self, body: bytes, kind: str, served: Served) -> Asked:
         """The request made ready."""
+        plain = served.ready_plain(body, self.limits.rows) if len(body) <= _SMALL_PLAIN and kind in reading.JSON else None
+        if plain is not None:
+            return plain
         if len(body) > _SMALL or kind in reading.TABLES:
             made: Asked = await self._aside(self._read, body, kind, served)
             return made
@@ -139,6 +143,9 @@ class State:
         return asked if asked is not None else await self._aside(served.ready, rows)
 
     def _read(self, body: bytes, kind: str, served: Served) -> Asked:
+        known = served.ready_plain(body, self.limits.rows) if len(body) > _SMALL_PLAIN and kind in reading.JSON else None
+        if known is not None:
+            return known
         rows = reading.rows_of(body, kind, served, self.limits)
         return served.ready_table(rows) if isinstance(rows, Source) else served.ready(rows)
 
@@ -147,14 +154,16 @@ class State:
         self.telemetry.bad_rows += len(asked.faults)
         if served is not self.served or not asked.places:
             return  # counters belong to the version that is served now
-        if asked.source is None or 0 < len(asked.rows) <= _CELL_BY_CELL:
+        if asked.plain is not None:
+            self.drift.count_plain(asked.plain)
+        elif asked.source is None or 0 < len(asked.rows) <= _CELL_BY_CELL:
             self.drift.count(asked.rows)
         else:
             self.drift.count_frame(asked.source.table)
 
     def health(self) -> dict[str, Any]:
         """Whether the server answers, and what."""
-        found = {"status": "ok", "model": self.served.name, "version": self.served.version}
+        found = {"status": "ok", "model": self.served.name, "version": self.served.version, "engine": self.served.engine}
         return found | ({"new version refused": self.trouble} if self.trouble else {})
 
     def metrics(self) -> str:

@@ -1,7 +1,8 @@
-"""The one thread that owns the network: requests that wait together are computed together.
+"""Who computes: the event loop what takes a moment, a thread what takes longer; what waits together is computed together.
 
-A batch takes what is waiting when the network is free. It waits for more only while other requests are known to be on their
-way, and never longer than a few milliseconds, so a single client waits for nobody.
+Handing work to a thread and back costs more than a small network takes for a few rows, and two threads that both want the
+interpreter make each other wait. A batch of the thread takes what is waiting when the network is free. It waits for more only
+while other requests are known to be on their way, and never longer than a few milliseconds: a single client waits for nobody.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from trainwell.ship.serve.served import Served
 
 #: Rows of one request that are computed in one go, before others get their turn.
 MANY = 2_048
+#: Seconds that the event loop computes at most before it looks after its connections again.
+MOMENT = 0.0005
+#: A network that once takes this long there is left to the thread from then on.
+_TOO_LONG = 0.05
 
 
 @dataclass(eq=False)
@@ -45,7 +50,7 @@ class Job:
 
 
 class Worker:
-    """Computes jobs in a thread of its own.
+    """Computes jobs, one batch at a time.
 
     Args:
         limits: rows of a batch, and how long it waits.
@@ -58,6 +63,8 @@ class Worker:
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="trainwell-network", daemon=True)
         self._left: Job | None = None  # taken from the queue, not fitting into the last batch
+        self._owned = threading.Lock()  # held by whoever computes
+        self._small: list[Job] = []  # for the event loop, at its next turn
         #: Requests that have arrived and are not in the queue yet; written by the event loop alone.
         self.coming = 0
 
@@ -86,14 +93,52 @@ class Worker:
         return await self._wait(Job(served, asyncio.get_running_loop().create_future(), work=work))
 
     async def _wait(self, job: Job) -> Any:
-        self._queue.put(job)
+        if job.arrays is not None and job.served.seconds(job.rows) <= MOMENT:
+            if not self._small:
+                asyncio.get_running_loop().call_soon(self._at_once)
+            self._small.append(job)
+        else:
+            self._queue.put(job)
         return await job.future
+
+    def _at_once(self) -> None:
+        """Compute small jobs here, those that have come in the same turn together; what takes longer is for the thread."""
+        jobs, self._small = self._small, []
+        free = self._owned.acquire(blocking=False)
+        try:
+            while free and jobs:
+                batch = self._together_with(jobs)
+                if batch[0].served.seconds(sum(job.rows for job in batch)) > MOMENT:
+                    break
+                jobs, start = jobs[len(batch) :], time.monotonic()
+                _deliver(*self._answers([job for job in batch if not job.future.cancelled()]))
+                if time.monotonic() - start > _TOO_LONG:
+                    batch[0].served.slow = True
+        finally:
+            if free:
+                self._owned.release()
+        for job in jobs:
+            self._queue.put(job)
+
+    def _together_with(self, jobs: list[Job]) -> list[Job]:
+        """The first jobs that make a batch."""
+        if not self._shares(jobs[0]):
+            return jobs[:1]
+        rows, n = 0, 0
+        for job in jobs:
+            rows += job.rows
+            if n and (rows > self._limits.batch or job.served is not jobs[0].served):
+                break
+            n += 1
+        return jobs[:n]
 
     def _run(self) -> None:
         while (jobs := self._take()) is not None:
             jobs = [job for job in jobs if not job.future.cancelled()]
             if jobs:
-                self._answer(jobs)
+                with self._owned:
+                    found = self._answers(jobs)
+                jobs[0].future.get_loop().call_soon_threadsafe(_deliver, *found)
 
     def _take(self) -> list[Job] | None:
         """The next batch; None at the end."""
@@ -130,16 +175,14 @@ class Worker:
                 self._queue.put(None)  # the end, after this batch
             return job
 
-    def _answer(self, jobs: list[Job]) -> None:
+    def _answers(self, jobs: list[Job]) -> tuple[list[Job], list[Any]]:
+        """Every job with its result, or the exception that it raised."""
         try:
-            results: Sequence[Any] = self._results(jobs)
+            return jobs, list(self._results(jobs)) if jobs else []
         except Exception as error:
-            if len(jobs) > 1:  # what one of them did must not fail the others
-                for job in jobs:
-                    self._answer([job])
-                return
-            results = [error]
-        jobs[0].future.get_loop().call_soon_threadsafe(_deliver, jobs, results)
+            if len(jobs) == 1:
+                return jobs, [error]
+            return jobs, [self._answers([job])[1][0] for job in jobs]  # what one of them did must not fail the others
 
     def _results(self, jobs: list[Job]) -> Sequence[Any]:
         if jobs[0].work is not None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -23,9 +22,11 @@ def as_json(values: np.ndarray, asked: Asked, served: Served, *, top: int | None
         served: what answered.
         top: only so many of the most probable classes.
     """
-    answers: list[dict[str, Any]] = [{}] * asked.n
-    for place, answer in zip(asked.places, _answers(values, served, top), strict=True):
-        answers[place] = answer
+    found = _answers(values, served, top)
+    answers: list[dict[str, Any]] = found if len(found) == asked.n else [{}] * asked.n
+    if answers is not found:
+        for place, answer in zip(asked.places, found, strict=True):
+            answers[place] = answer
     for row, column, says in asked.problems:
         for number in range(len(asked.places)) if row < 0 else (row,):
             place = asked.places[number]
@@ -37,22 +38,28 @@ def as_json(values: np.ndarray, asked: Asked, served: Served, *, top: int | None
     return dumped({"answers": answers, "model": {"name": served.name, "version": served.version}})
 
 
-def _answers(values: np.ndarray, served: Served, top: int | None) -> Iterable[dict[str, Any]]:
-    target = served.preparation.target
+def _answers(values: np.ndarray, served: Served, top: int | None) -> list[dict[str, Any]]:
+    target, decision, rows = served.preparation.target, served.decision, values.tolist()
     if target.labels:
-        for said, row in zip(served.decision.labels(values, several=True).tolist(), values.tolist(), strict=True):
-            named = [label for label, yes in zip(target.labels, said, strict=True) if yes]
-            yield {"prediction": named, "probabilities": dict(zip(target.labels, row, strict=True))}
-        return
+        said = [
+            [label for label, yes in zip(target.labels, row, strict=True) if yes]
+            for row in decision.labels(values, several=True).tolist()
+        ]
+        chances = [dict(zip(target.labels, row, strict=True)) for row in rows]
+        return [{"prediction": p, "probabilities": q} for p, q in zip(said, chances, strict=True)]
     if target.classes is None:
-        for row in values.tolist():
-            yield {"prediction": row[0] if len(row) == 1 else dict(zip(target.names, row, strict=True))}
-        return
-    best = served.decision.labels(values).tolist()
-    for code, row in zip(best, values.tolist(), strict=True):
-        shown = range(len(row)) if top is None else np.argsort(row, kind="stable")[::-1][:top].tolist()
-        probabilities = {target.classes[i]: row[i] for i in shown}
-        yield {"prediction": target.classes[code], "confidence": row[code], "probabilities": probabilities}
+        one = values.shape[1] == 1
+        return [{"prediction": row[0] if one else dict(zip(target.names, row, strict=True))} for row in rows]
+    classes, best = target.classes, decision.labels(values).tolist()
+    if top is None:
+        shown = [dict(zip(classes, row, strict=True)) for row in rows]
+    else:
+        order = np.argsort(values, axis=1, kind="stable")[:, ::-1][:, :top].tolist()
+        shown = [{classes[i]: row[i] for i in places} for places, row in zip(order, rows, strict=True)]
+    return [
+        {"prediction": classes[code], "confidence": row[code], "probabilities": chances}
+        for code, row, chances in zip(best, rows, shown, strict=True)
+    ]
 
 
 def table_as_json(answers: pl.DataFrame, asked: Asked, served: Served) -> bytes:
@@ -74,8 +81,8 @@ def as_csv(frame: pl.DataFrame, asked: Asked) -> bytes:
 
 
 def dumped(content: Any) -> bytes:
-    """JSON in UTF-8, without spaces."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"), default=str).encode(errors="replace")
+    """JSON in UTF-8, without spaces; what is no number is null."""
+    return msgspec.json.encode(content, enc_hook=str)
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:
