@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from trainwell.data.inputs import Fitted, gather_inputs
+from trainwell.data.inputs import Fitted
+from trainwell.data.kinds import number as number_kind
 from trainwell.data.kinds.kind import Cleaned
-from trainwell.data.kinds.number import LARGEST
 from trainwell.data.preparation import Preparation
 
 #: One column of cells as the array that its kind encodes; None where a cell is not plain.
@@ -25,7 +25,7 @@ Read = Callable[[Sequence[Any]], np.ndarray | None]
 #: What JSON may hold in a plain cell of a column.
 _TYPES: dict[str, Any] = {"number": float | None, "boolean": str | bool | None, "category": str | None}
 #: Rows that are encoded one by one, 10 µs each; more are faster as columns.
-FEW = 8
+FEW = 4
 _NUMBERS = frozenset({float, int, type(None)})
 _WORDS = frozenset({str, type(None)})
 
@@ -57,6 +57,7 @@ class Columns:
         self._columns, self.names = preparation.columns, [column.name for column in preparation.columns]
         self._numbers = [place for place, column in enumerate(self._columns) if column.kind == "number"]
         self._words = {place: _words_of(column) for place, column in enumerate(self._columns) if column.kind != "number"}
+        self._inputs, self._slots, self._widths = _laid_out(preparation)
         fields = [(f"c{place}", _TYPES[c.kind], msgspec.field(name=c.name)) for place, c in enumerate(self._columns)]
         row = msgspec.defstruct("Row", fields, gc=False)
         body = msgspec.defstruct("Body", [("rows", list[row])], gc=False, forbid_unknown_fields=True)  # type: ignore[valid-type]
@@ -75,42 +76,45 @@ class Columns:
             rows = self._body.decode(body).rows  # type: ignore[attr-defined]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        return self.encode(list(zip(*map(msgspec.structs.astuple, rows), strict=True))) if 0 < len(rows) <= most else None
+        return self._encode(list(zip(*map(msgspec.structs.astuple, rows), strict=True))) if 0 < len(rows) <= most else None
 
     def of_rows(self, rows: Sequence[Mapping[str, Any]]) -> Plain | None:
         """Rows that are dictionaries."""
         try:
-            return self.encode([list(map(itemgetter(name), rows)) for name in self.names])
+            cells = [list(map(itemgetter(name), rows)) for name in self.names]
         except KeyError:
             return None
+        numbers = all(_NUMBERS.issuperset(map(type, cells[place])) for place in self._numbers)
+        return self._encode(cells) if numbers else None
 
-    def encode(self, cells: Sequence[Sequence[Any]]) -> Plain | None:
-        """Columns of cells, in the order of the preparation; None where a cell is not plain."""
+    def _encode(self, cells: Sequence[Sequence[Any]]) -> Plain | None:
+        """Columns of cells, in the order of the preparation, all numbers of which are numbers; None where one is not plain."""
         n, told = len(cells[0]), dict(zip(self.names, cells, strict=True))
-        if not all(_NUMBERS.issuperset(map(type, cells[place])) for place in self._numbers):
-            return None
         numbers = np.array([cells[place] for place in self._numbers], np.float64)  # (F, n); None is NaN
         told |= {self.names[place]: row for place, row in zip(self._numbers, numbers, strict=True)}
         if n <= FEW:
             arrays = self._row_by_row(cells, n)
             return None if arrays is None else Plain(n, arrays, told)
-        encoded = dict(zip(self._numbers, self._scaled(numbers), strict=True))
+        arrays = {name: np.empty((n, width), dtype) for name, (width, dtype) in self._widths.items()}
+        for place, array in self._scaled(numbers):
+            start, stop = self._slots[place]
+            arrays["number"][:, start:stop] = array
         for place, read in self._words.items():
-            array = read(cells[place])
-            if array is None:
+            found = read(cells[place])
+            if found is None:
                 return None
-            encoded[place] = array
-        found = gather_inputs(self._columns, [encoded[place] for place in range(len(cells))], n)
-        return Plain(n, [found[name] for name in self._preparation.shape.names], told)
+            start, stop = self._slots[place]
+            arrays[self._inputs[place]][:, start:stop] = found
+        return Plain(n, [arrays[name] for name in self._preparation.shape.names], told)
 
-    def _scaled(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
-        """Numbers (F, n) as the network sees them, as `clean` and `encode` of their kind make them."""
-        if np.fmax.reduce(np.abs(numbers), axis=None, initial=0.0) > LARGEST:
-            numbers = np.where(np.isinf(numbers), np.nan, numbers).clip(-LARGEST, LARGEST)
+    def _scaled(self, numbers: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Each column of the numbers (F, n) as the network sees it, as `clean` and `encode` of its kind make it."""
+        if np.fmax.reduce(np.abs(numbers), axis=None, initial=0.0) > number_kind.LARGEST:
+            numbers = np.where(np.isinf(numbers), np.nan, numbers).clip(-number_kind.LARGEST, number_kind.LARGEST)
         for place, values, missing in zip(self._numbers, numbers, np.isnan(numbers), strict=True):
             column = self._columns[place]
             # No table of whole numbers is made, in which many rows would be looked up.
-            yield column.does.encode(column.state, Cleaned(values, missing, scratch={"whole": None}))
+            yield place, number_kind.encode(column.state, Cleaned(values, missing, scratch={"whole": None}))
 
     def _row_by_row(self, cells: Sequence[Sequence[Any]], n: int) -> list[np.ndarray] | None:
         if any(read(cells[place]) is None for place, read in self._words.items()):
@@ -118,6 +122,18 @@ class Columns:
         parts = [self._preparation.encode_row(dict(zip(self.names, row, strict=True))) for row in zip(*cells, strict=True)]
         names = self._preparation.shape.names
         return [parts[0][name] if n == 1 else np.concatenate([part[name] for part in parts]) for name in names]
+
+
+def _laid_out(preparation: Preparation) -> tuple[list[str], list[tuple[int, int]], dict[str, tuple[int, type]]]:
+    """For each column the input that it joins and its places there, and the width and type of each input."""
+    widths, inputs, slots = dict[str, int](), list[str](), list[tuple[int, int]]()
+    for column in preparation.columns:
+        start = widths.get(column.input, 0)
+        widths[column.input] = start + len(column.does.features(column.state, column.name))
+        inputs.append(column.input)
+        slots.append((start, widths[column.input]))
+    types = {"number": np.float32, "category": np.int32}
+    return inputs, slots, {name: (width, types[name]) for name, width in widths.items()}
 
 
 def _words_of(column: Fitted) -> Read:
@@ -130,12 +146,10 @@ def _words_of(column: Fitted) -> Read:
 
 
 def _codes(known: dict[Any, int], cells: Sequence[Any]) -> np.ndarray | None:
-    """Codes of labels (n,); None where one is not known."""
-    if not _WORDS.issuperset(map(type, cells)):
-        return None
+    """Codes of labels (n, 1); None where one is not known."""
     try:
-        return np.fromiter(map(known.__getitem__, cells), np.int32, len(cells))
-    except KeyError:
+        return np.fromiter(map(known.__getitem__, cells), np.int32, len(cells))[:, None]
+    except (KeyError, TypeError):
         return None
 
 
