@@ -2,7 +2,7 @@
 
     python benchmarks/serve.py                     # trains a small classifier of tables
     python benchmarks/serve.py runs/a --seconds 5
-    python benchmarks/serve.py runs/a --peer       # LitServe too, where it is installed
+    python benchmarks/serve.py runs/a --peer       # LitServe too, from PEER_PYTHON where it is set
     python benchmarks/serve.py runs/a --soak 180   # slow and malformed clients beside good ones, and memory
 
 Servers run in processes of their own; every figure is of this machine, so only the ratios of one call carry over. The bare
@@ -195,7 +195,8 @@ def serve_here(asked: argparse.Namespace) -> None:
         engine = "onnx" if asked.role.endswith("onnx") else "torch"
         tw.serve(tw.Run.open(asked.run), port=asked.port, options=Options(engine=engine))
         return
-    subprocess.run([os.environ.get("PEER_PYTHON", sys.executable), str(HERE.with_name("serve_litserve.py")), asked.run, str(asked.port)], check=True)
+    python = os.environ.get("PEER_PYTHON", sys.executable)
+    subprocess.run([python, str(HERE.with_name("serve_litserve.py")), asked.run, str(asked.port)], check=True)
 
 
 # ---- clients

@@ -23,7 +23,7 @@ ROWS = st.fixed_dictionaries(
     {
         "age": NUMBERS,
         "job": st.sampled_from(["sales", "tech", "farm", None]),
-        "member": st.sampled_from(["yes", "no", "YES", None, " no", ""]),
+        "member": st.sampled_from(["yes", "no", "YES", None, "No", ""]),
         "hours": NUMBERS,
     }
 )

@@ -92,10 +92,13 @@ class Columns:
         n, told = len(cells[0]), dict(zip(self.names, cells, strict=True))
         numbers = np.array([cells[place] for place in self._numbers], np.float64)  # (F, n); None is NaN
         told |= {self.names[place]: row for place, row in zip(self._numbers, numbers, strict=True)}
-        if n <= FEW:
-            arrays = self._row_by_row(cells, n)
-            return None if arrays is None else Plain(n, arrays, told)
-        arrays = {name: np.empty((n, width), dtype) for name, (width, dtype) in self._widths.items()}
+        arrays = self._row_by_row(cells, n) if n <= FEW else self._by_column(cells, numbers)
+        return None if arrays is None else Plain(n, [arrays[name] for name in self._preparation.shape.names], told)
+
+    def _by_column(self, cells: Sequence[Sequence[Any]], numbers: np.ndarray) -> dict[str, np.ndarray] | None:
+        arrays: dict[str, np.ndarray] = {
+            name: np.empty((len(cells[0]), width), dtype) for name, (width, dtype) in self._widths.items()
+        }
         for place, array in self._scaled(numbers):
             start, stop = self._slots[place]
             arrays["number"][:, start:stop] = array
@@ -105,7 +108,7 @@ class Columns:
                 return None
             start, stop = self._slots[place]
             arrays[self._inputs[place]][:, start:stop] = found
-        return Plain(n, [arrays[name] for name in self._preparation.shape.names], told)
+        return arrays
 
     def _scaled(self, numbers: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
         """Each column of the numbers (F, n) as the network sees it, as `clean` and `encode` of its kind make it."""
@@ -116,12 +119,11 @@ class Columns:
             # No table of whole numbers is made, in which many rows would be looked up.
             yield place, number_kind.encode(column.state, Cleaned(values, missing, scratch={"whole": None}))
 
-    def _row_by_row(self, cells: Sequence[Sequence[Any]], n: int) -> list[np.ndarray] | None:
+    def _row_by_row(self, cells: Sequence[Sequence[Any]], n: int) -> dict[str, np.ndarray] | None:
         if any(read(cells[place]) is None for place, read in self._words.items()):
             return None
         parts = [self._preparation.encode_row(dict(zip(self.names, row, strict=True))) for row in zip(*cells, strict=True)]
-        names = self._preparation.shape.names
-        return [parts[0][name] if n == 1 else np.concatenate([part[name] for part in parts]) for name in names]
+        return parts[0] if n == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _laid_out(preparation: Preparation) -> tuple[list[str], list[tuple[int, int]], dict[str, tuple[int, type]]]:
