@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from trainwell.train.rate_range import find_rate
     from trainwell.train.replay import replay
     from trainwell.train.run import Run
-    from trainwell.train.watch import watch
+    from trainwell.train.watching import watch
 
 __version__ = "0.1.0"
 
@@ -115,7 +115,7 @@ _HOME = {
     "transfer_check": "trainwell.study.transfer_check",
     "treat": "trainwell.study.treat",
     "tune": "trainwell.study.tune",
-    "watch": "trainwell.train.watch",
+    "watch": "trainwell.train.watching",
     "wrap": "trainwell.data.load",
 }
 

@@ -4,6 +4,9 @@ from trainwell.testing import check_model
 
 def test_my_network() -> None:
     check_model("mixer")
+
+`ward()` trains programs with a planted fault and healthy ones under the doctor, and prints how many faults it named and how
+often it spoke without one.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from trainwell.train.compile import compile_program
 from trainwell.train.fit import fit
 from trainwell.train.many import fit_many
 from trainwell.train.run import Run
+from trainwell.ward.rounds import ward as ward
 
 #: Nothing is left to measurement, and every run is over in a blink.
 FIXED = {"threads": 1, "memory_format": "contiguous", "compile": "off", "device": "cpu", "precision": "float32"}

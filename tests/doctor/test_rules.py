@@ -16,6 +16,9 @@ from trainwell.doctor.finding import Finding
 from trainwell.doctor.pages import CHINESE, HEADINGS, chinese_pages, explain, pages
 from trainwell.doctor.registry import diagnoses
 from trainwell.doctor.remedies import REMEDIES, remedies_for
+from trainwell.doctor.rules.curves import decayed_weights, underfitting, undertrained
+from trainwell.doctor.rules.data import label_noise
+from trainwell.doctor.rules.output import logits_as_probabilities
 
 
 def test_every_rule_has_a_code_of_its_own_and_a_place_in_the_order():
@@ -124,3 +127,61 @@ def test_updates_that_are_lost_in_rounding_come_from_a_rate_that_is_too_low():
     assert [f.code for f in diagnose([{"split": "facts", "step": 0, "layers": ["0", "1"]}, *rows])] == ["TW302"]
     frozen = [{**row, "gradient": [0.0, 0.0]} for row in rows]
     assert "TW302" not in [f.code for f in diagnose([{"split": "facts", "step": 0, "layers": ["0", "1"]}, *frozen])]
+
+
+def test_one_bad_update_is_no_want_of_progress():
+    losses = [(0, 2.3), (100, 0.5), (300, 0.3), (600, 2.2), (900, 0.29)]
+    rows = [{"split": "check", "step": i, "train_loss": v, "valid_loss": v, "valid_score": 0.85} for i, v in losses]
+    facts = {"reference": 0.97, "chance": 0.1, "rows_valid": 450, "task": "classification"}
+    assert not diagnose([{"split": "facts", **facts}, *rows, {"split": "end", "step": 900, "status": "finished"}])
+
+
+def test_a_run_that_was_not_looked_at_in_its_middle_is_let_pass():
+    rows = [
+        {"split": "check", "step": i, "train_loss": v, "valid_loss": v, "valid_score": 0.6}
+        for i, v in ((0, 2.3), (28, 2.2), (645, 0.4))
+    ]
+    chart = Chart.of([*rows, {"split": "end", "step": 645}], reference=0.97, chance=0.1, rows_valid=450, task="classification")
+    assert undertrained(chart) is None
+    middle = {"split": "check", "step": 400, "train_loss": 1.9, "valid_loss": 1.9, "valid_score": 0.3}
+    assert undertrained(Chart.of([*chart.rows[1:3], middle, *chart.rows[3:]], **chart.facts)) is not None
+
+
+@pytest.mark.parametrize(("rows_valid", "named"), [(500, True), (60, False)])
+def test_few_validation_rows_want_a_larger_distance_to_the_reference(rows_valid, named):
+    check = {"split": "check", "step": 900, "valid_score": 0.5, "train_score": 0.5}
+    facts = {"reference": 0.64, "chance": 0.2, "rows_valid": rows_valid, "task": "classification"}
+    assert (underfitting(Chart.of([check, {"split": "end"}], **facts)) is not None) is named
+
+
+@pytest.mark.parametrize(("rank", "named"), [(0.5, True), (0.1, False)])
+def test_classes_that_are_taken_for_their_neighbours_are_no_wrong_labels(rank, named):
+    sure = {"sure_wrong": 0.2, "sure_seen": 120, "sure_mixture": 0.9, "sure_rank": rank, "sure_rows": [4]}
+    check = {"split": "check", "step": 900, "valid_score": 0.6, **sure}
+    found = label_noise(Chart.of([check, {"split": "end"}], reference=0.6, chance=0.2, classes=5))
+    assert (found is not None) is named
+
+
+@pytest.mark.parametrize(("rate", "named"), [(0.1, True), (1e-4, False)])
+def test_weights_that_shrink_by_other_causes_are_not_laid_to_decay(rate, named):
+    rows = [{"split": "probe", "step": s, "weight": [w], "learning_rate": rate} for s, w in ((0, 9.0), (400, 3.0), (800, 2.0))]
+    check = {"split": "check", "step": 800, "valid_score": 0.2}
+    facts = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.1, "reference": 0.9, "chance": 0.1}
+    assert (decayed_weights(Chart.of([*rows, check], **facts)) is not None) is named
+
+
+def test_outputs_that_leave_the_probabilities_later_are_seen_and_nan_is_not_one_of_them():
+    checks = [
+        {"split": "check", "step": 4, "train_low": 0.01, "train_high": 0.4},
+        {"split": "check", "step": 8, "train_low": -2.0, "train_high": 3.0},
+    ]
+    assert logits_as_probabilities(Chart.of(checks, loss_kind="bce", output_min=0.1, output_max=0.3)).step == 8
+    lost = [{"split": "check", "step": 4, "train_low": math.nan, "train_high": math.nan}]
+    assert logits_as_probabilities(Chart.of(lost, loss_kind="bce", output_min=0.1, output_max=0.3)) is None
+
+
+def test_two_units_that_are_dead_from_the_start_are_too_few_units():
+    dead, narrow = Finding("dead", code="TW104"), Finding("narrow", code="TW110", measurement={"narrowest": 2.0})
+    assert [(f.code, f.because_of) for f in in_order([dead, narrow], Chart([]))] == [("TW110", ""), ("TW104", "TW110")]
+    wide = Finding("narrow", code="TW110", measurement={"narrowest": 9.0})
+    assert [f.code for f in in_order([dead, wide], Chart([]))] == ["TW104", "TW110"]

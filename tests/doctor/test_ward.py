@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from doctor.ward.faults import sick_cases, twin_cases
-from doctor.ward.healthy import healthy_cases
+from trainwell.testing import ward
+from trainwell.ward.odd import odd_cases
+from trainwell.ward.odd_fits import odd_fits
+from trainwell.ward.rounds import healthy_cases, sick_cases, twin_cases
 
 #: Quick ones of every kind; `benchmarks/ward.py` runs all.
 SOME = {
@@ -41,6 +44,8 @@ HEALTHY = {
     "accumulation",
     "no_validation_rows",
 }
+#: Of the programs drawn from seeds: ranks, tags of tokens, a forecast, and recipes of ranks and labels.
+ODD = {"odd 005", "odd 011", "odd 013", "odd 019", "fit 018", "fit 003"}
 
 
 def short(name: str) -> str:
@@ -49,8 +54,6 @@ def short(name: str) -> str:
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -77,6 +80,23 @@ def test_a_healthy_program_is_left_in_peace(case):
     assert not findings, (score, [str(f) for f in findings])
 
 
+@pytest.mark.parametrize("case", [c for c in (*odd_cases(), *odd_fits()) if c.name in ODD], ids=lambda c: c.name)
+def test_an_odd_but_healthy_program_is_left_in_peace(case):
+    findings, score = case.examine(0)
+    assert not findings, (score, [str(f) for f in findings])
+
+
 def test_every_fault_of_the_ward_has_its_codes():
     assert len(sick_cases()) == 59
     assert all(c.expected for c in sick_cases())
+
+
+def test_a_round_goes_on_where_it_was_stopped_and_says_what_is_wrong(tmp_path):
+    told: list[str] = []
+    first = ward(["B3"], seeds=[0], groups=["sick", "twin"], folder=tmp_path, tell=told.append)
+    assert first.shares() == {"sick: detected": (1, 1), "sick: right cause first": (1, 1), "twin: false alarms": (0, 1)}
+    kept = (tmp_path / "done.jsonl").read_text()
+    again = ward(["B3"], seeds=[0], groups=["sick", "twin"], folder=tmp_path, tell=None)
+    assert again.to_dict() == first.to_dict()
+    assert (tmp_path / "done.jsonl").read_text() == kept, "something was trained again"
+    assert len(told) == 1, told

@@ -21,6 +21,7 @@ STEPS = {
     "study": 5, "ship": 5,
     "report": 6,
     "cli": 7,
+    "ward": 7,
 }  # fmt: skip
 TOP = 8  # files beside the packages: the public names, `python -m trainwell`, the published conformance checks
 

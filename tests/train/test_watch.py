@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainwell.train.watch import watch
+from trainwell.train.watching import watch
 
 
 def network() -> nn.Module:

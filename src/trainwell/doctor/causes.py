@@ -52,11 +52,13 @@ EXPLAINS: dict[str, set[str]] = {
     "TW009": {"TW401", "TW110"},
     "TW010": {"TW401", "TW110", "TW404", "TW009", "TW309"},
     "TW309": {"TW110", "TW404", "TW008"},
-    "TW110": {"TW404", "TW008", "TW309"},
+    "TW110": {"TW404", "TW008", "TW309", "TW104", "TW101"},
     "TW307": {"TW404"},
     "TW602": {"TW601"},
     "TW311": {"TW404", "TW110", "TW309", "TW008", "TW010"},
 }
+#: Units of a layer that may all be dead from the start by chance.
+FEW = 3
 #: Units that die or saturate later than this are a consequence of the updates, not of the beginning.
 _LATER = {"TW104", "TW103"}
 
@@ -91,6 +93,7 @@ def _place(finding: Finding, wild: int | None) -> tuple[float, int]:
         place = ORDER.index("TW402") + 0.5
     if finding.code == "TW102" and wild is not None and wild < finding.step:
         place = ORDER.index("TW301") + 0.5  # gradients were of usual size until the weights were thrown about
-    if finding.code == "TW110" and "narrowest" in finding.measurement:
-        place = ORDER.index("TW309") - 0.5  # no number of updates makes such a layer wide enough
+    narrow = finding.measurement.get("narrowest") if finding.code == "TW110" else None
+    if narrow is not None:  # no number of updates makes such a layer wide enough, and so few units die together by chance
+        place = ORDER.index("TW104" if narrow <= FEW else "TW309") - 0.5
     return place, finding.step

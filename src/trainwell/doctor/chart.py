@@ -9,11 +9,12 @@ Rows of the history, told apart by `split`. Every column may be absent; a rule t
              duplicate_rows`; `leak_column leak_purity leak_next leak_base`; `class_largest class_smallest`;
              `neighbour_floor neighbour_spread neighbour_share`; `reference reference_name chance labels_score`;
              `identifier_column`; `conflicts`
-           output and loss: `loss_kind` (cross_entropy nll bce bce_with_logits mse l1 huber other), `reduction` (mean sum),
+           output and loss: `loss_kind` (cross_entropy cross_entropy_of_shares nll bce bce_with_logits mse l1 huber other),
+             `reduction` (mean sum),
              `last_operation outputs output_rank output_min output_max rows_sum_to_one columns_sum_to_one log_rows_sum_to_one
              output_constant`; `target_kind` (classes one_hot binary numbers probabilities), `target_low target_high
              target_outside`; `shapes_broadcast output_shape target_shape`; `loss_doubled`; `batch_dependence`;
-             `loss_start loss_expected`
+             `loss_start loss_expected`; `threshold` other than 0.5, where one was asked for
            network: `layers` (names of the weight matrices in the order of the network), `constant_layers`,
              `nonlinear depth linearity narrowest` (units of a hidden matrix); `unregistered`; `parameters trainable`
              `in_optimizer without_gradient outside_names without_names`; `norm_layers dropout`; `activations` (names) with
@@ -26,7 +27,8 @@ Rows of the history, told apart by `split`. Every column may be absent; a rule t
            batch_scale unshuffled_same`
 `check`    an evaluation of fixed rows in evaluation mode: `step epoch train_loss train_score valid_loss valid_se valid_score
            recall_least entropy`; and of the validation rows whose class the network is surest of, how many there are, the share
-           that is labelled otherwise, which, and how evenly over classes: `sure_seen sure_wrong sure_rows sure_mixture`
+           that is labelled otherwise, which, how evenly over classes, and where their labels stand among the other classes:
+           `sure_seen sure_wrong sure_rows sure_mixture sure_rank`; smallest and largest output: `train_low train_high`
 `train` `valid`   lines of the training loop: `step epoch loss learning_rate`, scores by name
 `end`      the run is over: `status`, `step`
 
@@ -150,6 +152,14 @@ class Chart:
         """Where the best score of the run stands: what the network is able to, whatever the last update did to it."""
         valid = self.best("valid_score")
         return self._stands(self.best("train_score") if valid is None else valid)
+
+    def falls_short(self, score: float, margin: float) -> bool:
+        """Whether a score is below the reference by more than `margin`, and by more than two errors of such a difference."""
+        reference, error = self.number("reference"), 0.0
+        rows = min(500.0, self.number("rows_valid", 500.0))
+        if self.fact("task") == "classification" and rows > 0:
+            error = (sum(p * (1 - p) for p in (reference, score) if 0 <= p <= 1) / rows) ** 0.5
+        return reference - score >= max(margin, 2 * error)
 
     def _stands(self, score: float | None) -> float | None:
         reference, chance = self.fact("reference"), self.fact("chance")

@@ -129,7 +129,11 @@ class Beside:
         batch = as_floats(inputs), target
         if number == 0:
             facts = preflight(program.network, self.loss, batch, optimizer=optimizer, known=loaded_facts(program.data))
-            facts |= {"batch_size": program.batch_size, **gradient_facts(program.network, optimizer)}
+            facts |= {
+                "batch_size": program.batch_size,
+                "threshold": program.recipe.threshold,
+                **gradient_facts(program.network, optimizer),
+            }
             self.signs.add(**facts)
         probes = Probes(program.network, optimizer, self._record, judge=self._judge(batch))
         probes.counters = self._augmented(batch)

@@ -36,6 +36,8 @@ PROBE_ROWS = 128
 
 #: Seconds that a run may spend on probes whatever its length, spread over it: short runs, too, need to be seen to their end.
 CREDIT = 0.25
+#: Seconds more for looks that come at twice the step of the one before: on a crowded machine, too, a run is seen to its end.
+RESERVE = 0.1
 #: While the credit is spent, each probe comes this factor later than the one before.
 GROWTH = 1.1
 
@@ -59,9 +61,9 @@ class Budget:
         """Whether the share pays for another measurement."""
         return self.spent < self.share * (time.perf_counter() - self.began)
 
-    def lends(self) -> bool:
-        """Whether there is credit left."""
-        return self.spent < self.credit + self.share * (time.perf_counter() - self.began)
+    def lends(self, reserve: float = 0.0) -> bool:
+        """Whether there is credit left, with `reserve` seconds more."""
+        return self.spent < self.credit + reserve + self.share * (time.perf_counter() - self.began)
 
 
 @dataclass
@@ -119,9 +121,13 @@ class Probes:
         """Whether update `step` is measured."""
         if step <= max(FIRST):
             return step in FIRST
-        if step >= GROWTH * self._last and self.budget.lends():
+        if (step >= GROWTH * self._last and self.budget.lends()) or self._late(step, self._last):
             return True
         return step - self._last > SPACING * step and self.budget.allows()
+
+    def _late(self, step: int, last: int) -> bool:
+        """Whether the look before is so long ago that the reserve pays for this one."""
+        return step >= 2 * max(1, last) and self.budget.lends(RESERVE)
 
     @property
     def measuring(self) -> bool:
@@ -168,6 +174,10 @@ class Probes:
             self.budget.spent += time.perf_counter() - began
         self._clock.ended = time.perf_counter()
 
+    def stepped(self) -> None:
+        """The step is over; what was done in it after the update was no waiting."""
+        self._clock.ended = time.perf_counter()
+
     def spend(self, began: float) -> None:
         """What was done since `began` is the doctor's own: no waiting, and part of its budget."""
         self._clock.ended = time.perf_counter()
@@ -186,7 +196,9 @@ class Probes:
         self._held, self._batch = [], None
         self._losses.clear()
         self.record({"split": "probe", "step": step, **row, **self._times(), **self.counters, "memory": memory_used()})
-        if self.judge is not None and step > 1.15 * self.checked + 2 and self.budget.lends():
+        if self.judge is None:
+            return
+        if (step > 1.15 * self.checked + 2 and self.budget.lends()) or self._late(step, self.checked):
             self.check(step + 1)
 
     def _units(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Watch a plain PyTorch loop: the doctor beside code that knows nothing of it."""
+"""The doctor beside code that knows nothing of it: what `watch` puts around a plain PyTorch loop."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ class Watch:
         tell: Tell | None,
         budget: float,
         path: Path | None,
+        heard: Any = None,
     ) -> None:
+        self._heard = model if heard is None else heard  # whose calls are heard: a model of Keras is looked at through another
         self.model, self.optimizer, self._loss_function = model, optimizer, loss
         self.history = History(path)
         self._train, self._valid, self._tell, self._share = _arrays(train), _arrays(valid), tell, budget
@@ -60,10 +62,11 @@ class Watch:
         self._target: Tensor | None = None
         self._loss: Tensor | float | None = None
         self._step = 0
+        self.waits = True  # whether the time between steps is waiting for a batch
 
     def __enter__(self) -> Self:
-        hook = [self.model.register_forward_pre_hook(self._forward, with_kwargs=True)]
-        hook += [self.model.register_forward_hook(self._forwarded)]
+        hook = [self._heard.register_forward_pre_hook(self._forward, with_kwargs=True)]
+        hook += [self._heard.register_forward_hook(self._forwarded)]
         hook += [self.optimizer.register_step_pre_hook(self._before), self.optimizer.register_step_post_hook(self._after)]
         if isinstance(self._loss_function, nn.Module):
             hook.append(self._loss_function.register_forward_hook(self._loss_called))
@@ -94,8 +97,17 @@ class Watch:
         """The loss function itself; call it in place of a plain function, so that the doctor sees the target."""
         assert self._loss_function is not None
         found = self._loss_function(output, target)
-        self._loss_called(None, (output, target), found)
+        self.loss_seen(output, target, found)
         return found
+
+    def loss_seen(self, output: Tensor, target: Tensor, value: Tensor) -> None:
+        """The loss of `output` against `target` was computed elsewhere, and is `value`."""
+        self._loss_called(None, (output, target), value)
+
+    def stepped(self) -> None:
+        """A step is over, its bookkeeping included: what comes before the next one is waiting for the batch."""
+        if self._probes is not None:
+            self._probes.stepped()
 
     def _forward(self, _model: nn.Module, args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
         if not self._faults.quiet:
@@ -103,7 +115,7 @@ class Watch:
             self._faults.forward(inputs)
             if self._rows is not None and not torch.is_grad_enabled():
                 self._rows.evaluated(inputs)
-            if self._probes is not None and torch.is_grad_enabled() and self._faults.forwards == 1:
+            if self._probes is not None and self.waits and torch.is_grad_enabled() and self._faults.forwards == 1:
                 self._probes.start(self._step)
 
     def _forwarded(self, _model: nn.Module, _args: Any, output: Any) -> None:
@@ -211,44 +223,6 @@ class Watch:
             if finding.code not in self._told and not finding.because_of:
                 self._told.add(finding.code)
                 self._tell(finding)
-
-
-def watch(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    loss: Callable[..., Tensor] | None = None,
-    *,
-    train: Any = None,
-    valid: Any = None,
-    tell: Tell | None = say,
-    budget: float = 0.02,
-    path: str | Path | None = None,
-) -> Watch:
-    """Watch a training loop of your own; faults are told as they show, and the training stays the same to the bit.
-
-    Args:
-        model: the network that is trained.
-        optimizer: its optimizer; the end of each `optimizer.step()` is the end of an update.
-        loss: the loss, best as a module (`nn.CrossEntropyLoss()`); of a plain function, call the watch's `loss` in its place.
-        train: training inputs and targets `(x, y)`, for the data's own faults and a reference model.
-        valid: validation inputs and targets, for overfitting and copies across the split.
-        tell: called with each new finding; by default it is written to stderr. None is silent.
-        budget: share of the time that may be spent on looking after the first twenty updates.
-        path: a file for the history; None keeps it in memory.
-
-    Example:
-        >>> model = nn.Sequential(nn.Linear(4, 2), nn.Softmax(dim=1))
-        >>> optimizer, loss = torch.optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss()
-        >>> with watch(model, optimizer, loss, tell=None) as doctor:
-        ...     for _ in range(3):
-        ...         optimizer.zero_grad()
-        ...         loss(model(torch.randn(8, 4)), torch.tensor([0, 1] * 4)).backward()
-        ...         optimizer.step()
-        >>> doctor.findings[0].name
-        'softmax_twice'
-    """
-    where = Path(path) if path is not None else None
-    return Watch(model, optimizer, loss, train=train, valid=valid, tell=tell, budget=budget, path=where)
 
 
 def _arrays(given: Any) -> tuple[tuple[Tensor, ...], Tensor] | None:

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, RMSprop
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, StepLR
 
-from doctor.ward.faults import ClampedBCE, OneHotMSE, OwnMSE
-from doctor.ward.pieces import Data, Residual, cancer, draw, iris, mlp, parts, wine
-from doctor.ward.program import Case, Program
+from trainwell.ward.faults_of_programs import ClampedBCE, OneHotMSE, OwnMSE
+from trainwell.ward.pieces import Data, Residual, cancer, draw, iris, mlp, parts, wine
+from trainwell.ward.program import Case, Program
 
 Build = Callable[[bool], Program]
 SICK: list[Case] = []

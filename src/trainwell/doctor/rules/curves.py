@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -84,7 +85,7 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08, upda
 
     Args:
         below: largest standing between guessing (0) and the reference (1) that counts.
-        margin: smallest distance to the reference in score.
+        margin: smallest distance to the reference in score; two standard errors where that is more.
         updates: shorter runs say nothing about what the network could learn.
 
     Example:
@@ -97,7 +98,7 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08, upda
     if standing is None or train is None or not chart.finished or standing >= below:
         return None
     score = train if score is None else score
-    if reference - max(train, score) < margin or chart.checks[-1]["step"] < updates:
+    if not chart.falls_short(max(train, score), margin) or chart.checks[-1]["step"] < updates:
         return None
     text = f"the network reaches {score:.2f} ({train:.2f} on training rows), {chart.fact('reference_name')} {reference:.2f}"
     measured = {"standing": standing, "train": train, "reference": reference}
@@ -115,15 +116,16 @@ def undertrained(
     """TW309: The run ended while the losses were still falling.
 
     What it means: More updates would have brought more; the network has not shown what it can do.
-    Evidence: How much of all progress of the training loss falls into the last third of the updates: a run that has settled
-        shows next to none there. The validation loss falls with it, and the score is below that of a simple reference model.
+    Evidence: How much of all progress of the least training loss so far falls into the last third of the updates: a run that
+        has settled shows next to none there, and one bad update changes nothing. The validation loss falls with it, and the
+        score is below that of a simple reference model. A run that was not looked at in its middle is let pass.
     Remedy: Train longer (`epochs` times three), or raise the rate and use a one-cycle schedule.
     Reference: Hoffer et al., "Train longer, generalize better", 2017.
 
     Args:
         falling: share of the progress that falls into the last third.
         standing: largest standing against the reference model that counts.
-        margin: smallest distance to the reference in score.
+        margin: smallest distance to the reference in score; two standard errors where that is more.
         updates: shorter runs are trials, not trainings.
 
     Example:
@@ -136,22 +138,27 @@ def undertrained(
     where = chart.reached()
     if len(rows) < 3 or not chart.finished or where is None or where >= standing or rows[-1]["step"] < updates:
         return None
-    if chart.number("reference") - (chart.best("valid_score") or 0.0) < margin:
+    if not chart.falls_short(chart.best("valid_score") or 0.0, margin):
         return None
     end = int(rows[-1]["step"])
     before = [r for r in rows if r["step"] <= 0.67 * end] or rows[:1]
-    fell = valid = _late_progress(rows, before[-1], "train_loss")
-    if all(r.get("valid_loss") is not None for r in (rows[0], before[-1], rows[-1])):
-        valid = _late_progress(rows, before[-1], "valid_loss")
+    if before[-1]["step"] < 0.3 * end:
+        return None
+    fell = valid = _late_progress(rows, before, "train_loss")
+    if all(r.get("valid_loss") is not None for r in rows):
+        valid = _late_progress(rows, before, "valid_loss")
     if fell < falling or valid < falling / 2:
         return None
     text = f"{fell:.0%} of the progress fell into the last third, and the score is {where:.0%} of the way to the reference"
     return Finding(text, step=end, measurement={"late_progress": fell, "standing": where})
 
 
-def _late_progress(rows: list[Mapping[str, Any]], before: Mapping[str, Any], name: str) -> float:
-    """The share of a loss's fall that came after `before`; 0 when it has not fallen by more than its noise."""
-    start, then, end = (float(r[name]) for r in (rows[0], before, rows[-1]))
+def _late_progress(rows: list[Mapping[str, Any]], before: list[Mapping[str, Any]], name: str) -> float:
+    """The share of a loss's fall that came after the rows `before`; 0 when it has not fallen by more than its noise.
+
+    The least loss so far counts, not the latest: one bad update is no want of progress.
+    """
+    start, then, end = float(rows[0][name]), *(min((float(r[name]) for r in some), default=0.0) for some in (before, rows))
     noise = float(rows[-1].get(name.replace("loss", "se")) or 0.0)
     return (then - end) / (start - end) if start - end > 2 * noise and start > end else 0.0
 
@@ -186,18 +193,23 @@ def few_updates(chart: Chart, *, updates: int = 60, rows: float = 0.5, standing:
 
 
 @diagnoses.register
-def decayed_weights(chart: Chart, *, left: float = 0.5, standing: float = 0.8) -> Finding | None:
+def decayed_weights(
+    chart: Chart, *, left: float = 0.5, standing: float = 0.8, margin: float = 0.08, explained: float = 0.3
+) -> Finding | None:
     """TW402: Weight decay has pulled the weights towards zero faster than the data could hold them.
 
     What it means: The penalty is stronger than the loss: the network forgets what it learns.
-    Evidence: The norm of the weights now over the start, together with a decay that explains it and a score below the
-        reference.
+    Evidence: The norm of the weights now over the start, together with a decay that explains it, and a score below the
+        reference, or where there is none, little learnt. What decay alone takes away in a run is the sum of its rates times
+        the decay.
     Remedy: Divide the weight decay by a hundred; 1e-4 for SGD and 1e-2 for AdamW are usual.
     Reference: Krogh and Hertz, "A simple weight decay can improve generalization", 1991; Loshchilov and Hutter, 2019.
 
     Args:
         left: share of the starting norm that counts as pulled away.
         standing: largest standing against the reference model that counts.
+        margin: smallest distance to the reference in score; two standard errors where that is more.
+        explained: share of the shrinking, in logarithms, that the decay itself must explain.
 
     Example:
         >>> rows = [{"split": "probe", "step": s, "weight": [w], "update": [0.0]} for s, w in [(0, 9.0), (500, 1.0)]]
@@ -209,11 +221,26 @@ def decayed_weights(chart: Chart, *, left: float = 0.5, standing: float = 0.8) -
     norms = [r["weight"] for r in chart.probes if r.get("weight")]
     if decay < 1e-3 or len(norms) < 2 or (where is not None and where >= standing):
         return None
+    if chart.learned() > 0.5 if where is None else not chart.falls_short(chart.score or 0.0, margin):
+        return None  # it has learnt what there is to learn, with small weights
     kept = min(now / max(then, 1e-12) for then, now in zip(norms[0], norms[-1], strict=True))
-    if kept > left:
+    if kept > left or _decayed(chart, decay) < explained * -math.log(max(kept, 1e-12)):
         return None
     text = f"with weight_decay {decay:g} a layer's weights have shrunk to {kept:.0%} of their start"
     return Finding(text, measurement={"left": kept, "weight_decay": decay})
+
+
+def _decayed(chart: Chart, decay: float) -> float:
+    """How many times the weights are divided by e by decay alone; endless where it is part of the gradient of an Adam."""
+    rule = str(chart.fact("optimizer", ""))
+    if rule.startswith(("adam", "nadam", "radam", "rmsprop", "adagrad")) and rule != "adamw":
+        return math.inf
+    rates = [(int(r["step"]), float(r["learning_rate"])) for r in chart.probes if r.get("learning_rate") is not None]
+    if not rates:
+        return math.inf
+    ends = [*(step for step, _ in rates[1:]), max(int(r["step"]) for r in chart.probes)]
+    total = sum(rate * (end - step) for (step, rate), end in zip(rates, ends, strict=True))
+    return decay * total / (max(1e-3, 1 - chart.number("momentum")) if rule == "sgd" else 1.0)
 
 
 @diagnoses.register

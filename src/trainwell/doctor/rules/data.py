@@ -184,7 +184,7 @@ def imbalance(chart: Chart, *, ratio: float = 10.0, recall: float = 0.5) -> Find
 
     What it means: The loss is a mean over rows, so a class with few rows may be given up at almost no cost.
     Evidence: Rows of the largest class over those of the smallest, and the share of the worst class's validation rows that are
-        found. Imbalance alone harms nothing; both together are needed.
+        found. Imbalance alone harms nothing; both together are needed. A threshold of one's own answers for itself.
     Remedy: Weigh the rare class up: `nn.CrossEntropyLoss(weight=…)`, or `class_weight=balanced`; then look at balanced
         accuracy.
     Reference: SageMaker Debugger, rule ClassImbalance (10, 0.7); He and Garcia, "Learning from imbalanced data", 2009.
@@ -200,7 +200,10 @@ def imbalance(chart: Chart, *, ratio: float = 10.0, recall: float = 0.5) -> Find
     """
     least = chart.last_check("recall_least")
     found = chart.number("class_largest") / max(1.0, chart.number("class_smallest", 1e9))
-    if found < ratio or least is None or least >= recall or not chart.finished:
+    asked = (
+        chart.fact("threshold", 0.5) != 0.5
+    )  # which class is said was thought of: judging the surest one is beside the point
+    if asked or found < ratio or least is None or least >= recall or not chart.finished:
         return None
     text = f"the largest class has {found:.0f} times the rows of the smallest, and of one class only {least:.0%} are found"
     return Finding(text, measurement={"ratio": found, "recall": least})
@@ -221,11 +224,12 @@ def label_noise(
 
     What it means: A share of the labels is wrong at random. The network first learns the truth, then the mistakes.
     Evidence: The network's own, on validation rows: among the quarter of them whose class it is surest of, the share that is
-        labelled otherwise, against the same share of all, and whether those labels spread evenly over four classes or more:
-        hard classes are taken for each other, wrong labels may be any. Where neighbours know as much as the network, they tell:
-        among the ten nearest training rows, the share that does not hold the most frequent label, at the best quarter of the
-        rows; how much it differs from row to row, against coin tosses; and whether the neighbours' vote is right far more often
-        than they agree, or the other labels spread evenly over all classes.
+        labelled otherwise, against the same share of all, whether those labels spread evenly over four classes or more, and
+        whether they stand anywhere in the network's order: hard classes are labelled as its next best. Where neighbours know as
+        much as the network, they tell: among the ten nearest training rows, the share that does not hold the most frequent
+        label, at the best quarter of the rows; how much it differs from row to row, against coin tosses; and whether the
+        neighbours' vote is right far more often than they agree, and the network better on validation rows than on training
+        rows, or the other labels spread evenly over all classes.
     Remedy: Look at the rows that are named, mend their labels, and stop early: `early_stopping=5`, `label_smoothing=0.1`.
     Reference: Northcutt et al., "Confident learning", JAIR 2021; Zhang et al., "Understanding deep learning…", 2017.
 
@@ -256,14 +260,24 @@ def _contradicted(chart: Chart, floor: float, alike: float, even: float) -> Find
     informed = (1 - wrong - chance) / max(1e-9, 1 - chance) > 0.3
     if not informed or share - 2 * noise < floor or share < alike * wrong:
         return None
-    if float(last.get("sure_mixture", 0)) < even or 1 - chart.number("reference") < share:
+    spread = 0.5 - 2 * 0.29 / max(1.0, share * seen) ** 0.5  # ranks of labels at random, less two errors of their mean
+    placed = float(last.get("sure_rank", 0.5)) >= max(0.3, spread)
+    if float(last.get("sure_mixture", 0)) < even or not placed or 1 - chart.number("reference") < share:
         return None  # a simple model that agrees with more of the labels speaks against the network, not against them
     named = tuple(int(i) for i in last.get("sure_rows", ()))
     text = f"of the {seen:.0f} validation rows whose class the network is surest of, {share:.0%} are labelled otherwise"
     return Finding(text, step=int(last["step"]), rows=named, measurement={"floor": share, "wrong": wrong, "seen": seen})
 
 
-def _unlike_neighbours(chart: Chart, floor: float, spread: float, cleaner: float, mixture: float) -> Finding | None:
+def _better_unseen(chart: Chart) -> float:
+    """How much better the network was on validation rows than on training rows at best: clean labels, wrong ones."""
+    pairs = [(r.get("valid_score"), r.get("train_score")) for r in chart.checks]
+    return max((float(v) - float(t) for v, t in pairs if v is not None and t is not None), default=1.0)
+
+
+def _unlike_neighbours(
+    chart: Chart, floor: float, spread: float, cleaner: float, mixture: float, ahead: float = 0.08
+) -> Finding | None:
     chance, share = chart.number("labels_chance", 1.0), chart.number("neighbour_share", 1.0)
     reference, best = chart.number("reference"), chart.best("valid_score")
     informed = (chart.number("labels_score") - chance) / max(1e-9, 1 - chance) > 0.4
@@ -272,7 +286,8 @@ def _unlike_neighbours(chart: Chart, floor: float, spread: float, cleaner: float
         return None
     if "line" in str(chart.fact("reference_name", "")) or (best is not None and best > reference + 0.05):
         return None  # a line or the network knows better than neighbours do: nearness tells nothing of labels here
-    if reference - share < cleaner and chart.number("neighbour_mixture") < mixture:
+    told = reference - share >= cleaner and _better_unseen(chart) > ahead
+    if not told and chart.number("neighbour_mixture") < mixture:
         return None
     text = f"even in the purest quarter of neighbourhoods {low:.0%} of the labels disagree, evenly over all rows"
     return Finding(text, measurement={"floor": low, "spread": varied, "agree": chart.number("neighbour_share")})

@@ -62,27 +62,29 @@ def sigmoid_twice(chart: Chart) -> Finding | None:
 
 @diagnoses.register
 def logits_as_probabilities(chart: Chart) -> Finding | None:
-    """TW203: Binary cross-entropy is given numbers outside [0, 1].
+    """TW203: A cross-entropy of probabilities is given numbers outside [0, 1].
 
     What it means: The loss takes the logarithm of something that is no probability: torch's own refuses it, a clamped one of
         your own cuts the gradient of every row that is outside.
-    Evidence: The loss is binary cross-entropy of probabilities, and outputs lie outside [0, 1]. Exact.
-    Remedy: Use `nn.BCEWithLogitsLoss()`, which takes logits.
+    Evidence: The loss is the cross-entropy of probabilities, of one unit or of several, and outputs lie outside [0, 1], before
+        the first update or at an evaluation. Exact.
+    Remedy: Use `nn.BCEWithLogitsLoss()` or `nn.CrossEntropyLoss()`, which take logits; in Keras `from_logits=True`.
     Reference: PyTorch documentation of BCELoss; TheDeepChecker (ISSTA 2022).
 
     Example:
         >>> logits_as_probabilities(Chart.of(loss_kind="bce", output_min=-1.2, output_max=0.9)).measurement["least"]
         -1.2
     """
-    low, high = chart.number("output_min", 0.5), chart.number("output_max", 0.5)
-    if chart.fact("loss_kind") != "bce" or (low >= 0 and high <= 1):
+    if chart.fact("loss_kind") not in ("bce", "cross_entropy_of_shares"):
         return None
-    measured = {"least": low, "most": high}
-    return Finding(
-        f"the loss expects probabilities, the output reaches from {low:.3g} to {high:.3g}",
-        severity="error",
-        measurement=measured,
-    )
+    seen = [(0, chart.number("output_min", 0.5), chart.number("output_max", 0.5))]
+    seen += [(int(r["step"]), float(r["train_low"]), float(r["train_high"])) for r in chart.checks if "train_low" in r]
+    outside = next((row for row in seen if row[1] < -1e-4 or row[2] > 1 + 1e-4), None)  # NaN is neither
+    if outside is None:
+        return None
+    step, low, high = outside
+    text = f"the loss expects probabilities, the output reaches from {low:.3g} to {high:.3g}"
+    return Finding(text, step=step, severity="error", measurement={"least": low, "most": high})
 
 
 @diagnoses.register

@@ -111,6 +111,7 @@ class Look:
         mean: mean of all values.
         spread: standard deviation of all values.
         layers: standard deviation of the output of each linear operation, in order.
+        widths: units that each of them has, products of two activations left out.
     """
 
     output: Any = None
@@ -123,6 +124,7 @@ class Look:
     mean: list[float] = field(default_factory=list)
     spread: list[float] = field(default_factory=list)
     layers: list[float] = field(default_factory=list)
+    widths: list[int] = field(default_factory=list)
 
 
 class _Watching(TorchDispatchMode):
@@ -141,6 +143,8 @@ class _Watching(TorchDispatchMode):
         if self.statistics and isinstance(result, Tensor) and result.is_floating_point():
             if name in LINEAR:
                 self.look.layers.append(float(result.std()) if result.numel() > 1 else 0.0)
+                if name not in ("bmm", "baddbmm", "matmul") and result.ndim > 1:
+                    self.look.widths.append(result.shape[1] if name == "convolution" else result.shape[-1])
             # Attention weights and gates of one number per row are no hidden layer.
             elif result.ndim >= 2 and len(result) == self.rows and result.shape[1] > 1:
                 self._note(name, result)

@@ -80,6 +80,7 @@ class Judge:
         running = tells_tokens(output, target)
         output, target = as_rows(averaged(output, target), target)
         found[f"{name}_score"] = score_of(output, target)
+        found |= {f"{name}_low": float(output.min()), f"{name}_high": float(output.max())} if output.is_floating_point() else {}
         if running:
             return found  # rare letters that are never told, and names nobody can foresee, are no fault
         classes, truth = decided(output, target), true_classes(output, target)
@@ -197,7 +198,25 @@ def contradicted(output: Tensor, classes: Tensor, truth: Tensor) -> dict[str, An
     surest = sureness(output).argsort(descending=True)[: len(output) // 4]
     wrong = surest[(classes != truth)[surest]]
     found = {"sure_wrong": len(wrong) / len(surest), "sure_seen": len(surest), "sure_rows": wrong[:NAMED].tolist()}
-    return found | {"sure_mixture": mixture(classes[wrong], truth[wrong], output.shape[-1])}
+    if not len(wrong) or output.ndim != 2 or output.shape[1] < 4:
+        return found | {"sure_mixture": 0.0}
+    return found | {
+        "sure_mixture": mixture(classes[wrong], truth[wrong], output.shape[-1]),
+        "sure_rank": rank_of(output[wrong], truth[wrong]),
+    }
+
+
+def rank_of(output: Tensor, truth: Tensor) -> float:
+    """Where the labels stand among the classes that were not chosen, by the network's own order: 0 next best, 1 last, mean.
+
+    Labels that are wrong at random stand anywhere, 0.5 in the mean; hard classes are labelled as the next best.
+
+    Example:
+        >>> rank_of(torch.tensor([[4.0, 3.0, 2.0, 1.0], [4.0, 3.0, 2.0, 1.0]]), torch.tensor([1, 3]))
+        0.5
+    """
+    before = (output > output.gather(1, truth[:, None])).sum(1) - 1
+    return float(before.float().mean()) / (output.shape[1] - 2)
 
 
 def mixture(answer: Tensor, truth: Tensor, n_classes: int) -> float:

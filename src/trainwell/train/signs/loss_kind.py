@@ -18,6 +18,8 @@ NAMED = {
     "BCELoss": "bce", "BCEWithLogitsLoss": "bce_with_logits", "binary_cross_entropy_with_logits": "bce_with_logits",
     "MSELoss": "mse", "mse_loss": "mse", "L1Loss": "l1", "l1_loss": "l1", "SmoothL1Loss": "huber", "HuberLoss": "huber",
 }  # fmt: skip
+#: A name, a loss that has it, and the made-up output that tells it.
+Candidate = tuple[str, Callable[..., Tensor], int]
 #: Agreement that no other loss reaches by chance.
 CLOSE = 1e-3
 
@@ -27,7 +29,8 @@ class LossKind:
     """What a loss is.
 
     Args:
-        name: cross_entropy, nll, bce, bce_with_logits, mse, l1, huber, or other.
+        name: cross_entropy, cross_entropy_of_shares (probabilities of classes go in), nll, bce, bce_with_logits, mse, l1,
+            huber, or other.
         reduction: `mean` or `sum`.
     """
 
@@ -65,32 +68,40 @@ def _name(loss: Callable[..., Tensor]) -> str:
 
 
 def _answers(output: Tensor) -> list[Tensor]:
-    """Made-up outputs: any numbers, and numbers in (0, 1)."""
+    """Made-up outputs: any numbers, numbers in (0, 1), and shares of classes."""
     free = torch.randn(output.shape, device=output.device)
-    return [free, free.sigmoid() * 0.9 + 0.05]
+    return [free, free.sigmoid() * 0.9 + 0.05, free.softmax(1) if free.ndim > 1 else free.sigmoid()]
 
 
-def _candidates(output: Tensor, target: Tensor) -> list[tuple[str, Callable[..., Tensor], int]]:
+def _candidates(output: Tensor, target: Tensor) -> list[Candidate]:
     """Losses that take such targets, each with the made-up output it is told apart on; the pickier first."""
-    squared: list[tuple[str, Callable[..., Tensor], int]] = [
+    squared: list[Candidate] = [
         ("mse", F.mse_loss, 0),
         ("l1", F.l1_loss, 0),
         ("huber", F.smooth_l1_loss, 0),
         ("huber", F.huber_loss, 0),
     ]
-    yes_no: list[tuple[str, Callable[..., Tensor], int]] = [
+    yes_no: list[Candidate] = [
         ("bce_with_logits", F.binary_cross_entropy_with_logits, 0),
         ("bce", F.binary_cross_entropy, 1),
     ]
     if target.is_floating_point() and output.shape == target.shape:
-        classes = [("cross_entropy", F.cross_entropy, 0)] if output.ndim == 2 and output.shape[1] > 1 else []
+        wide = output.ndim == 2 and output.shape[1] > 1
+        classes: list[Candidate] = (
+            [("cross_entropy", F.cross_entropy, 0), ("cross_entropy_of_shares", _of_shares, 2)] if wide else []
+        )
         return [*squared, *yes_no, *classes]
     if target.is_floating_point():
         return squared if output.numel() == target.numel() else []
     if output.numel() == target.numel():  # one answer per row, held against the code itself
         return [("mse", _mse_of_codes, 0), ("l1", _l1_of_codes, 0)]
-    one_hot: list[tuple[str, Callable[..., Tensor], int]] = [("mse", _mse_one_hot, 0), ("mse", _mse_one_hot_of_softmax, 0)]
-    return [("cross_entropy", F.cross_entropy, 0), ("nll", F.nll_loss, 0), *(one_hot if output.ndim == 2 else [])]
+    one_hot: list[Candidate] = [("mse", _mse_one_hot, 0), ("mse", _mse_one_hot_of_softmax, 0)]
+    shares: Candidate = ("cross_entropy_of_shares", _of_shares, 2)
+    return [("cross_entropy", F.cross_entropy, 0), ("nll", F.nll_loss, 0), shares, *(one_hot if output.ndim == 2 else [])]
+
+
+def _of_shares(output: Tensor, target: Tensor) -> Tensor:
+    return F.cross_entropy(output.log(), target)  # the logarithm of shares is a logit whose softmax they are
 
 
 def _mse_of_codes(output: Tensor, target: Tensor) -> Tensor:

@@ -113,7 +113,7 @@ def expected_loss(kind: str, output: Tensor, target: Tensor) -> float | None:
         >>> round(expected_loss("cross_entropy", torch.zeros(3, 10), torch.tensor([1, 2, 3])), 3)
         2.303
     """
-    if kind in ("cross_entropy", "nll"):
+    if kind in ("cross_entropy", "cross_entropy_of_shares", "nll"):
         return math.log(max(2, output.shape[1] if output.ndim > 1 else 2))
     if kind in ("bce", "bce_with_logits"):
         return math.log(2)

@@ -39,7 +39,7 @@ def network_facts(network: nn.Module, inputs: tuple[Tensor, ...]) -> dict[str, A
         "depth": sum(op in LINEAR for op in look.operations),
         "nonlinear": any(op in _BENDING for op in _inner(look)),
         "unregistered": unregistered(network),
-        "narrowest": min((len(w) for w in weights.tensors[:-1]), default=0),
+        "narrowest": min(look.widths[:-1], default=0),
         "norm_layers": sum(isinstance(m, _NORMS) for m in network.modules()),
         "batch_norms": sum(isinstance(m, _BATCH_NORMS) for m in network.modules()),
         "dropout": max((float(m.p) for m in network.modules() if isinstance(m, _DROPOUTS)), default=0.0),
@@ -112,7 +112,7 @@ def optimizer_facts(network: nn.Module, optimizer: torch.optim.Optimizer) -> dic
     wanting = [(n, p) for n, p in named if p.requires_grad]
     outside = [(n, p) for n, p in wanting if id(p) not in held]
     return {
-        "optimizer": type(optimizer).__name__.lower(),
+        "optimizer": str(group.get("rule", type(optimizer).__name__)).lower(),
         "learning_rate": float(max(g["lr"] for g in optimizer.param_groups)),
         "momentum": float(group.get("momentum") or group.get("betas", (0.0,))[0]),
         "weight_decay": float(max(g.get("weight_decay") or 0.0 for g in optimizer.param_groups)),

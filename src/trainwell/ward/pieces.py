@@ -22,7 +22,8 @@ def parts(x: np.ndarray, y: np.ndarray, *, scale: str = "standard", valid: float
         mean, spread = x[a].mean(0), x[a].std(0)
         x = (x - mean) / np.where(spread > 1e-9, spread, 1.0)
     tensors = [torch.from_numpy(np.ascontiguousarray(v)) for v in (x[a], y[a], x[b], y[b])]
-    return tuple(t.float() if t.is_floating_point() else t.long() for t in tensors)
+    one, two, three, four = (t.float() if t.is_floating_point() else t.long() for t in tensors)
+    return one, two, three, four
 
 
 @cache
@@ -31,27 +32,32 @@ def _bunch(name: str):
 
 
 def digits(*, scale: float = 16.0, n: int = 0) -> Data:
+    """Handwritten digits `(N, 64)`, divided by `scale`; the first `n` training rows, 0 for all."""
     x, y = _bunch("digits")
     x, y, xv, yv = parts(x / scale, y, scale="none")
     return (x[:n], y[:n], xv, yv) if n else (x, y, xv, yv)
 
 
 def pictures() -> Data:
+    """The digits as pictures `(N, 1, 8, 8)`."""
     x, y, xv, yv = digits()
     return x.view(-1, 1, 8, 8), y, xv.view(-1, 1, 8, 8), yv
 
 
 def cancer(*, scale: str = "standard", yes_no: bool = False) -> Data:
+    """Breast cancer `(N, 30)`; targets as codes, or as a column of 0 and 1."""
     x, y = _bunch("breast_cancer")
     x, y, xv, yv = parts(x, y, scale=scale)
     return (x, y.float()[:, None], xv, yv.float()[:, None]) if yes_no else (x, y, xv, yv)
 
 
 def wine(*, scale: str = "standard") -> Data:
+    """Wines of three growers `(N, 13)`."""
     return parts(*_bunch("wine"), scale=scale)
 
 
 def iris() -> Data:
+    """Irises `(N, 4)`; some rows repeat."""
     return parts(*_bunch("iris"))
 
 
@@ -64,14 +70,17 @@ def diabetes(*, factor: float = 0.0, flat: bool = False) -> Data:
 
 
 def circles(n: int = 800) -> Data:
+    """A circle in a circle `(N, 2)`."""
     return parts(*datasets.make_circles(n, noise=0.08, factor=0.5, random_state=int(torch.randint(9999, ()))))
 
 
 def moons(n: int = 800, noise: float = 0.2) -> Data:
+    """Two half moons `(N, 2)`."""
     return parts(*datasets.make_moons(n, noise=noise, random_state=int(torch.randint(9999, ()))))
 
 
 def blobs(n: int = 900, classes: int = 3, spread: float = 2.0) -> Data:
+    """Overlapping heaps in the plane `(N, 2)`."""
     x, y = datasets.make_blobs(n, centers=[[0, 0], [4, 0], [2, 3.4], [6, 3.4], [-2, 3.4]][:classes], cluster_std=spread / 1.4,
                                random_state=int(torch.randint(9999, ())))  # fmt: skip
     return parts(x, y)
@@ -104,6 +113,7 @@ def words(n: int = 1600, t: int = 12, vocabulary: int = 60) -> Data:
 
 
 def waves(n: int = 900, targets: int = 1) -> Data:
+    """Numbers `(N, 6)`, and smooth curved functions of them to be predicted."""
     x = np.random.default_rng(int(torch.randint(9999, ()))).normal(size=(n, 6)).astype(np.float32)
     y = np.stack([np.sin(2 * x[:, i]) + 0.5 * x[:, i + 1] ** 2 - 0.5 for i in range(targets)], axis=1).astype(np.float32)
     return parts(x, y)
@@ -120,6 +130,7 @@ def mlp(
     dropout: float = 0.0,
     last: nn.Module | None = None,
 ) -> nn.Sequential:
+    """A multilayer perceptron; without `act` it is a straight line in many steps."""
     layers: list[nn.Module] = []
     for i in range(depth):
         layers.append(nn.Linear(n_in if i == 0 else width, width))
@@ -132,6 +143,7 @@ def mlp(
 
 def draw(network: nn.Module, std: float = 0.0, *, constant: float | None = None, bias: float | None = None, he: bool = False,
          xavier: bool = False) -> nn.Module:  # fmt: skip
+    """Draw the weights of all layers anew, and return the network."""
     for m in network.modules():
         if isinstance(m, (nn.Linear, nn.Conv2d)):
             if constant is not None:
@@ -142,12 +154,13 @@ def draw(network: nn.Module, std: float = 0.0, *, constant: float | None = None,
                 nn.init.xavier_uniform_(m.weight)
             elif std:
                 nn.init.normal_(m.weight, 0, std)
-            if bias is not None:
+            if bias is not None and m.bias is not None:
                 nn.init.constant_(m.bias, bias)
     return network
 
 
 def cnn(*, norm: bool = True, dropout: float = 0.0, n_out: int = 10, group: bool = False) -> nn.Sequential:
+    """Two convolutions for the digits."""
     layers: list[nn.Module] = []
     for a, b in ((1, 8), (8, 16)):
         layers.append(nn.Conv2d(a, b, 3, padding=1))
@@ -157,6 +170,8 @@ def cnn(*, norm: bool = True, dropout: float = 0.0, n_out: int = 10, group: bool
 
 
 class Exp(nn.Module):
+    """The exponential as an activation."""
+
     def forward(self, x: Tensor) -> Tensor:
         return torch.exp(x)
 
@@ -206,6 +221,8 @@ class Cut(nn.Module):
 
 
 class Residual(nn.Module):
+    """Blocks that add to what they are given."""
+
     def __init__(self, n_in: int, n_out: int, width: int = 48, depth: int = 6) -> None:
         super().__init__()
         self.first, self.head = nn.Linear(n_in, width), nn.Linear(width, n_out)

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trainwell.doctor.finding import Finding
-from trainwell.train.watch import watch
+from trainwell.train.watching import watch
 
 
 @dataclass
@@ -40,15 +41,21 @@ class Program:
     sign: float = 1.0
 
 
-def run(program: Program, seed: int, *, watched: bool = True, bare: bool = False) -> tuple[list[Finding], float]:
-    """Train; returns the findings and the score on validation rows."""
+def run(
+    program: Program, seed: int, *, watched: bool = True, bare: bool = False, path: Path | None = None
+) -> tuple[list[Finding], float]:
+    """Train; returns the findings and the score on validation rows. `path` keeps the history."""
     p = program
     x, y, x_valid, y_valid = p.data
     order = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     valid = (x_valid, y_valid) if p.show_valid else None
-    given = {} if bare else {"train": (x, y), "valid": valid}
-    doctor = watch(p.model, p.optimizer, p.loss, tell=None, **given) if watched else None
+    train = None if bare else (x, y)
+    doctor = (
+        watch(p.model, p.optimizer, p.loss, train=train, valid=None if bare else valid, tell=None, path=path)
+        if watched
+        else None
+    )
     with doctor or nullcontext():
         done = 0
         for _ in range(p.epochs):
@@ -82,6 +89,7 @@ def epoch(p: Program, batches: Sequence[Tensor], done: int) -> int:
 
 
 def update(p: Program) -> None:
+    """The end of an update, with the habits of the program."""
     if p.clip:
         nn.utils.clip_grad_norm_(p.model.parameters(), p.clip)
     p.optimizer.step()
@@ -112,7 +120,7 @@ class Case:
     build: Callable[[], Program]
     expected: Sequence[str] = ()
 
-    def examine(self, seed: int, *, bare: bool = False) -> tuple[list[Finding], float]:
+    def examine(self, seed: int, *, bare: bool = False, path: Path | None = None) -> tuple[list[Finding], float]:
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(False)
-        return run(self.build(), seed, bare=bare)
+        return run(self.build(), seed, bare=bare, path=path)
