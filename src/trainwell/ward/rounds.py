@@ -153,8 +153,8 @@ def ward(
     Example:
         >>> from trainwell.testing import ward
         >>> print(ward(["A9"], seeds=[0], groups=["sick"], tell=None))
-        sick: detected 1 of 1: 1.000 (95% CI 0.207 to 1.000, n=1)
-        sick: right cause first 1 of 1: 1.000 (95% CI 0.207 to 1.000, n=1)
+        sick: detected 1 of 1: 1.00 (95% CI 0.21 to 1.00, n=1)
+        sick: right cause first 1 of 1: 1.00 (95% CI 0.21 to 1.00, n=1)
     """
     wanted = tuple(names)
     cases = {g: [c for c in GROUPS[g]() if not wanted or c.name.startswith(wanted)] for g in groups}
