@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -36,7 +37,8 @@ def trainwell(*words: str | Path) -> Said:
     """Run `trainwell WORDS` as its entry point does."""
     out, err, code = StringIO(), StringIO(), 0
     arguments = ["trainwell", *map(str, words)]
-    with patch.object(sys, "argv", arguments), redirect_stdout(out), redirect_stderr(err):
+    streams = redirect_stdout(out), redirect_stderr(err)
+    with patch.object(sys, "argv", arguments), patch.dict(os.environ), streams[0], streams[1]:  # --language sets a variable
         try:
             run()
         except SystemExit as left:

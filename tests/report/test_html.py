@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trainwell.report.words import CHINESE
 
 from report.stories import NASTY, story_about
 from trainwell.data.card import Card, Check
 from trainwell.report.html import page, write_report
 from trainwell.report.run import data_uri, recipe_lines, report
 from trainwell.report.story import Story
-from trainwell.report.words import CHINESE
 
 VOID = {"meta", "img"}
 

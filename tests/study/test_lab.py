@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainwell.core.errors import UnknownName, UsageError
+from trainwell.core.errors import UnknownName
 from trainwell.data.load import load
 from trainwell.report.lessons import show_claims, show_lesson, write_lessons
 from trainwell.study.compare import judge
@@ -13,7 +13,7 @@ from trainwell.study.lab.carry_out import lab
 from trainwell.study.lab.claim import outcome_of
 from trainwell.study.lab.claims import CLAIMS
 from trainwell.study.lab.measures import MEASURES
-from trainwell.study.lab.words import language_of, texts, told, word
+from trainwell.study.lab.words import texts, told, word
 
 QUICK = ("one-update", "weight-decay-shrinks")
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in CLAIMS if name not in QUICK]
@@ -74,8 +74,6 @@ def test_own_data_are_taken_and_words_are_shown(tmp_path, capsys):
     assert page.count("<svg") == 4
 
 
-def test_unknown_claims_and_languages_are_refused():
+def test_unknown_claims_are_refused():
     with pytest.raises(UnknownName, match="adam-beats-sgd"):
         lab("adam-beats-sdg")
-    with pytest.raises(UsageError, match="en or zh"):
-        language_of("fr")

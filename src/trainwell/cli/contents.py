@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from trainwell.cli.verbs import Verb
+
 #: Heading → verb → its line, in the order in which they are listed.
 CONTENTS: dict[str, dict[str, str]] = {
     "Train": {
@@ -68,6 +70,7 @@ def arrange(app: typer.Typer) -> None:
     order = list(places)
     found = {command.name or getattr(command.callback, "__name__", ""): command for command in app.registered_commands}
     for name, command in found.items():
+        command.cls = Verb
         if name in places:
             command.rich_help_panel, command.short_help = places[name]
     rank = {id(command): order.index(name) if name in places else -1 for name, command in found.items()}

@@ -44,14 +44,12 @@ def parts(
 
 def explain(
     name: Annotated[str, typer.Argument(help="A recipe key, a registered name, or the code of a finding.")],
-    *,
-    language: Annotated[str, typer.Option(help="Of a finding's page: en or zh.")] = "en",
 ) -> None:
     """Explain one word: what it does, its options with defaults, its source; or what a finding means and what to do."""
     from trainwell.report.findings import is_finding, show_finding_page
     from trainwell.report.parts import show_explanation
 
-    show_finding_page(name, language) if is_finding(name) else show_explanation(name)
+    show_finding_page(name) if is_finding(name) else show_explanation(name)
 
 
 def runs(

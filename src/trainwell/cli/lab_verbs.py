@@ -9,6 +9,7 @@ import typer
 
 from trainwell.cli.arguments import AsJson, Target
 from trainwell.cli.output import emit_json, note
+from trainwell.core.speech import language
 
 EXAMPLES = r"""
 Examples:
@@ -30,16 +31,14 @@ def lab(
     on: Annotated[str | None, typer.Option(help="Try it on your own data: file, folder or named set.")] = None,
     target: Target = None,
     repeats: Annotated[int, typer.Option("--repeats", "-n", min=1, help="Pairs of trainings.")] = 8,
-    language: Annotated[str, typer.Option(help="en or zh.")] = "en",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the runs and a page.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Try the craft's claims in small controlled experiments: each within a minute, also where the claim fails."""
     from trainwell.report.lessons import show_claims, show_lesson, write_lessons
     from trainwell.study.lab.claims import CLAIMS
-    from trainwell.study.lab.words import language_of
 
-    speech = language_of(language)
+    speech = language()
     if not claims:
         emit_json(list(CLAIMS)) if as_json else show_claims(speech)
         return

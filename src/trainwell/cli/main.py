@@ -39,6 +39,7 @@ from trainwell.cli.transfer_verbs import add_to as add_transfer_verbs
 from trainwell.cli.treat_verbs import add_to as add_treat_verbs
 from trainwell.cli.tune_verbs import add_to as add_tune_verbs
 from trainwell.cli.use_verbs import add_to as add_use_verbs
+from trainwell.cli.verbs import Verbs, words_of
 from trainwell.core.errors import TrainwellError
 from trainwell.core.process import is_follower
 
@@ -57,6 +58,7 @@ Recipe keys are written key=value:
 
 app = typer.Typer(
     name="trainwell",
+    cls=Verbs,
     help="Train deep networks the way a careful senior engineer would, and show the evidence.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -104,8 +106,11 @@ def _version(show: bool) -> None:
 @app.callback()
 def _options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and leave."),
+    language: str = typer.Option(
+        "", "--language", help="Language of what is shown, before or after the verb: en or zh. The system's if not given."
+    ),
 ) -> None:
-    del version  # its callback has printed and left
+    del version, language  # one has printed and left, the other was obeyed and taken away by `words_of`
 
 
 @contextmanager
@@ -122,13 +127,10 @@ def run() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     try:
         with silent() if is_follower() else nullcontext():  # the first process of a team speaks for all, errors excepted
-            code = app(standalone_mode=False)
+            code = app(words_of(sys.argv[1:]), standalone_mode=False)
     except TrainwellError as error:
         complain(str(error))
         code = error.exit_code
-    except (KeyboardInterrupt, typer.Abort):  # typer makes the second of the first
-        complain("interrupted; what was trained is kept, and the same command goes on from there")
-        code = 130
     except TyperException as error:
         if message := error.format_message():  # empty when bare `trainwell` has printed its help
             stop = "" if message.endswith((".", "?")) else "."

@@ -8,16 +8,23 @@ from typing import Any
 
 import typer
 
+from trainwell.core.speech import spoken
+
 
 def complain(text: str) -> None:
     """An error as one sentence on stderr."""
-    typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
-    typer.echo(text, err=True)
+    typer.secho(f"{spoken('error')}: ", fg="red", bold=True, nl=False, err=True)
+    typer.echo(spoken(text), err=True)
 
 
 def note(text: str) -> None:
     """Something worth knowing that is not the result, on stderr."""
-    typer.echo(text, err=True)
+    typer.echo(spoken(text), err=True)
+
+
+def told(text: str) -> None:
+    """A result in words, on stdout."""
+    typer.echo(spoken(text))
 
 
 def emit_json(value: Any) -> None:

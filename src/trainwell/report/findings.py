@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from trainwell.core.errors import UsageError
+from trainwell.core.speech import language
 from trainwell.doctor.finding import Finding
 from trainwell.doctor.pages import explain, pages
 from trainwell.doctor.registry import diagnoses
@@ -60,11 +60,9 @@ def is_finding(word: str) -> bool:
     return word.upper() in pages() or word in diagnoses
 
 
-def show_finding_page(word: str, language: str = "en", *, console: Console | None = None) -> None:
-    """Print the page of a rule, by its code or name, in English (`en`) or Chinese (`zh`)."""
-    if language not in ("en", "zh"):
-        raise UsageError(f"there is no page in the language {language!r}", remedy="Use en or zh.")
-    page, out = explain(word, language="zh" if language == "zh" else "en"), console or Console(highlight=False)
+def show_finding_page(word: str, *, console: Console | None = None) -> None:
+    """Print the page of a rule, by its code or name, in the language spoken."""
+    page, out = explain(word, language=language()), console or Console(highlight=False)
     out.print(Text.assemble((page.code, "bold"), f" {page.name}: {page.title}\n"))
     for heading, text in page.sections.items():
         out.print(Text(heading, "bold"))

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.speech import Language
 from trainwell.report.figures import figure, grid
 from trainwell.report.html import document
 from trainwell.report.markup import Markup, el, join
@@ -18,7 +19,7 @@ from trainwell.report.numbers import short
 from trainwell.report.sections import section
 from trainwell.report.svg import Panel, axis_of
 from trainwell.report.tables import Cell, table
-from trainwell.study.lab.claim import Language, Lesson, Tried
+from trainwell.study.lab.claim import Lesson, Tried
 from trainwell.study.lab.claims import CLAIMS
 from trainwell.study.lab.words import told, word
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from trainwell.report.words import CHINESE
+from trainwell.core.speech import chinese
 
 
 class Markup(str):
@@ -42,5 +42,5 @@ def join(*parts: str | Markup) -> Markup:
 
 def say(text: str) -> Markup:
     """Words of the page itself, with their Chinese beside them where there is one: a button changes between the two."""
-    chinese = CHINESE.get(text)
-    return el("span", text, data_zh=chinese) if chinese else Markup(escape(text))
+    translated = chinese(text)
+    return el("span", text, data_zh=translated) if translated else Markup(escape(text))

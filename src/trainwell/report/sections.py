@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from trainwell.core.speech import chinese
 from trainwell.evaluate.evaluation import Evaluation, Example, Gap, label, rows_named
 from trainwell.report import figures
 from trainwell.report.decisions import decision_figures
@@ -23,7 +24,6 @@ from trainwell.report.tables import (
     slice_table,
     table,
 )
-from trainwell.report.words import CHINESE
 from trainwell.report.writings import samples, writing_figures
 
 JUDGEMENTS = {
@@ -73,7 +73,7 @@ def _verdict(story: Story) -> Markup:
 def _in_chinese(gap: Gap) -> str:
     """The verdict's sentence in Chinese."""
     size = f"{abs(gap.difference.value):,.{gap.difference.decimals}f}"
-    metric, limits = CHINESE.get(label(gap.metric), label(gap.metric)), gap.difference.limits(sign=True).replace("CI", "区间")
+    metric, limits = chinese(label(gap.metric)) or label(gap.metric), gap.difference.limits(sign=True).replace("CI", "区间")
     if gap.judgement == "better":
         return f"网络胜过最佳免费基线（{gap.baseline}）：{metric}优势 {size}（{limits}）。"
     if gap.judgement == "worse":

@@ -11,7 +11,6 @@ from trainwell.study.verdict import Verdict
 
 Says = Literal["higher", "lower", "same"]
 Outcome = Literal["holds", "fails", "cannot tell"]
-Language = Literal["en", "zh"]
 
 
 @dataclass(frozen=True)

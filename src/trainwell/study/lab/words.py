@@ -6,8 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from trainwell.core.errors import UsageError
-from trainwell.study.lab.claim import Language
+from trainwell.core.speech import Language
 
 
 @cache
@@ -39,16 +38,3 @@ def told(claim: str, part: str, language: Language) -> str:
         'Adam beats SGD'
     """
     return str(texts()["claims"][claim][part][language])
-
-
-def language_of(name: str) -> Language:
-    """The language of that name.
-
-    Raises:
-        UsageError: it is neither `en` nor `zh`.
-    """
-    if name == "en":
-        return "en"
-    if name == "zh":
-        return "zh"
-    raise UsageError(f"the lab does not speak {name!r}", remedy="Use en or zh.")
