@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trainwell.core.errors import TrainwellError
     from trainwell.core.part import Part
     from trainwell.core.recipe import Recipe
+    from trainwell.core.speech import speak as speak
     from trainwell.data.data import Data
     from trainwell.data.load import load, wrap
     from trainwell.doctor.examine import examine
@@ -112,6 +113,7 @@ _HOME = {
     "sample": "trainwell.train.adversarial.sample",
     "serve": "trainwell.ship.serve.start",
     "simplify": "trainwell.study.simplify",
+    "speak": "trainwell.core.speech",
     "transfer_check": "trainwell.study.transfer_check",
     "treat": "trainwell.study.treat",
     "tune": "trainwell.study.tune",
@@ -165,6 +167,7 @@ __all__ = [
     "sample",
     "serve",
     "simplify",
+    "speak",
     "transfer_check",
     "treat",
     "tune",

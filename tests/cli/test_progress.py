@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 
 from trainwell.cli.progress import TrainingProgress, fitting
@@ -23,9 +24,9 @@ ROWS = [
 @given(pieces=st.lists(st.text(min_size=1, max_size=12), max_size=6), room=st.integers(0, 60))
 def test_the_first_pieces_that_fit_are_shown(pieces: list[str], room: int) -> None:
     line = fitting(pieces, room)
-    assert len(line) <= room
+    assert cell_len(line) <= room
     shown = next(n for n in range(len(pieces) + 1) if "  ".join(pieces[:n]) == line)
-    assert shown == len(pieces) or len("  ".join(pieces[: shown + 1])) > room
+    assert shown == len(pieces) or cell_len("  ".join(pieces[: shown + 1])) > room
 
 
 @pytest.mark.parametrize("width", [80, 100, 160])

@@ -50,7 +50,10 @@ def test_no_heavy_library_is_loaded(code):
     assert not loaded & HEAVY
 
 
-@pytest.mark.parametrize("code", [IMPORT, HELP], ids=["import", "help"])
+CHINESE = 'import os; os.environ["TRAINWELL_LANGUAGE"] = "zh"' + HELP
+
+
+@pytest.mark.parametrize("code", [IMPORT, HELP, CHINESE], ids=["import", "help", "help in Chinese"])
 def test_under_three_tenths_of_a_second(code):
     assert cpu_seconds(code) < LIMIT
 

@@ -1,14 +1,11 @@
 """The page is one whole file: well-formed, small, safe against what the data say, and needs no network."""
 
-import inspect
 import json
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
-from trainwell.report.words import CHINESE
 
 from report.stories import NASTY, story_about
 from trainwell.data.card import Card, Check
@@ -105,17 +102,6 @@ def test_the_file_goes_where_it_was_asked_for(tmp_path):
     story = Story(title="t", subtitle="s", evaluation=None, card=Card("a.csv"))
     assert write_report(story, tmp_path) == tmp_path / "report.html"
     assert write_report(story, tmp_path / "other.html").read_text(encoding="utf-8") == page(story)
-
-
-def test_every_chinese_word_is_one_the_page_says():
-    folder = Path(inspect.getfile(page)).parent
-    said_by = ("report/**/*.*", "evaluate/*.py", "data/card.py", "score/metrics/*.py", "train/loop.py")
-    files = [p for pattern in said_by for p in folder.parent.glob(pattern) if p.suffix in (".py", ".js", ".html")]
-    sources = [p.read_text(encoding="utf-8") for p in files if p.name != "words.py"]
-    source = " ".join(sources).replace("_", " ")
-    kinds = {"number", "category", "boolean", "datetime", "picture"}
-    unused = [w for w in CHINESE if w not in source and w[0].lower() + w[1:] not in source and w not in kinds]
-    assert unused == []
 
 
 def test_reasons_stand_beside_what_they_explain():

@@ -80,7 +80,7 @@ def test_data_recipe_run_evaluation_and_layers(trained):
 
 def test_a_finding_that_another_explains_says_which():
     said = words(Finding("every unit is <silent>", code="TW104", name="dead_relu", remedy="Set it.", because_of="TW301"))
-    assert "every unit is <silent>" in said
+    assert "Every unit is <silent>" in said
     assert "Probably because of TW301." in said
 
 

@@ -35,4 +35,4 @@ def test_a_picture_survives_what_a_sick_run_measures(bad):
 
 def test_the_section_puts_it_below_the_sentence():
     found = str(findings_section([Finding("the loss has not fallen", code="TW301", name="rate_too_high")], ROWS))
-    assert found.index("the loss has not fallen") < found.index("<svg")
+    assert found.index("The loss has not fallen") < found.index("<svg")

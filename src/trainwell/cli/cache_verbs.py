@@ -10,6 +10,7 @@ import typer
 from trainwell.cli.arguments import AsJson
 from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UsageError
+from trainwell.core.speech import spoken
 
 if TYPE_CHECKING:
     from trainwell.data.cache import Entry
@@ -91,7 +92,7 @@ def _line(entry: Entry) -> str:
 
     days = (time.time() - entry.used) / 86_400
     age = f"{days:.0f} d" if days >= 2 else f"{days * 24:.0f} h" if days >= 1 / 12 else f"{days * 1440:.0f} min"
-    return f"{entry.key.lstrip('.')[:12]}  {_size(entry.bytes):>9}  used {age:>6} ago  {entry.about}"
+    return f"{entry.key.lstrip('.')[:12]}  {_size(entry.bytes):>9}  {spoken('used')} {age:>6} {spoken('ago')}  {entry.about}"
 
 
 def _size(number: float) -> str:

@@ -19,7 +19,7 @@ from trainwell.cli.arguments import (
     recipe_from,
     study_folder,
 )
-from trainwell.cli.output import emit_json, note
+from trainwell.cli.output import emit_json, note, told
 
 MISLABELLED_EXAMPLES = """
 Examples:
@@ -53,7 +53,7 @@ def calibrate(
     if how not in ("temperature", "isotonic", "none"):
         raise UsageError(f"--how {how} is no way to calibrate", remedy="Use temperature, isotonic or none.")
     found = fit(Run.open(run), load_again(run), how=how, threshold=_number(threshold))
-    emit_json(found.to_dict()) if as_json else typer.echo(str(found) or "no calibration, threshold 0.5")
+    emit_json(found.to_dict()) if as_json else told(str(found) or "no calibration, threshold 0.5")
 
 
 def _number(text: str) -> float | str:
@@ -87,7 +87,7 @@ def mislabelled(
     folder = study_folder(out, source, "mislabelled")
     with StudyProgress(f"labels of {source}", folds) as progress:
         found = find(recipe, data, folds=folds, folder=folder, observers=[progress])
-    emit_json(found.to_dict()) if as_json else typer.echo(str(found))
+    emit_json(found.to_dict()) if as_json else told(str(found))
     note(f"page: {write_mislabelled(found, data, folder)}")
     note(f"to be filled in: {folder / 'corrections.csv'}")
 

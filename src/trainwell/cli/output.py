@@ -13,8 +13,8 @@ from trainwell.core.speech import spoken
 
 def complain(text: str) -> None:
     """An error as one sentence on stderr."""
-    typer.secho(f"{spoken('error')}: ", fg="red", bold=True, nl=False, err=True)
-    typer.echo(spoken(text), err=True)
+    typer.secho(f"{spoken('error:')} ", fg="red", bold=True, nl=False, err=True)
+    typer.echo(text, err=True)
 
 
 def note(text: str) -> None:

@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from trainwell.core.speech import spoken
+from trainwell.report.findings import in_words
 from trainwell.report.numbers import short
 
 #: How severities are written.
@@ -38,10 +41,15 @@ class TrainingProgress:
 
     def __enter__(self) -> TrainingProgress:
         if self.console.is_terminal:
-            columns = [TextColumn("{task.description}"), BarColumn(bar_width=BAR), TimeRemainingColumn(), TextColumn("left")]
+            columns = [
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=BAR),
+                TimeRemainingColumn(),
+                TextColumn(spoken("left")),
+            ]
             self._bar = Progress(*columns, TextColumn("{task.fields[shown]}"), console=self.console)
             self._bar.start()
-            self._task = self._bar.add_task(self.title, total=None, shown="measuring the machine …")
+            self._task = self._bar.add_task(self.title, total=None, shown=spoken("measuring the machine …"))
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
@@ -52,7 +60,7 @@ class TrainingProgress:
         if row["split"] == "plan":
             self._begin(row)
         elif row["split"] == "note":
-            self.console.print(f"note: {row['text']}", highlight=False)
+            self.console.print(f"{spoken('note:')} {spoken(row['text'])}", highlight=False)
         elif row["split"] == "finding":
             self._tell(row)
         elif row["split"] == "train":
@@ -67,12 +75,12 @@ class TrainingProgress:
 
     def _tell(self, row: dict[str, Any]) -> None:
         """What the doctor found, while the training goes on."""
-        said = Text.assemble((row["code"], STYLES[row["severity"]]), f" {row['name']}: {row['sentence']}. ", row["remedy"])
+        said = Text.assemble((row["code"], STYLES[row["severity"]]), f" {row['name']}: {in_words(row)}")
         self.console.print(said, highlight=False, soft_wrap=not self.console.is_terminal)
 
     def _begin(self, row: dict[str, Any]) -> None:
         self._steps = row["steps"]
-        self.console.print(row["text"], style="dim", highlight=False)
+        self.console.print(spoken(row["text"]), style="dim", highlight=False)
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, total=self._steps, completed=row["step"])
 
@@ -80,22 +88,23 @@ class TrainingProgress:
         if self._bar is not None and self._task is not None:
             first, *others = self._measured(digits=3)
             shown = fitting([*others[:1], first, *others[1:], *self._rate()], self.console.width - OTHERS)
-            self._bar.update(self._task, completed=row["step"], description=f"epoch {row['epoch']:.1f}", shown=shown)
+            self._bar.update(self._task, completed=row["step"], description=spoken(f"epoch {row['epoch']:.1f}"), shown=shown)
 
     def _measured(self, digits: int) -> list[str]:
         """Training loss, then validation scores; the loss is empty before its first measurement."""
-        train = "" if math.isnan(self._loss) else f"train loss {short(self._loss, digits=digits)}"
-        valid = [f"{name} {short(value, digits=digits)}" for name, value in self._scores.items()]
-        return [train, *[f"valid {text}" for text in valid[:1]], *valid[1:]]
+        train = "" if math.isnan(self._loss) else spoken(f"train loss {short(self._loss, digits=digits)}")
+        scores = [(name, short(value, digits=digits)) for name, value in self._scores.items()]
+        valid = [spoken(f"valid {name} {value}") for name, value in scores[:1]]
+        return [train, *valid, *(f"{spoken(name)} {value}" for name, value in scores[1:])]
 
     def _rate(self) -> list[str]:
         if len(self._recent) < 2:
             return []
         (start, first), (end, last) = self._recent[0], self._recent[-1]
-        return [f"{(last - first) / max(end - start, 1e-9):.0f} steps/s"]
+        return [spoken(f"{(last - first) / max(end - start, 1e-9):.0f} steps/s")]
 
     def _line(self, row: dict[str, Any]) -> None:
-        where = f"epoch {row['epoch']:7.2f}  step {row['step']}/{self._steps}"
+        where = f"{spoken('epoch')} {row['epoch']:7.2f}  {spoken('step')} {row['step']}/{self._steps}"
         best = ["*"] if row.get("best") else []
         sys.stderr.write("  ".join(text for text in [where, *self._measured(digits=4), *best] if text) + "\n")
         sys.stderr.flush()
@@ -109,7 +118,7 @@ def fitting(pieces: Sequence[str], room: int) -> str:
         'loss 0.5  accuracy 0.9'
     """
     said = [piece for piece in pieces if piece]
-    return next((line for n in range(len(said), 0, -1) if len(line := "  ".join(said[:n])) <= room), "")
+    return next((line for n in range(len(said), 0, -1) if cell_len(line := "  ".join(said[:n])) <= room), "")
 
 
 #: Characters of the bar, and of everything but loss, scores and rate.

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from trainwell.cli.arguments import AsJson, Trained
-from trainwell.cli.output import emit_json, note
+from trainwell.cli.output import emit_json, note, told
 
 BUNDLE_EXAMPLES = """
 Examples:
@@ -47,12 +47,12 @@ def bundle(
         path = write(trained, to or Path(f"{run.resolve().name}.tw"))
         note(f"wrote {path} ({path.stat().st_size:,} bytes)")
         trained = open_bundle(path)
-    told = trained.about | {
+    about = trained.about | {
         "schema": trained.schema,
         "scores": (trained.evaluation or {}).get("scores"),
         "sha256": trained.digest,
     }
-    emit_json(told) if as_json else typer.echo(repr(trained))
+    emit_json(about) if as_json else told(repr(trained))
 
 
 def export(
@@ -71,4 +71,4 @@ def export(
 
     stem = run.stem if run.is_file() else run.resolve().name
     done = write(open_trained(run), out or Path(stem + suffix_of(to)), form=to, batch=batch, rows=rows)
-    emit_json(done.to_dict()) if as_json else typer.echo(str(done))
+    emit_json(done.to_dict()) if as_json else told(str(done))

@@ -9,6 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from trainwell.core.speech import spoken
+
 
 class StudyProgress:
     """An observer of many runs, trained together or one after another; use it as a context.
@@ -19,7 +21,7 @@ class StudyProgress:
     """
 
     def __init__(self, title: str, runs: int) -> None:
-        self.title, self.runs = title, runs
+        self.title, self.runs = spoken(title), runs
         self.console = Console(stderr=True)
         self._share: list[float] = []
         self._steps: list[int] = []
@@ -30,7 +32,12 @@ class StudyProgress:
 
     def __enter__(self) -> StudyProgress:
         if self.console.is_terminal:
-            columns = [TextColumn("{task.description}"), BarColumn(bar_width=24), TimeRemainingColumn(), TextColumn("left")]
+            columns = [
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                TimeRemainingColumn(),
+                TextColumn(spoken("left")),
+            ]
             self._bar = Progress(*columns, console=self.console)
             self._bar.start()
             self._task = self._bar.add_task(self.title, total=1.0)
@@ -59,7 +66,7 @@ class StudyProgress:
     def _show(self) -> None:
         done = self.done()
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, description=f"{self.title}: {len(self._share)} of {self.runs}")
+            self._bar.update(self._task, completed=done, description=spoken(f"{self.title}: {len(self._share)} of {self.runs}"))
         elif int(10 * done) > self._said:
             self._said = int(10 * done)
             sys.stderr.write(f"{self.title}: {10 * self._said}%\n")

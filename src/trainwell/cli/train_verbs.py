@@ -24,7 +24,7 @@ from trainwell.cli.arguments import (
     recipe_from,
     seconds,
 )
-from trainwell.cli.output import emit_json, note
+from trainwell.cli.output import emit_json, note, told
 from trainwell.cli.tracking import Trackers, keep, tracked
 from trainwell.cli.treat_verbs import follow
 from trainwell.core.errors import UsageError
@@ -163,7 +163,7 @@ def verify_resume(
     if as_json:
         emit_json(vars(outcome))
     else:
-        typer.echo(str(outcome))
+        told(str(outcome))
     raise typer.Exit(0 if outcome.same else 1)
 
 

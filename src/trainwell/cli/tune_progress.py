@@ -12,6 +12,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from trainwell.core.speech import spoken
 from trainwell.report.tuning import leaderboard, short, value_text
 
 #: Candidates on the live board.
@@ -28,7 +29,7 @@ class TuningBoard:
     """
 
     def __init__(self, title: str, *, metric: str, higher_is_better: Callable[[], bool]) -> None:
-        self.title, self.metric, self._higher = title, metric, higher_is_better
+        self.title, self.metric, self._higher = spoken(title), spoken(metric), higher_is_better
         self.console = Console(stderr=True)
         self.scored: list[dict[str, Any]] = []
         self._doing = ""
@@ -48,9 +49,9 @@ class TuningBoard:
         if event["split"] == "trial":
             self._add(event)
         elif event["split"] == "batch":
-            self._doing = f"batch {event['batch']} of {event['candidates']} candidates"
+            self._doing = spoken(f"batch {event['batch']} of {event['candidates']} candidates")
         elif "run" in event and "epoch" in event:
-            self._doing = f"training {event['run'] + 1} of {event['runs']}, epoch {event['epoch']:.1f}"
+            self._doing = spoken(f"training {event['run'] + 1} of {event['runs']}, epoch {event['epoch']:.1f}")
         if self._live is not None:
             self._live.update(self._board())
 
@@ -60,7 +61,9 @@ class TuningBoard:
         if self._live is None:
             values = "  ".join(f"{key}={value_text(value)}" for key, value in event["params"].items())
             note = "  *" if best else "" if event["state"] == "done" else f"  {event['state']}"
-            sys.stderr.write(f"candidate {event['number']:3}  {self.metric} {short(event['score'])}  {values}{note}\n")
+            sys.stderr.write(
+                f"{spoken('candidate')} {event['number']:3}  {self.metric} {short(event['score'])}  {values}{note}\n"
+            )
             sys.stderr.flush()
 
     def _ranked(self) -> Sequence[dict[str, Any]]:
@@ -74,5 +77,5 @@ class TuningBoard:
     def _board(self) -> Group:
         rows = [{**event, **event["params"]} for event in self._ranked()[:SHOWN]]
         keys = list(dict.fromkeys(key for event in self.scored for key in event["params"]))
-        head = Text.assemble((self.title, "bold"), f": {len(self.scored)} candidates scored; {self._doing}")
+        head = Text.assemble((self.title, "bold"), f": {spoken(f'{len(self.scored)} candidates scored')}; {self._doing}")
         return Group(head, leaderboard(rows, keys, self.metric)) if rows else Group(head)

@@ -10,6 +10,7 @@ import typer
 from trainwell.cli.arguments import AsJson, RunFolder, Trained
 from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UnknownName, UsageError, did_you_mean
+from trainwell.core.speech import spoken
 
 NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Skip the free baselines.")]
 Part = Annotated[str, typer.Option(help="train, valid or test.")]
@@ -66,7 +67,7 @@ def predict(
     source = as_source(rows, network.preparation)
     for check in source.checks:
         if check.verdict != "PASS":
-            note(f"{rows}: {check.text}")  # above all rows that were set aside, which have no answer
+            note(f"{rows}: {spoken(check.text)}")  # above all rows that were set aside, which have no answer
     answers = _beside(source.frame, keep or [], network.predict(source))
     odd = answers["problem"].drop_nulls().len()
     if odd:

@@ -28,35 +28,35 @@ UNBROKEN = 8
 class Verb(TyperCommand):
     """A verb whose help is in the language spoken."""
 
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         translate(self, ctx)
         super().format_help(ctx, formatter)
 
-    def get_usage(self, ctx: typer.Context) -> str:
+    def get_usage(self, ctx: Any) -> str:
         return super().get_usage(ctx).replace("Usage:", f"{spoken('Usage')}:", 1)
 
 
 class Verbs(TyperGroup):
     """All verbs: their contents in the language spoken, and a word when Ctrl-C ends one."""
 
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         translate(self, ctx)
         for command in self.commands.values():
             translate(command, ctx)
         super().format_help(ctx, formatter)
 
-    def get_usage(self, ctx: typer.Context) -> str:
+    def get_usage(self, ctx: Any) -> str:
         return super().get_usage(ctx).replace("Usage:", f"{spoken('Usage')}:", 1)
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:  # beyond this, Typer would leave without a word
-            complain("interrupted; what was trained is kept, and the same command goes on from there")
+            complain(spoken("interrupted; what was trained is kept, and the same command goes on from there"))
             raise typer.Exit(130) from None
 
 
-def translate(command: Any, ctx: typer.Context) -> None:
+def translate(command: Any, ctx: Any) -> None:
     """Put a command's help into the language spoken; English is what it is written in."""
     from typer import rich_utils
 

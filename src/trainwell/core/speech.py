@@ -2,7 +2,8 @@
 
 Sentences are written in English where they arise, and kept so in files; whoever shows one asks for it in the language of the
 reader. A catalogue is JSON, English to Chinese, with a `{name}` where a number or a name stands:
-`"{n} of {all} rows were odd": "{all} 行中有 {n} 行异常"`. What stood there is put in as it is; `{name!}` is looked up too.
+`"{n} of {all} rows were odd": "{all} 行中有 {n} 行异常"`. What stood there is put in as it is; `{name!}` is looked up too, and
+`{name#}` takes numbers alone.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from trainwell.core.errors import UsageError
 Language = Literal["en", "zh"]
 #: Asked in this order, as gettext asks them; the first one that is set decides.
 VARIABLES = ("TRAINWELL_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-_HOLE = re.compile(r"\{(\w*)(!?)\}")
+_HOLE = re.compile(r"\{(\w*)([!#]?)\}")
 #: What can stand in a hole: not the end of one sentence and the beginning of the next.
-_INSIDE = r"((?:(?!\. |\n).)+?)"
+_INSIDE = {"": r"((?:(?![.;] |\n).)+?)", "!": r"((?:(?!\. |\n).)+?)", "#": r"([-+±]?[\d.,]+%?(?:e[-+]?\d+)?|–|nan|-?inf)"}
 #: Where one sentence ends and another begins.
 _BREAK = re.compile(r"(?<=[.;])( |\n)|(\n)")
 
@@ -84,13 +85,18 @@ def chinese(text: str) -> str | None:
     """
     if not text.strip():
         return None
+    lower = text[0].lower() + text[1:]  # the same words begin a line, or stand within one
+    return _whole(text) or _whole(lower) or _by_sentence(text)
+
+
+def _whole(text: str) -> str | None:
     known, templates = catalogue()
     if text in known:
         return known[text]
     for template in templates:
         if template.literal in text and (match := template.english.fullmatch(text)):
             return _filled(template.chinese, match.groups())
-    return _by_sentence(text)
+    return None
 
 
 def _filled(template: str, found: Sequence[str]) -> str:
@@ -98,7 +104,7 @@ def _filled(template: str, found: Sequence[str]) -> str:
 
     def fill(hole: re.Match[str]) -> str:
         piece = found[int(hole[1])]
-        return (chinese(piece) or piece) if hole[2] else piece
+        return (chinese(piece) or piece) if hole[2] == "!" else piece
 
     return _HOLE.sub(fill, template)
 
@@ -117,15 +123,15 @@ def _by_sentence(text: str) -> str | None:
 
 @cache
 def catalogue() -> tuple[dict[str, str], list[Template]]:
-    """Every text without holes, and the templates, those with the longest fixed piece first."""
+    """Every text without holes, and the templates, those that say most by themselves first."""
     plain: dict[str, str] = {}
-    holed: list[Template] = []
+    holed: list[tuple[int, Template]] = []
     for english, translated in entries().items():
         if _HOLE.search(english):
-            holed.append(_template(english, translated))
+            holed.append((len(_HOLE.sub("", english)), _template(english, translated)))
         else:
             plain[english] = translated
-    return plain, sorted(holed, key=lambda t: (-len(t.literal), t.english.groups))
+    return plain, [template for _, template in sorted(holed, key=lambda pair: -pair[0])]
 
 
 @cache
@@ -139,7 +145,9 @@ def entries() -> dict[str, str]:
 
 def _template(english: str, translated: str) -> Template:
     pieces = _HOLE.split(english)
-    names, fixed = pieces[1::3], pieces[0::3]
-    pattern = re.compile(_INSIDE.join(map(re.escape, fixed)))
+    names, marks, fixed = pieces[1::3], pieces[2::3], pieces[0::3]
+    pattern = re.escape(fixed[0]) + "".join(
+        _INSIDE[mark] + re.escape(piece) for mark, piece in zip(marks, fixed[1:], strict=True)
+    )
     numbered = _HOLE.sub(lambda hole: f"{{{names.index(hole[1])}{hole[2]}}}", translated)
-    return Template(max(fixed, key=len), pattern, numbered)
+    return Template(max(fixed, key=len), re.compile(pattern), numbered)

@@ -39,7 +39,7 @@ class Page:
     def remedy(self) -> str:
         """The first sentence of the remedy: what a finding says."""
         text = next(text for heading, text in self.sections.items() if heading in ("Remedy", "对策"))
-        return re.split(r"(?<=\.)\s", text, maxsplit=1)[0]
+        return re.split(r"(?<=\.)\s|(?<=。)", text, maxsplit=1)[0]
 
     def __str__(self) -> str:
         parts = [f"{heading}\n{text}" for heading, text in self.sections.items()]

@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.speech import spoken
 from trainwell.core.stats import Interval
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.report.figures import figure
 from trainwell.report.forest import Mark, intervals
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.sections import section
 from trainwell.report.svg import Axis
 from trainwell.report.tables import Cell, table
@@ -36,27 +37,28 @@ def show_ablation(found: Ablation, *, console: Console | None = None) -> None:
     """Print what each trick does inside the recipe and alone, and the recipe against itself."""
     out = console or Console()
     what = f"{label(found.metric)} on {rows_named(found.part)}, {found.repeats} repeats, {found.runs} networks"
-    out.print(Text.assemble((f"{what}: ", "dim"), (found.score.text(), "bold")), "")
+    out.print(Text(spoken(f"{what}: {found.score.text()}"), "bold"), "")
     judged = [e for e in found.effects if e.inside]
     out.print(_table("inside the recipe", [(e, e.inside) for e in judged if e.inside], wide=out.width >= WIDE), "")
     if found.bare:
         out.print(_table("alone", [(e, e.alone) for e in judged if e.alone], wide=out.width >= WIDE), "")
-        out.print(Text(f"without any of them: {found.bare.text()}", "dim"))
+        out.print(Text(spoken(f"without any of them: {found.bare.text()}"), "dim"))
     for line in [*(e.sentence for e in found.effects if e.inside is None), *found.warnings, str(found.false_alarms)]:
-        out.print(Text(line, "dim"))
+        out.print(Text(spoken(line), "dim"))
 
 
 def _table(question: str, judged: Sequence[tuple[Effect, Verdict]], *, wide: bool) -> Table:
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     for heading in (question, "", "difference", "95% CI", "p"):
-        drawn.add_column(heading, justify="right" if heading in ("difference", "p") else "left", no_wrap=True)
+        justify: JustifyMethod = "right" if heading in ("difference", "p") else "left"
+        drawn.add_column(spoken(heading), justify=justify, no_wrap=True)
     if wide:
-        drawn.add_column("worse ← with it → better", no_wrap=True)
-        drawn.add_column("with against without", overflow="fold")
+        drawn.add_column(spoken("worse ← with it → better"), no_wrap=True)
+        drawn.add_column(spoken("with against without"), overflow="fold")
     far = _far([verdict for _, verdict in judged])
     for effect, verdict in judged:
-        more = [whisker(good(verdict), -far, far, WHISKER), f"{effect.on} against {effect.off}"] if wide else []
-        name = Text(effect.name, "" if effect.present else "italic")
+        more = [whisker(good(verdict), -far, far, WHISKER), spoken(f"{effect.on} against {effect.off}")] if wide else []
+        name = Text(spoken(effect.name), "" if effect.present else "italic")
         drawn.add_row(name, *_verdict_cells(verdict), *(Text(m, "dim") for m in more))
     return drawn
 
@@ -65,9 +67,9 @@ def _verdict_cells(verdict: Verdict) -> list[Text]:
     d = verdict.difference
     known = math.isfinite(d.value)
     return [
-        Text(verdict.word, VERDICT_STYLES[verdict.word]),
+        Text(spoken(verdict.word), VERDICT_STYLES[verdict.word]),
         Text(f"{d.value:+,.{d.decimals}f}" if known else "–"),
-        Text(d.limits(sign=True).removeprefix("95% CI ") if known else ""),
+        Text(spoken(d.limits(sign=True).removeprefix("95% CI ")) if known else ""),
         Text(f"{verdict.p:.2g}", "dim"),
     ]
 
@@ -88,7 +90,7 @@ def write_ablation(found: Ablation, path: str | Path) -> Path:
     """Write the page of an ablation: forest plot and table; a folder gets `ablation.html`."""
     path = Path(path)
     path = path / "ablation.html" if path.is_dir() else path
-    head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", "Which tricks help"), _subtitle(found))
+    head = masthead("Which tricks help", _subtitle(found))
     content = section("Differences", el("div", _forest(found), class_="grid"))
     write_atomic(
         path, document("Ablation", join(head, content, section("Verdicts", el("div", _page_table(found), class_="card"))))
@@ -99,7 +101,7 @@ def write_ablation(found: Ablation, path: str | Path) -> Path:
 def _subtitle(found: Ablation) -> Markup:
     what = f"{label(found.metric)} on {rows_named(found.part)}: {found.score.text()}"
     how = f"{found.repeats} repeats, {found.runs} networks"
-    return el("p", ". ".join([f"{what}, {how}", *found.warnings, f"{found.false_alarms}."]), class_="soft")
+    return el("p", say(". ".join([f"{what}, {how}", *found.warnings, f"{found.false_alarms}."])), class_="soft")
 
 
 def _forest(found: Ablation) -> Markup:
@@ -145,8 +147,8 @@ def _page_table(found: Ablation) -> Markup:
 
 def _page_row(effect: Effect, *, alone: bool, brief: bool) -> list[Cell]:
     if effect.inside is None:
-        return [effect.name, "–", "–", f"not tried: {effect.not_for}", *(["–"] if alone else []), effect.source]
+        return [say(effect.name), "–", "–", say(f"not tried: {effect.not_for}"), *(["–"] if alone else []), effect.source]
     asked = [effect.inside, *([effect.alone] if alone else [])]
     # Where too few pairs can tell nothing at all, the head of the page says so once.
-    said = ["–" if v is None else f"{v.word}: {v.evidence}" if brief else v.sentence for v in asked]
-    return [effect.name, effect.on, effect.off, *said, effect.source]
+    said = [say("–" if v is None else f"{v.word}: {v.evidence}" if brief else v.sentence) for v in asked]
+    return [say(effect.name), say(effect.on), say(effect.off), *said, effect.source]

@@ -24,7 +24,7 @@ def data(card: Card) -> Markup:
     loud = [c for v in ("FAIL", "WARN") for c in card.checks if c.verdict == v]
     calm = [c for c in card.checks if c.verdict == "PASS"]
     counts = ", ".join(f"{n:,} {part}" for part, n in card.rows.items())
-    head = el("p", f"{card.origin}: {counts} rows.", class_="soft")
+    head = el("p", f"{card.origin}: ", say(f"{counts} rows"), class_="soft")
     checks = el("ul", *map(_check, loud), class_="checks") if loud else ""
     folded = el("summary", say("Everything that passed"), f" ({len(calm)})")
     passed = el("details", folded, el("ul", *map(_check, calm), class_="checks")) if calm else ""
@@ -36,7 +36,7 @@ def _check(check: Check) -> Markup:
     new = [x for x in check.examples if x not in check.text] if check.verdict != "PASS" else []
     known = any(x.split(":")[0] in check.text for x in new)
     shown = el("code", " · ".join(new)) if new and not known else ""
-    return el("li", el("span", check.verdict, class_=f"pill {check.verdict}"), el("div", check.text, shown))
+    return el("li", el("span", say(check.verdict), class_=f"pill {check.verdict}"), el("div", say(check.text), shown))
 
 
 def _columns(card: Card) -> Markup:
@@ -47,7 +47,7 @@ def _columns(card: Card) -> Markup:
     if len(rows) <= MOST_COLUMNS:
         return first
     rest = table(heads, rows[MOST_COLUMNS:400], styles[MOST_COLUMNS:400])
-    return join(first, el("details", el("summary", f"{len(rows) - MOST_COLUMNS} more columns"), rest))
+    return join(first, el("details", el("summary", say(f"{len(rows) - MOST_COLUMNS} more columns")), rest))
 
 
 def _column(column: dict[str, Any], total: int) -> list[Cell]:
@@ -71,7 +71,7 @@ def network(story: Story) -> Markup:
     parameters, work = sum(x.parameters for x in story.layers), sum(x.multiplications for x in story.layers)
     heads: Heads = ["layer", "kind", ("output", "wide"), ("parameters", "num"), ("multiply-adds", "num wide")]
     total = f"{len(story.layers)} layers, {parameters:,} parameters, {work:,} multiply-adds for one row"
-    body = el("details", el("summary", total), table(heads, [_layer(x) for x in story.layers]))
+    body = el("details", el("summary", say(total)), table(heads, [_layer(x) for x in story.layers]))
     return section("Network", el("div", body, class_="card"))
 
 
@@ -82,7 +82,7 @@ def _layer(x: Layer) -> list[Cell]:
 
 def recipe(story: Story) -> Markup:
     """What was chosen, and why."""
-    rows: list[list[Cell]] = [[el("code", x.key), (el("code", x.value), "words"), (x.why, "why")] for x in story.recipe]
+    rows: list[list[Cell]] = [[el("code", x.key), (el("code", x.value), "words"), (say(x.why), "why")] for x in story.recipe]
     whole = el("details", el("summary", say("The whole recipe")), code(story.recipe_text))
     return section("Recipe", el("div", table(["key", "value", "why"], rows, stacked=True), whole, class_="card"))
 

@@ -9,11 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.speech import spoken
 from trainwell.evaluate.evaluation import label
 from trainwell.report.figures import figure
 from trainwell.report.forest import Mark, intervals
 from trainwell.report.html import document
-from trainwell.report.markup import el, join
+from trainwell.report.markup import el, join, masthead, say
 from trainwell.report.sections import section
 from trainwell.report.svg import Axis
 from trainwell.report.tables import Cell, table
@@ -30,13 +31,13 @@ def show_augment_safety(found: AugmentSafety, *, console: Console | None = None)
     out = console or Console(highlight=False)
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("transform", "", "recognised", "least", "trained with it"):
-        drawn.add_column(heading, overflow="fold", no_wrap=heading in ("transform", ""))
+        drawn.add_column(spoken(heading), overflow="fold", no_wrap=heading in ("transform", ""))
     for one in found.transforms:
-        judged = Text(one.judgement, STYLES[one.judgement])
-        drawn.add_row(one.transform, judged, f"{one.recognised.value:.0%}", _least(one), _trained(one))
+        judged = Text(spoken(one.judgement), STYLES[one.judgement])
+        drawn.add_row(one.transform, judged, f"{one.recognised.value:.0%}", _least(one), spoken(_trained(one)))
     out.print(drawn, "")
     words = f"share of the examples that networks trained without augmentation answer rightly ({found.reference:.0%} of all)"
-    out.print(Text(f"recognised: {words} and still do when transformed; {found.runs} networks", "dim"))
+    out.print(Text(spoken(f"recognised: {words} and still do when transformed; {found.runs} networks"), "dim"))
 
 
 def _least(one: Safety) -> str:
@@ -60,10 +61,11 @@ def write_augment_safety(found: AugmentSafety, path: str | Path) -> Path:
     )
     plot = el("div", el("div", figure("Still recognised", drawing, note=note, keys=keys), class_="half"), class_="grid")
     rows: list[list[Cell]] = [
-        [one.transform, one.judgement, str(one.recognised), _least(one), _trained(one)] for one in found.transforms
+        [one.transform, say(one.judgement), say(str(one.recognised)), _least(one), say(_trained(one))]
+        for one in found.transforms
     ]
     told = el("div", table(["transform", "", "recognised", "least", "trained with it"], rows), class_="card")
-    head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", "Which augmentations are safe"))
+    head = masthead("Which augmentations are safe")
     content = join(head, section("Recognised", plot), section("Judgements", told))
     write_atomic(path, document("Augmentation safety", content))
     return path

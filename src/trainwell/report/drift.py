@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.speech import spoken
 from trainwell.evaluate.drift import LARGE, SMALL, ColumnDrift, Compared, Drift
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.sections import section
 from trainwell.report.tables import Cell, Heads, table
 
@@ -24,17 +25,18 @@ def show_drift(found: Drift, *, console: Console | None = None) -> None:
     """Print every comparison: its sentence, then the columns, the most moved first."""
     out = console or Console(highlight=False)
     for compared in found.compared:
-        out.print(Text(compared.sentence[:1].upper() + compared.sentence[1:], "bold yellow" if compared.differ else "bold"))
+        out.print(Text(spoken(compared.sentence), "bold yellow" if compared.differ else "bold"))
         for problem in compared.problems:
-            out.print(Text(problem, "yellow"))
+            out.print(Text(spoken(problem), "yellow"))
         drawn = Table(box=None, pad_edge=False, header_style="dim")
         for head in HEADS:
-            drawn.add_column(head, justify="right" if head in ("index", "distance", "p") else "left", overflow="fold")
+            numbers = head in ("index", "distance", "p")
+            drawn.add_column(spoken(head), justify="right" if numbers else "left", overflow="fold")
         for c in compared.columns[:MOST_LINES]:
-            drawn.add_row(*_cells(c), style=_style(c))
+            drawn.add_row(*_cells(c)[:-1], spoken(_cells(c)[-1]), style=_style(c))
         out.print(drawn, "")
     scale = f"index: population stability index, under {SMALL} no change, over {LARGE} a large one; p corrected by Holm"
-    out.print(Text(scale, "dim"))
+    out.print(Text(spoken(scale), "dim"))
 
 
 def _cells(c: ColumnDrift) -> list[str]:
@@ -49,7 +51,7 @@ def write_drift(found: Drift, path: str | Path) -> Path:
     """Write the page; a folder gets `drift.html`."""
     path = Path(path)
     path = path / "drift.html" if path.is_dir() else path
-    head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", "Drift"))
+    head = masthead("Drift")
     parts = [_part(compared) for compared in found.compared]
     write_atomic(path, document("Drift", join(head, *parts)))
     return path
@@ -57,16 +59,16 @@ def write_drift(found: Drift, path: str | Path) -> Path:
 
 def _part(compared: Compared) -> Markup:
     a, b = compared.names
-    said = [el("p", compared.sentence[:1].upper() + compared.sentence[1:] + ".", class_="big")]
-    said += [el("p", problem, class_="note") for problem in compared.problems]
+    said = [el("p", say(compared.sentence[:1].upper() + compared.sentence[1:] + "."), class_="big")]
+    said += [el("p", say(problem), class_="note") for problem in compared.problems]
     note = (
         f"{compared.rows[0]:,} {a} rows against {compared.rows[1]:,} {b} rows, as the network sees them. Index: population "
         f"stability index, under {SMALL} no change, over {LARGE} a large one. p: Kolmogorov-Smirnov for numbers, chi squared "
         "for categories, corrected for the number of columns (Holm). AUROC: of trees that tell the side of unseen rows."
     )
     rows: list[list[Cell]] = [
-        [name, kind, (psi, "num"), (distance, "num"), (p, "num"), (says, "soft wide")]
+        [name, kind, (psi, "num"), (distance, "num"), (p, "num"), (say(says), "soft wide")]
         for name, kind, psi, distance, p, says in map(_cells, compared.columns[:MOST_ROWS])
     ]
     heads: Heads = ["column", "kind", ("index", "num"), ("distance", "num"), ("p", "num"), ("what moved", "wide")]
-    return section(f"{a} and {b}", el("div", *said, table(heads, rows), el("p", note, class_="note"), class_="card"))
+    return section(f"{a} and {b}", el("div", *said, table(heads, rows), el("p", say(note), class_="note"), class_="card"))

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from trainwell.core.speech import language
+from trainwell.core.speech import chinese, language, spoken
 from trainwell.doctor.finding import Finding
-from trainwell.doctor.pages import explain, pages
+from trainwell.doctor.pages import chinese_pages, explain, pages
 from trainwell.doctor.registry import diagnoses
 from trainwell.doctor.remedies import remedies_for
 from trainwell.report.markup import Markup, el, say
@@ -27,27 +27,44 @@ def show_findings(findings: Sequence[Finding], *, console: Console | None = None
     """Print findings, the cause to begin with first; what others explain stands below them in one line each."""
     out = console or Console(highlight=False)
     if not findings:
-        out.print(NOTHING)
+        out.print(spoken(NOTHING))
     for finding in findings:
         head = Text.assemble((finding.code, STYLES[finding.severity]), f" {finding.name}  ", (_place(finding), "dim"))
         if finding.because_of:
-            out.print(Text.assemble(head, f"{finding.sentence} ", (f"(because of {finding.because_of})", "dim")))
+            cause = spoken(f"because of {finding.because_of}")
+            out.print(Text.assemble(head, f"{spoken(finding.sentence)} ", (f"({cause})", "dim")))
             continue
         out.print(head)
-        lines = [f"{finding.sentence[0].upper()}{finding.sentence[1:]}.", f"→ {finding.remedy}", *_changes(finding)]
+        said = spoken(f"{finding.sentence[0].upper()}{finding.sentence[1:]}.")
+        lines = [said, f"→ {remedy_of(finding)[language()]}", *_changes(finding)]
         out.print(Padding(Text("\n".join(lines)), (0, 0, 1, 2)))
+
+
+def remedy_of(finding: Finding) -> dict[str, str]:
+    """The remedy in both languages; that of a rule is the first sentence of its page."""
+    known = pages().get(finding.code)
+    if known is None or known.remedy != finding.remedy:
+        return {"en": finding.remedy, "zh": chinese(finding.remedy) or finding.remedy}
+    return {"en": finding.remedy, "zh": chinese_pages()[finding.code].remedy}
+
+
+def in_words(found: Mapping[str, Any]) -> str:
+    """A finding that came as a row of history: what was seen, and the remedy, in the language spoken."""
+    finding = Finding(found["sentence"], code=found["code"], remedy=found["remedy"])
+    return f"{spoken(f'{finding.sentence}.')} {remedy_of(finding)[language()]}"
 
 
 def _place(finding: Finding) -> str:
     """Where and when: `layer 3.relu, update 5`."""
     said = [f"layer {finding.layer}"] if finding.layer else []
     said += [f"rows {', '.join(map(str, finding.rows[:5]))}"] if finding.rows else []
-    return ", ".join([*said, f"update {finding.step}"] if finding.step else said)
+    return ", ".join(map(spoken, [*said, f"update {finding.step}"] if finding.step else said))
 
 
 def _changes(finding: Finding) -> list[str]:
-    named = [remedy.sentence for remedy in remedies_for(finding)[:2]]
-    return [f"  in a recipe: {' Or: '.join(named)}"] if named else []
+    named = [spoken(remedy.sentence) for remedy in remedies_for(finding)[:2]]
+    either = f" {spoken('Or')}: ".join(named)
+    return [f"  {spoken('in a recipe')}: {either}"] if named else []
 
 
 def is_finding(word: str) -> bool:
@@ -84,10 +101,17 @@ def findings_section(findings: Sequence[Finding], rows: Sequence[Mapping[str, An
 
 def _item(finding: Finding, findings: Sequence[Finding], rows: Sequence[Mapping[str, Any]]) -> Markup:
     explained = [f"{f.code} {f.name}" for f in findings if f.because_of == finding.code]
-    parts: list[Any] = [el("strong", f"{finding.code} {finding.name} "), finding.sentence, ". ", finding.remedy]
+    remedy = remedy_of(finding)
+    told = say(f"{finding.sentence[:1].upper()}{finding.sentence[1:]}.")
+    parts: list[Any] = [
+        el("strong", f"{finding.code} {finding.name} "),
+        told,
+        " ",
+        el("span", remedy["en"], data_zh=remedy["zh"]),
+    ]
     if explained:
-        parts.append(el("div", f"This probably explains {', '.join(explained)}.", class_="soft"))
+        parts.append(el("div", say(f"This probably explains {', '.join(explained)}."), class_="soft"))
     picture = picture_of(finding.code, rows)
     if picture is not None:
         parts.append(el("div", picture, class_="grid signs"))
-    return el("li", el("span", finding.severity, class_=f"pill {PILLS[finding.severity]}"), el("div", *parts))
+    return el("li", el("span", say(finding.severity), class_=f"pill {PILLS[finding.severity]}"), el("div", *parts))

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.speech import spoken
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.report.figures import figure, grid
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.numbers import short
 from trainwell.report.sections import section
 from trainwell.report.svg import Axis, Panel, axis_of
@@ -34,14 +35,16 @@ def show_guidance(found: Guidance, *, console: Console | None = None) -> None:
     hidden = set[str]() if out.width >= WIDE else {"seconds", "gradient reach", "after training"}
     shown = [i for i, heading in enumerate(_heads(found)) if heading not in hidden]
     for heading in (_heads(found)[i] for i in shown):
-        drawn.add_column(heading, justify="left" if heading == "" else "right", no_wrap=heading.startswith("95"))
+        left = heading == ""
+        drawn.add_column(spoken(heading), justify="left" if left else "right", no_wrap=heading.startswith("95"))
     for point in found.points:
         style = "bold" if point.value == found.chosen else "" if point.group == 0 else "dim"
         cells = _cells(found, point)
-        drawn.add_row(*(cells[i] for i in shown), style=style)
-    out.print(Text(f"{found.key}: {label(found.metric)} on {rows_named(found.part)}, {found.repeats} repeats", "dim"))
+        drawn.add_row(*(spoken(cells[i]) for i in shown), style=style)
+    what = f"{found.key}: {label(found.metric)} on {rows_named(found.part)}, {found.repeats} repeats"
+    out.print(Text(spoken(what), "dim"))
     out.print(drawn)
-    out.print(Text(found.sentence, "bold green"))
+    out.print(Text(spoken(found.sentence), "bold green"))
 
 
 def _heads(found: Guidance) -> list[str]:
@@ -81,8 +84,8 @@ def write_guidance(found: Guidance, path: str | Path) -> Path:
     path = path / f"guide-{found.topic}.html" if path.is_dir() else path
     about = f"{found.key}, {label(found.metric)} on {rows_named(found.part)}, {found.repeats} networks per value"
     advice, _, why = found.sentence.partition("; ")
-    said = [el("p", text, class_="soft") for text in (why[:1].upper() + why[1:], f"{about}.") if text]
-    head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", advice), *said)
+    said = [el("p", say(text), class_="soft") for text in (why[:1].upper() + why[1:], f"{about}.") if text]
+    head = masthead(advice, *said)
     drawn = [_scores(found), *_costs(found), *_idle(found), *_gradients(found)]
     rows = table(_heads(found), [_cells(found, p) for p in found.points])
     body = join(head, section("Sweep", grid(drawn)), section("Values", el("div", rows, class_="card"), *_noise(found)))

@@ -6,9 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.speech import language
 from trainwell.report import about, sections
 from trainwell.report.findings import findings_section
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, say
 from trainwell.report.story import Story
 
 META = Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">')
@@ -44,11 +45,11 @@ def page(story: Story) -> str:
 
 def document(title: str, content: Markup) -> str:
     """Any content as a page of its own, with the style and the script of the report in it."""
-    body = el("main", content, el("footer", FOOTER))
+    body = el("main", content, el("footer", say(FOOTER)))
     style, script = (Markup(files("trainwell.report").joinpath(f).read_text(encoding="utf-8")) for f in ("page.css", "page.js"))
     head = join(META, el("title", f"{title} · trainwell"), el("style", style))
     whole = join(el("head", head), el("body", body, el("div", id="tip", role="tooltip"), el("script", script)))
-    return "<!doctype html>\n" + el("html", whole, lang="en", data_theme="light")
+    return "<!doctype html>\n" + el("html", whole, lang=language(), data_theme="light")
 
 
 def _sections(story: Story) -> list[tuple[str, Markup]]:

@@ -16,6 +16,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from trainwell.core.speech import spoken
+
 CORE = ("torch", "numpy", "polars", "pydantic", "pyyaml", "safetensors", "typer", "rich", "pillow", "scikit-learn")
 #: Extras that only those need who work on this package.
 FOR_DEVELOPERS = {"dev", "docs"}
@@ -156,14 +158,18 @@ def show_installation(found: Installation, *, console: Console | None = None) ->
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     table.add_row("Python", found.python)
-    table.add_row("packages", ", ".join(f"{name} {told or 'MISSING'}" for name, told in found.versions.items()))
-    table.add_row("devices", "\n".join(found.devices))
+    table.add_row(spoken("packages"), ", ".join(f"{name} {told or 'MISSING'}" for name, told in found.versions.items()))
+    table.add_row(spoken("devices"), "\n".join(found.devices))
     for extra, packages in sorted(found.extras.items()):
         missing = [name for name, told in packages.items() if told is None]
         have = ", ".join(f"{name} {told}" for name, told in packages.items() if told)
         table.add_row(f"extra {extra}", have if not missing else f'not installed: pip install "trainwell\\[{extra}]"')
     for name, told in found.tests.items():
-        went = f"[green]ok[/] {name} ({told:.1f} s)" if isinstance(told, float) else f"[red]FAILED[/] {name}: {told}"
-        table.add_row("test", went)
+        went = (
+            f"[green]ok[/] {spoken(name)} ({told:.1f} s)"
+            if isinstance(told, float)
+            else f"[red]FAILED[/] {spoken(name)}: {told}"
+        )
+        table.add_row(spoken("test"), went)
     out.print(table)
-    out.print("Everything works." if found.works else "Something does not work: see above.", style="bold")
+    out.print(spoken("Everything works." if found.works else "Something does not work: see above."), style="bold")

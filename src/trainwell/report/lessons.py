@@ -14,7 +14,7 @@ from trainwell.core.atomic import write_atomic
 from trainwell.core.speech import Language
 from trainwell.report.figures import figure, grid
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, masthead
 from trainwell.report.numbers import short
 from trainwell.report.sections import section
 from trainwell.report.svg import Panel, axis_of
@@ -64,8 +64,7 @@ def write_lessons(found: Sequence[Lesson], path: str | Path, language: Language 
     """Write the page of some lessons; a folder gets `lab.html`."""
     path = Path(path)
     path = path / "lab.html" if path.is_dir() else path
-    brand = el("div", el("b", "trainwell"), class_="brand")
-    head = el("header", brand, el("h1", "Lab" if language == "en" else "实验室"))
+    head = masthead("Lab" if language == "en" else "实验室")
     write_atomic(path, document("Lab", join(head, *(_section(lesson, language) for lesson in found))))
     return path
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from trainwell.core.recipe import Recipe
+from trainwell.core.speech import spoken
+from trainwell.report.findings import in_words
 from trainwell.report.markup import Markup, el, join
 from trainwell.report.numbers import short
 from trainwell.report.shown import boxed, curves
@@ -31,15 +33,15 @@ class LiveCurves(Tracker):
 
     def begin(self, recipe: Recipe, folder: Path | None) -> None:
         self.monitor = recipe.monitor
-        self.name = recipe.model.name.rpartition(":")[2] + (f" in {folder}" if folder is not None else "")
+        self.name = recipe.model.name.rpartition(":")[2] + (f" → {folder}" if folder is not None else "")
 
     def __call__(self, row: dict[str, Any]) -> None:
         if row["split"] == "plan":
             self.step, self.steps = row["step"], row["steps"]
         elif row["split"] == "note":
-            self.told.append(f"note: {row['text']}")
+            self.told.append(f"{spoken('note:')} {spoken(row['text'])}")
         elif row["split"] == "finding":
-            self.told.append(f"{row['code']} {row['name']}: {row['sentence']}. {row['remedy']}")
+            self.told.append(f"{row['code']} {row['name']}: {in_words(row)}")
         else:
             self.rows.append(row)
             self.step = row["step"]
@@ -49,8 +51,8 @@ class LiveCurves(Tracker):
     def _line(self, status: str) -> str:
         """Where it is: `mlp: training, step 30 of 200, loss 0.42, accuracy 0.81`."""
         scores = next((measurements(row) for row in reversed(self.rows) if row["split"] == "valid"), {})
-        said = [f"{name.partition('/')[2]} {short(value)}" for name, value in scores.items()]
-        return ", ".join([f"{self.name}: {status}", f"step {self.step:,} of {self.steps:,}", *said])
+        said = [f"{spoken(name.partition('/')[2])} {short(value)}" for name, value in scores.items()]
+        return ", ".join([f"{self.name}: {spoken(status)}", spoken(f"step {self.step:,} of {self.steps:,}"), *said])
 
     def _draw(self, line: str) -> None:
         from IPython.display import HTML, display

@@ -44,3 +44,18 @@ def say(text: str) -> Markup:
     """Words of the page itself, with their Chinese beside them where there is one: a button changes between the two."""
     translated = chinese(text)
     return el("span", text, data_zh=translated) if translated else Markup(escape(text))
+
+
+def masthead(title: str, *lines: Markup, home: str | None = None) -> Markup:
+    """The head of a page: whose it is, the buttons that the page's script knows, its title, and lines below it.
+
+    Args:
+        title: of the page.
+        lines: below it.
+        home: where the name of the package leads.
+    """
+    buttons = [el("button", text, id=name, type="button") for name, text in (("language", "中文"), ("theme", "◐"))]
+    buttons.append(el("button", say("print"), id="print", type="button"))
+    name = el("b", "trainwell")
+    brand = el("div", el("a", name, href=home) if home else name, el("div", *buttons, class_="tools"), class_="brand")
+    return el("header", brand, el("h1", say(title)), *lines)

@@ -9,7 +9,7 @@ import numpy as np
 from trainwell.core.atomic import write_atomic
 from trainwell.data.data import Data
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join, say
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.run import data_uri
 from trainwell.report.sections import section
 from trainwell.report.tables import Cell, Heads, table
@@ -25,13 +25,13 @@ def write_mislabelled(found: Mislabelled, data: Data, path: str | Path) -> Path:
     """Write the page; a folder gets `mislabelled.html`."""
     path = Path(path)
     path = path / "mislabelled.html" if path.is_dir() else path
-    head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", f"Labels of {found.target} that look wrong"))
+    head = masthead(f"Labels of {found.target} that look wrong")
     sentence = found.sentence[:1].upper() + found.sentence[1:] + "."
     how = (
         "Each row was judged by networks that were trained on other rows. To mend labels, fill in the column `corrected` of "
         "corrections.csv (`?` where nobody can tell), and train with --corrections corrections.csv."
     )
-    summary = el("div", el("p", sentence, class_="big"), el("p", how, class_="note"), class_="card")
+    summary = el("div", el("p", say(sentence), class_="big"), el("p", say(how), class_="note"), class_="card")
     parts = [section("What was found", summary, _noise(found))]
     picture = data.shape.of_kind("picture")
     if picture is not None:

@@ -19,7 +19,7 @@
     });
     document.getElementById("language").textContent = language === "zh" ? "English" : "中文";
   };
-  speak(kept("trainwell-language") || "en");
+  speak(kept("trainwell-language") || root.lang);
   document.getElementById("language").onclick = () => {
     speak(root.lang === "zh" ? "en" : "zh");
     keep("trainwell-language", root.lang);

@@ -18,6 +18,7 @@ from trainwell.core.part import Part
 from trainwell.core.recipe import ALIASES, Recipe
 from trainwell.core.registry import Option, Registry, options_of
 from trainwell.core.sections import Column, Prepare, Series, Split, Transfer
+from trainwell.core.speech import spoken
 
 #: Where each registry lives; imported only when it is asked for, for most of them load torch.
 REGISTRIES = {
@@ -151,7 +152,7 @@ def show_parts(found: dict[str, Any]) -> None:
             continue
         table = Table(box=None, pad_edge=False, header_style="dim")
         table.add_column(noun, no_wrap=True, style="bold")
-        table.add_column("what it is", overflow="fold")
+        table.add_column(spoken("what it is"), overflow="fold")
         for name, entry in names.items():
             table.add_row(name, Text.assemble(entry["summary"], "\n", (_options_text(entry), "cyan")))
         console.print(table)
@@ -159,12 +160,12 @@ def show_parts(found: dict[str, Any]) -> None:
 
 def _options_text(entry: dict[str, Any]) -> str:
     if "options" not in entry:
-        return f"{entry['type']}; default {value_text(entry['default'])}"
+        return f"{entry['type']}; {spoken('default')} {value_text(entry['default'])}"
     return "  ".join(_assignment(name, option) for name, option in entry["options"].items())
 
 
 def _assignment(name: str, option: dict[str, Any]) -> str:
-    return f"{name}=… (required)" if option["required"] else f"{name}={value_text(option['default'])}"
+    return f"{name}=… ({spoken('required')})" if option["required"] else f"{name}={value_text(option['default'])}"
 
 
 def value_text(value: Any) -> str:
@@ -200,7 +201,7 @@ def show_explanation(name: str) -> None:
 
 
 def _show_key(console: Console, key: str, entry: dict[str, Any]) -> None:
-    console.print(Text.assemble((key, "bold"), " (recipe key): ", (_options_text(entry), "cyan")))
+    console.print(Text.assemble((key, "bold"), f" ({spoken('recipe key')}): ", (_options_text(entry), "cyan")))
     console.print(Padding(Text(entry["summary"]), (0, 0, 1, 2)))
 
 
@@ -215,7 +216,7 @@ def _show_part(console: Console, name: str, noun: str) -> None:
         for column in ("bold", "cyan", ""):
             table.add_column(style=column)
         for option, found in entry["options"].items():
-            table.add_row(option, "required" if found["required"] else value_text(found["default"]), found["help"])
+            table.add_row(option, spoken("required") if found["required"] else value_text(found["default"]), found["help"])
         console.print(Padding(table, (0, 0, 1, 2)))
     for block in text[1:]:
         console.print(Padding(Text(block), (0, 0, 1, 2)))

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.speech import spoken
 from trainwell.report.figures import figure
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.sections import section
 from trainwell.report.svg import Panel, axis_of
 from trainwell.report.tables import Cell, table
@@ -28,13 +29,13 @@ def show_replay(found: Replay, *, console: Console | None = None) -> None:
     """Print where it began, every layer, the rows with the largest loss, and what would have helped."""
     out = console or Console(highlight=False)
     head = f"update {found.step}: loss {found.loss:.4g}, rate {found.rate:.3g}, gradient norm {found.gradient_norm:.3g}"
-    out.print(Text(head, "bold"))
-    out.print(Text(_capital(found.sentence), "bold yellow" if found.began else ""), "")
+    out.print(Text(spoken(head), "bold"))
+    out.print(Text(spoken(_capital(found.sentence)), "bold yellow" if found.began else ""), "")
     out.print(_layers(found), "")
     rows = ", ".join(f"{row} ({loss:.3g})" for row, loss in found.rows)
-    out.print(f"rows of the batch with the largest loss: {rows}", "")
+    out.print(spoken(f"rows of the batch with the largest loss: {rows}"), "")
     out.print(_what_ifs(found), "")
-    out.print(Text(_origin(found), "dim"))
+    out.print(Text(spoken(_origin(found)), "dim"))
 
 
 def _capital(text: str) -> str:
@@ -51,7 +52,7 @@ def _origin(found: Replay) -> str:
 def _layers(found: Replay) -> Table:
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     for place, heading in enumerate(HEADS):
-        drawn.add_column(heading, justify="left" if place < 2 else "right", overflow="fold")
+        drawn.add_column(spoken(heading), justify="left" if place < 2 else "right", overflow="fold")
     for layer in found.layers:
         sick = not math.isfinite(layer.leaving) or not math.isfinite(layer.gradient)
         drawn.add_row(*_cells(layer), style="bold red" if sick else "")
@@ -65,10 +66,10 @@ def _cells(layer: LayerAt) -> list[str]:
 
 def _what_ifs(found: Replay) -> Table:
     drawn = Table(box=None, pad_edge=False, header_style="dim")
-    drawn.add_column("what if", no_wrap=True)
+    drawn.add_column(spoken("what if"), no_wrap=True)
     drawn.add_column("")
     for what_if in found.what_ifs:
-        drawn.add_row(what_if.name, Text(outcome(what_if), "" if what_if.finite else "red"))
+        drawn.add_row(spoken(what_if.name), Text(spoken(outcome(what_if)), "" if what_if.finite else "red"))
     return drawn
 
 
@@ -76,14 +77,13 @@ def write_replay(found: Replay, path: str | Path) -> Path:
     """Write the page of a replay; a folder gets `replay-STEP.html`."""
     path = Path(path)
     path = path / f"replay-{found.step}.html" if path.is_dir() else path
-    brand = el("div", el("b", "trainwell"), class_="brand")
-    head = el("header", brand, el("h1", f"Update {found.step}"), el("p", f"{_capital(found.sentence)}.", class_="soft"))
+    head = masthead(f"Update {found.step}", el("p", say(f"{_capital(found.sentence)}."), class_="soft"))
     layers: list[list[Cell]] = [list(_cells(layer)) for layer in found.layers]
     rows: list[list[Cell]] = [[str(row), f"{loss:.4g}"] for row, loss in found.rows]
     content = [
         section("What if", el("div", el("div", _curves(found), class_="half"), class_="grid")),
         section("Layers", el("div", table(list(HEADS), layers), class_="card")),
-        section("Rows", el("div", table(["row", "loss"], rows), el("p", _origin(found), class_="soft"), class_="card")),
+        section("Rows", el("div", table(["row", "loss"], rows), el("p", say(_origin(found)), class_="soft"), class_="card")),
     ]
     write_atomic(path, document(f"Update {found.step}", join(head, *content)))
     return path

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trainwell.core.errors import TrainwellError
+from trainwell.core.speech import spoken
 from trainwell.report.numbers import short
 from trainwell.train.run import Run
 
@@ -66,13 +67,13 @@ def show_runs(found: list[dict[str, Any]]) -> None:
     """Print runs as a table."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("run", "status", "validation", "test", "steps", "time"):
-        table.add_column(heading, overflow="fold", justify="right" if heading in ("steps", "time") else "left")
+        table.add_column(spoken(heading), overflow="fold", justify="right" if heading in ("steps", "time") else "left")
     for entry in found:
         score = "" if entry["score"] is None else f"{entry['monitor']} {short(entry['score'])}"
         test = f"{entry['primary']} {short(entry['test'][entry['primary']])}" if entry["primary"] else ""
         took = "" if entry["seconds"] is None else f"{entry['seconds']:.0f} s"
-        table.add_row(entry["run"], entry["status"], score, test, f"{entry['steps']:,}", took)
-    Console().print(table if found else "no runs here")
+        table.add_row(entry["run"], spoken(entry["status"]), score, test, f"{entry['steps']:,}", took)
+    Console().print(table if found else spoken("no runs here"))
 
 
 def differences(a: Run, b: Run) -> dict[str, tuple[Any, Any]]:

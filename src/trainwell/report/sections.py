@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from trainwell.core.speech import chinese
-from trainwell.evaluate.evaluation import Evaluation, Example, Gap, label, rows_named
+from trainwell.evaluate.evaluation import Evaluation, Example, label, rows_named
 from trainwell.report import figures
 from trainwell.report.decisions import decision_figures
 from trainwell.report.futures import future_figures
 from trainwell.report.makings import game_figures, samples_shown, teaching
-from trainwell.report.markup import Markup, el, join, say
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.numbers import short
 from trainwell.report.story import Story
 from trainwell.report.tables import (
@@ -48,10 +48,7 @@ def anchor(title: str) -> str:
 
 def header(story: Story) -> Markup:
     """Title, verdict and the numbers to remember."""
-    buttons = [el("button", text, id=name, type="button") for name, text in (("language", "中文"), ("theme", "◐"))]
-    buttons.append(el("button", say("print"), id="print", type="button"))
-    brand = el("div", el("b", "trainwell"), el("div", *buttons, class_="tools"), class_="brand")
-    return el("header", brand, el("h1", story.title), el("p", story.subtitle, class_="soft"), _verdict(story))
+    return masthead(story.title, el("p", say(story.subtitle), class_="soft"), _verdict(story))
 
 
 def _verdict(story: Story) -> Markup:
@@ -61,24 +58,13 @@ def _verdict(story: Story) -> Markup:
     if gap:
         pills.append(el("span", say(JUDGEMENTS[gap.judgement]), class_="pill"))
         subject = "" if gap.judgement == "unclear" else "The network "
-        sentence = el("p", _sentence(subject + gap.sentence), class_="big", data_zh=_in_chinese(gap))
+        sentence = el("p", _sentence(subject + gap.sentence), class_="big", data_zh=chinese(f"{gap.sentence}."))
     if fit:
         tip = _sentence(fit.sentence)
         pills.append(el("span", say(fit.judgement), class_=f"pill {FITS[fit.judgement]}", data_tip=tip))
     pills.append(el("span", say("Data"), f" {story.card.verdict}", class_=f"pill {story.card.verdict}"))
     facts = el("div", *_facts(story), class_="facts")
     return el("div", el("div", *pills), sentence, facts, class_=f"card verdict {gap.judgement if gap else ''}")
-
-
-def _in_chinese(gap: Gap) -> str:
-    """The verdict's sentence in Chinese."""
-    size = f"{abs(gap.difference.value):,.{gap.difference.decimals}f}"
-    metric, limits = chinese(label(gap.metric)) or label(gap.metric), gap.difference.limits(sign=True).replace("CI", "区间")
-    if gap.judgement == "better":
-        return f"网络胜过最佳免费基线（{gap.baseline}）：{metric}优势 {size}（{limits}）。"
-    if gap.judgement == "worse":
-        return f"网络不如免费基线（{gap.baseline}）：{metric}差 {size}（{limits}）。请改用该基线，或加大训练（preset=best）。"
-    return f"网络与最佳免费基线（{gap.baseline}）无明显差别：{metric}差 {size}（{limits}）。"
 
 
 def _facts(story: Story) -> list[Markup]:
@@ -102,7 +88,7 @@ def _score_facts(e: Evaluation) -> list[Markup]:
 
 
 def _fact(value: str, name: str, small: str) -> Markup:
-    return el("div", el("span", say(name)), el("b", value), el("small", small) if small else "", class_="fact")
+    return el("div", el("span", say(name)), el("b", value), el("small", say(small)) if small else "", class_="fact")
 
 
 def _sentence(text: str) -> str:
@@ -116,10 +102,10 @@ def scores(e: Evaluation) -> Markup:
         legend += "Ticks: the free baselines. "
     if e.task == "classification" and len(e.names) == 2:
         legend += f"Precision, recall, F1, AUROC and average precision are those of {e.names[1]}."
-    parts = [el("div", score_table(e), el("p", legend, class_="note"), class_="card")]
+    parts = [el("div", score_table(e), el("p", say(legend.strip()), class_="note"), class_="card")]
     if e.baselines:
         parts.append(el("div", el("h3", say("Free baselines")), baseline_table(e), class_="card"))
-    return section("Scores", *parts, *(el("p", _sentence(note), class_="note") for note in e.notes))
+    return section("Scores", *parts, *(el("p", say(_sentence(note)), class_="note") for note in e.notes))
 
 
 def training(story: Story) -> Markup:
@@ -198,4 +184,4 @@ def weak_spots(e: Evaluation) -> Markup:
     weak = [s for s in e.slices if s.stands_out and s.difference < 0][:MOST_SLICES]
     looked = f"{e.slices_seen} groups of rows were compared with the others; even one false alarm has a chance of 5% (Holm)."
     body = slice_table(e, weak) if weak else el("p", say("Nothing stands out."))
-    return section("Weak spots", el("div", body, el("p", looked, class_="note"), class_="card"))
+    return section("Weak spots", el("div", body, el("p", say(looked), class_="note"), class_="card"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
@@ -16,6 +17,7 @@ from rich.console import Console
 from trainwell.core.part import Part
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import to_yaml
+from trainwell.core.speech import language, spoken
 from trainwell.data.card import Card
 from trainwell.data.data import Data
 from trainwell.doctor.finding import Finding
@@ -26,7 +28,7 @@ from trainwell.report.augment_safety import write_augment_safety
 from trainwell.report.findings import findings_section
 from trainwell.report.guidance import write_guidance
 from trainwell.report.lessons import write_lessons
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, say
 from trainwell.report.numbers import short
 from trainwell.report.replays import write_replay
 from trainwell.report.tables import table
@@ -57,6 +59,8 @@ from trainwell.train.summary import Layers
 DARK = ':is(body[data-jp-theme-light="false"], .vscode-dark, html[theme="dark"]) &'
 #: Characters of a line where the terminal's text is shown.
 WIDTH = 110
+#: An element whose text is to be put in Chinese; in a notebook there is no script that could do it later.
+CHINESE = re.compile(r'(<[^<>]*) data-zh="([^"]*)"([^<>]*)>[^<]*<')
 
 
 def html_of(thing: Any) -> Markup:
@@ -71,7 +75,9 @@ def html_of(thing: Any) -> Markup:
 
 def boxed(*content: Markup) -> Markup:
     """Content with the style of the report, which reaches nothing outside it."""
-    return el("div", el("style", style()), el("main", *content), class_="trainwell")
+    inside = join(*content)
+    shown = Markup(CHINESE.sub(r"\1\3>\2<", inside)) if language() == "zh" else inside
+    return el("div", el("style", style()), el("main", shown), class_="trainwell")
 
 
 @cache
@@ -80,7 +86,7 @@ def style() -> Markup:
     css = files("trainwell.report").joinpath("page.css").read_text(encoding="utf-8")
     inside = css.replace(':root[data-theme="dark"]', DARK).replace(":root", "&").replace("\nbody {", "\n& {")
     own = "main { max-width: 1000px; margin: 0; padding: 8px; } h2 { margin-top: 12px; } header { padding: 0; } "
-    own += "section + .grid { margin-top: 16px; }"
+    own += "section + .grid { margin-top: 16px; } .tools { display: none; }"
     return Markup(f".trainwell {{ border-radius: 12px; {inside} {own} }}")
 
 
@@ -93,7 +99,7 @@ def _content(thing: Any) -> Markup:
 
 def _words(text: str) -> Markup:
     first, _, rest = text.partition("\n")
-    return el("div", el("p", first), el("pre", rest) if rest else "", class_="card")
+    return el("div", el("p", say(first)), el("pre", spoken(rest)) if rest else "", class_="card")
 
 
 def _page(write: Callable[[Any, Path], Path]) -> Callable[[Any], Markup]:
@@ -126,16 +132,16 @@ def _data(data: Data) -> Markup:
 def _recipe(recipe: Recipe) -> Markup:
     changed = Recipe().diff(recipe)
     rows = [[el("code", key), el("code", str(now))] for key, (_, now) in changed.items()]
-    said = table(["key", "value"], rows) if rows else el("p", "Every key has its default.", class_="soft")
-    whole = el("details", el("summary", "The whole recipe"), about.code(to_yaml(recipe)))
-    return el("div", el("h3", "Recipe"), said, whole, class_="card")
+    said = table(["key", "value"], rows) if rows else el("p", say("Every key has its default."), class_="soft")
+    whole = el("details", el("summary", say("The whole recipe")), about.code(to_yaml(recipe)))
+    return el("div", el("h3", say("Recipe")), said, whole, class_="card")
 
 
 def _run(run: Run) -> Markup:
     head = el("p", repr(run))
     drawn = curves(run.history.rows, run.plan.monitor)
     findings = [Finding.from_dict(found) for found in run.summary.get("findings", [])]
-    told = el("div", el("h3", "Findings"), findings_section(findings), class_="card") if findings else Markup("")
+    told = el("div", el("h3", say("Findings")), findings_section(findings), class_="card") if findings else Markup("")
     return join(head, drawn, told)
 
 
@@ -147,16 +153,16 @@ def curves(rows: Sequence[dict[str, Any]], monitor: str) -> Markup:
 def _evaluation(e: Evaluation) -> Markup:
     drawn = [figures.confusion(e)] if e.confusion else [figures.predicted_and_true(r) for r in e.residuals[:1]]
     drawn += [figures.calibration(e)] if e.calibration else []
-    return join(el("p", str(e).partition("\n")[0]), sections.scores(e), figures.grid(drawn))
+    return join(el("p", say(str(e).partition("\n")[0])), sections.scores(e), figures.grid(drawn))
 
 
 def _finding(finding: Finding) -> Markup:
-    cause = el("p", f"Probably because of {finding.because_of}.", class_="soft") if finding.because_of else ""
+    cause = el("p", say(f"Probably because of {finding.because_of}."), class_="soft") if finding.because_of else ""
     return el("div", findings_section([replace(finding, because_of="")]), cause, class_="card")
 
 
 def _lesson(lesson: Lesson, folder: Path) -> Path:
-    return write_lessons([lesson], folder)
+    return write_lessons([lesson], folder, language())
 
 
 def _rates(found: RateRange, *, console: Console) -> None:

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trainwell.core.speech import spoken
 from trainwell.core.stats import Interval
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.report.terminal import WIDE
@@ -27,17 +28,18 @@ def show_simplified(found: Simplified, *, console: Console | None = None) -> Non
         "difference (95% CI)",
     ]
     for heading in heads:
-        drawn.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
+        drawn.add_column(spoken(heading), justify="left" if heading == "" else "right", no_wrap=True)
     for form in found.forms:
-        cells = [form.name, *([f"{form.weights:,}"] if wide else []), f"{form.bytes / 1000:,.1f}"]
+        cells = [spoken(form.name), *([f"{form.weights:,}"] if wide else []), f"{form.bytes / 1000:,.1f}"]
         score = _limits(form.score) if wide else f"{form.score.value:.{form.score.decimals}f}"
         against = "" if form.difference is None else _limits(form.difference, sign="+")
         drawn.add_row(*cells, f"{form.one_row:.2f}", f"{form.many_rows:.1f}", score, against)
-    out.print(Text(f"{label(found.metric)} on {rows_named(found.part)}; files zipped; milliseconds on one thread", "dim"))
+    what = f"{label(found.metric)} on {rows_named(found.part)}; files zipped; milliseconds on one thread"
+    out.print(Text(spoken(what), "dim"))
     out.print(drawn)
     for told in found.notes:
-        out.print(Text(f"not made: {told}", "yellow"))
-    out.print(Text(f"{found.sentence[0].upper()}{found.sentence[1:]}.", "bold"))
+        out.print(Text(spoken(f"not made: {told}"), "yellow"))
+    out.print(Text(spoken(f"{found.sentence[0].upper()}{found.sentence[1:]}."), "bold"))
 
 
 def _limits(interval: Interval, sign: str = "") -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trainwell.core.speech import spoken
 from trainwell.core.stats import Interval
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.report.terminal import VERDICT_STYLES as CHECK_STYLES
@@ -28,25 +29,25 @@ def _table(*headings: str) -> Table:
     found = Table(box=None, pad_edge=False, header_style="dim")
     for heading in headings:
         left = heading in ("", "recipe", "95% CI")
-        found.add_column(heading, justify="left" if left else "right", overflow="fold", no_wrap=heading == "95% CI")
+        found.add_column(spoken(heading), justify="left" if left else "right", overflow="fold", no_wrap=heading == "95% CI")
     return found
 
 
 def _limits(interval: Interval) -> str:
     d = interval.decimals
-    return f"{number(interval.low, d)} to {number(interval.high, d)}"
+    return spoken(f"{number(interval.low, d)} to {number(interval.high, d)}")
 
 
 def _coloured(verdict: Verdict) -> Text:
-    text = Text(verdict.sentence)
-    text.stylize(VERDICT_STYLES[verdict.word], 0, len(verdict.word))
+    text = Text(spoken(verdict.sentence))
+    text.stylize(VERDICT_STYLES[verdict.word], 0, len(spoken(verdict.word)))
     return text
 
 
 def show_lines(text: str, *, console: Console | None = None) -> None:
     """Print lines, the first one bold, broken between words where the terminal ends."""
     out = console or Console()
-    first, *rest = text.splitlines()
+    first, *rest = spoken(text).splitlines()
     out.print(Text(first, "bold"))
     for line in rest:
         out.print(Text(line))
@@ -61,12 +62,13 @@ def show_comparison(found: Comparison, *, console: Console | None = None) -> Non
             rows.add_row(str(seed), number(a), number(b), f"{a - b:+.4f}" if math.isfinite(a - b) else "–")
         out.print(rows, "")
     what = f"{found.names[0]} against {found.names[1]}, {label(found.metric)} on {rows_named(found.part)}"
-    out.print(Text.assemble((what, "bold")))
+    out.print(Text(spoken(what), "bold"))
     out.print(_coloured(found.verdict))
     if found.verdict.unit == "row":
-        out.print(Text("One run each: this compares two networks, not two recipes; another seed may turn it round.", "dim"))
+        alone = "One run each: this compares two networks, not two recipes; another seed may turn it round."
+        out.print(Text(spoken(alone), "dim"))
     if found.false_alarms:
-        out.print(Text(str(found.false_alarms), "dim"))
+        out.print(Text(spoken(str(found.false_alarms)), "dim"))
 
 
 def show_cross_validation(found: CrossValidation, *, console: Console | None = None) -> None:
@@ -83,11 +85,12 @@ def show_cross_validation(found: CrossValidation, *, console: Console | None = N
     for name, mean in found.scores.items():
         pooled = found.pooled[name]
         values = number(mean.value, mean.decimals), _limits(mean), number(pooled.value, pooled.decimals), _limits(pooled)
-        scores.add_row(label(name), *values, style="bold" if name == found.metric else "")
+        scores.add_row(spoken(label(name)), *values, style="bold" if name == found.metric else "")
     out.print(scores, "")
-    out.print(Text(found.sentence, "bold"))
+    out.print(Text(spoken(found.sentence), "bold"))
     judged = f"{found.rows:,} of {found.of:,} rows judged, each by networks that never saw it"
-    out.print(Text(f"{judged}. The interval of the mean counts the training rows that folds share.", "dim"))
+    shared = "The interval of the mean counts the training rows that folds share."
+    out.print(Text(spoken(f"{judged}. {shared}"), "dim"))
 
 
 def show_leaderboard(found: Leaderboard, *, console: Console | None = None) -> None:
@@ -100,16 +103,16 @@ def show_leaderboard(found: Leaderboard, *, console: Console | None = None) -> N
         mean, gap = place.mean, place.behind
         behind = "" if gap is None else f"{gap.value:+.{gap.decimals}f} ({gap.limits(sign=True).removeprefix('95% CI ')})"
         drawn = whisker(mean, min(finite), max(finite), WHISKER) if math.isfinite(mean.value) else ""
-        name = place.name + (f" ({place.failed} not finite)" if place.failed else "")
+        name = spoken(f"{place.name} ({place.failed} not finite)") if place.failed else place.name
         costs = f"{place.seconds:.3g} s", f"{place.parameters:,}"
         style = "" if place.group == 0 else "dim"
         values = number(mean.value, mean.decimals), _limits(mean)
         rows.add_row(str(place.group + 1), name, *values, *([drawn, behind] if wide else []), *costs, style=style)
     out.print(rows, "")
     for sentence in found.sentences:
-        out.print(Text(sentence, "bold"))
+        out.print(Text(spoken(sentence), "bold"))
     if found.false_alarms:
-        out.print(Text(str(found.false_alarms), "dim"))
+        out.print(Text(spoken(str(found.false_alarms)), "dim"))
 
 
 def show_learning_curve(found: LearningCurve, *, console: Console | None = None) -> None:
@@ -123,11 +126,12 @@ def show_learning_curve(found: LearningCurve, *, console: Console | None = None)
         fitted = number(found.at(point.rows), score.decimals)
         rows.add_row(f"{point.rows:,}", number(score.value, score.decimals), _limits(score), drawn, fitted)
     out.print(rows, "")
-    out.print(Text(found.sentence, "bold"))
+    out.print(Text(spoken(found.sentence), "bold"))
     last = found.points[-1]
-    out.print(Text(f"Without its last point the curve would have said {found.foretold} for {last.rows:,} rows.", "dim"))
+    foretold = f"Without its last point the curve would have said {found.foretold} for {last.rows:,} rows."
+    out.print(Text(spoken(foretold), "dim"))
     if found.false_alarms:
-        out.print(Text(str(found.false_alarms), "dim"))
+        out.print(Text(spoken(str(found.false_alarms)), "dim"))
 
 
 def show_honesty(found: Honesty, *, console: Console | None = None) -> None:
@@ -137,5 +141,5 @@ def show_honesty(found: Honesty, *, console: Console | None = None) -> None:
     rows.add_column(no_wrap=True)
     rows.add_column(overflow="fold")
     for check in found.checks:
-        rows.add_row(Text(check.verdict, CHECK_STYLES[check.verdict]), check.text)
+        rows.add_row(Text(spoken(check.verdict), CHECK_STYLES[check.verdict]), spoken(check.text))
     out.print(rows)

@@ -12,7 +12,7 @@ from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.report.figures import figure
 from trainwell.report.forest import Mark, intervals
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.sections import section
 from trainwell.report.svg import Axis, Panel, axis_of
 from trainwell.report.tables import table
@@ -34,8 +34,8 @@ SINGLE, ITSELF, HELD_OUT = "c1", "c0", "c2"
 def _page(path: str | Path, name: str, title: str, sentences: Sequence[str], *parts: Markup) -> Path:
     path = Path(path)
     path = path / f"{name}.html" if path.is_dir() else path
-    lines = [el("p", sentence, class_="soft") for sentence in sentences if sentence]
-    head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", title), *lines)
+    lines = [el("p", say(sentence), class_="soft") for sentence in sentences if sentence]
+    head = masthead(title, *lines)
     write_atomic(path, document(title, join(head, *parts)))
     return path
 

@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from trainwell.core.speech import spoken
 from trainwell.core.stats import Interval
 from trainwell.data.card import Card
 from trainwell.evaluate.evaluation import Baseline, Evaluation, label, rows_named
@@ -80,28 +82,29 @@ def show_evaluation(evaluation: Evaluation, *, console: Console | None = None) -
 
 
 def _headline(e: Evaluation) -> Text:
-    what = {"classification": f"{len(e.names)} classes", "multilabel": f"{len(e.names)} labels"}.get(e.task, ", ".join(e.names))
+    counts = {"classification": f"{len(e.names)} classes", "multilabel": f"{len(e.names)} labels"}
+    what = spoken(counts[e.task]) if e.task in counts else ", ".join(e.names)
     if e.task == "classification" and len(e.names) == 2:
-        what += f"; precision, recall and F1 are those of {e.names[1]}"
-    line = Text.assemble((f"{e.n:,} {rows_named(e.part)}", "bold"), f", {what}\n")
+        what += f"; {spoken(f'precision, recall and F1 are those of {e.names[1]}')}"
+    line = Text.assemble((spoken(f"{e.n:,} {rows_named(e.part)}"), "bold"), f", {what}\n")
     if e.gap:
         sentence = e.gap.sentence[0].upper() + e.gap.sentence[1:] + "."
-        line.append(sentence, JUDGEMENT_STYLES[e.gap.judgement])
+        line.append(spoken(sentence), JUDGEMENT_STYLES[e.gap.judgement])
     else:
-        line.append(f"{label(e.primary)} {e.scores[e.primary]}", "bold")
+        line.append(f"{spoken(label(e.primary))} {spoken(str(e.scores[e.primary]))}", "bold")
     return line
 
 
 def _scores(e: Evaluation, *, wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("score", no_wrap=True)
+    table.add_column(spoken("score"), no_wrap=True)
     for heading in ("network", "95% CI"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(spoken(heading), justify="right", no_wrap=True)
     rivals = e.baselines if wide else e.baselines[:1]
     for b in rivals:
-        table.add_column(b.name if wide else "best free", justify="right", max_width=16)
+        table.add_column(spoken(b.name if wide else "best free"), justify="right", max_width=16)
     if e.gap:
-        table.add_column("better by", justify="right", no_wrap=True)
+        table.add_column(spoken("better by"), justify="right", no_wrap=True)
     for name, found in e.scores.items():
         table.add_row(*_score_row(e, name, found, rivals), style="bold" if name == e.primary else "")
     return table
@@ -109,8 +112,8 @@ def _scores(e: Evaluation, *, wide: bool) -> Table:
 
 def _score_row(e: Evaluation, name: str, found: Interval, rivals: Sequence[Baseline]) -> list[Text]:
     d = found.decimals
-    cells = [f"{label(name)} {'↑' if e.higher_is_better[name] else '↓'}", number(found.value, d)]
-    cells += [f"{number(found.low, d)} to {number(found.high, d)}", *(number(b.scores[name].value, d) for b in rivals)]
+    cells = [f"{spoken(label(name))} {'↑' if e.higher_is_better[name] else '↓'}", number(found.value, d)]
+    cells += [spoken(f"{number(found.low, d)} to {number(found.high, d)}"), *(number(b.scores[name].value, d) for b in rivals)]
     row = [Text(cell) for cell in cells]
     if e.gap:
         gap = e.gap.difference if name == e.gap.metric else e.gap.others[name]
@@ -125,14 +128,14 @@ def _against_baselines(e: Evaluation, width: int) -> Table:
     near = [i for name, i in found.items() if name not in FAR] or list(found.values())
     ends = [x for i in near for x in (i.low, i.high, i.value) if math.isfinite(x)]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(label(e.primary), no_wrap=True)
+    table.add_column(spoken(label(e.primary)), no_wrap=True)
     for justify in ("right", "left", "right"):
         table.add_column("", no_wrap=True, justify=justify)
     order = sorted(found, key=lambda k: found[k].value, reverse=e.higher_is_better[e.primary])
     for name in order:
         line = whisker(found[name], min(ends), max(ends), max(20, min(60, width - 48)))
         style = "bold" if name == "network" else ""
-        table.add_row(name, number(found[name].value, found[name].decimals), line, seconds.get(name, ""), style=style)
+        table.add_row(spoken(name), number(found[name].value, found[name].decimals), line, seconds.get(name, ""), style=style)
     return table
 
 
@@ -142,7 +145,9 @@ def _remarks(e: Evaluation) -> list[Text]:
     if e.fit:
         lines.append(_remark("fit", e.fit.sentence, FIT_STYLES[e.fit.judgement]))
     if e.mistakes:
-        lines.append(_remark("mistakes", "; ".join(f"{true} taken for {said} ({n})" for true, said, n in e.mistakes[:4])))
+        lines.append(
+            _remark("mistakes", "; ".join(spoken(f"{true} taken for {said} ({n})") for true, said, n in e.mistakes[:4]))
+        )
     weak = [s for s in e.slices if s.stands_out and s.difference < 0][:3]
     for s in weak:
         worse = number(abs(s.difference), s.score.decimals)
@@ -170,7 +175,7 @@ def _making(making: Making) -> list[Text]:
 
 
 def _remark(head: str, text: str, style: str = "") -> Text:
-    return Text.assemble((f"{head}: ", "dim"), (text, style))
+    return Text.assemble((f"{spoken(head)}: ", "dim"), (spoken(text), style))
 
 
 def show_card(card: Card, *, console: Console | None = None) -> None:
@@ -180,7 +185,7 @@ def show_card(card: Card, *, console: Console | None = None) -> None:
     out.print(_checks(card, ("FAIL", "WARN", "PASS")), "")
     out.print(_columns(card, out.width))
     if len(card.columns) > MOST_COLUMNS:
-        out.print(f"… {len(card.columns) - MOST_COLUMNS} more columns")
+        out.print(spoken(f"… {len(card.columns) - MOST_COLUMNS} more columns"))
 
 
 def show_card_briefly(card: Card, *, console: Console | None = None) -> None:
@@ -195,9 +200,12 @@ def _card_head(card: Card) -> Text:
     rows = ", ".join(f"{n:,} {part}" for part, n in card.rows.items() if n)
     features = sum(c.get("role") == "feature" for c in card.columns)
     targets = [str(c["name"]) for c in card.columns if c.get("role") == "target"]
-    line = Text.assemble((f" {card.verdict} ", f"reverse {VERDICT_STYLES[card.verdict]}"), " ", (card.origin or "data", "bold"))
-    columns = f"{features} feature{'s' * (features != 1)}"
-    return line.append(f": {rows} rows; {columns}" + (f" to predict {', '.join(targets)}" if targets else ""))
+    line = Text.assemble(
+        (f" {spoken(card.verdict)} ", f"reverse {VERDICT_STYLES[card.verdict]}"), " ", (card.origin or spoken("data"), "bold")
+    )
+    columns = spoken(f"{features} feature{'s' * (features != 1)}")
+    aim = spoken(f" to predict {', '.join(targets)}") if targets else ""
+    return line.append(f": {spoken(f'{rows} rows')}; {columns}{aim}")
 
 
 def _checks(card: Card, verdicts: Sequence[str]) -> Table:
@@ -207,7 +215,7 @@ def _checks(card: Card, verdicts: Sequence[str]) -> Table:
     for verdict in verdicts:
         for check in card.checks:
             if check.verdict == verdict:
-                table.add_row(Text(verdict, VERDICT_STYLES[verdict]), Text(check.text))
+                table.add_row(Text(spoken(verdict), VERDICT_STYLES[verdict]), Text(spoken(check.text)))
     return table
 
 
@@ -221,12 +229,13 @@ def _columns(card: Card, width: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading, size in (("column", names), ("kind", 9), ("missing", 7), ("spread", spread), ("values", left)):
         table.add_column(
-            heading, width=size, no_wrap=True, overflow="ellipsis", justify="right" if heading == "missing" else "left"
+            spoken(heading), width=size, no_wrap=True, overflow="ellipsis", justify="right" if heading == "missing" else "left"
         )
     for facts, role in found:
         style = "bold" if role == "target" else "" if role == "feature" else "dim"
         line = sparkline(facts.counts[:24] if wide else _halved(facts.counts[:24]))
-        table.add_row(facts.name, facts.kind, facts.missing, Text(line, "cyan"), facts.text, style=style)
+        cells = facts.name, spoken(facts.kind), facts.missing, Text(line, "cyan"), spoken(facts.text)
+        table.add_row(*cells, style=style)
     return table
 
 
@@ -239,14 +248,15 @@ def show_layers(layers: Sequence[Layer], *, console: Console | None = None) -> N
     """Print a network layer by layer, and its totals; a narrow terminal leaves out the batch axis and shortens millions."""
     out = console or Console()
     narrow = out.width < WIDE
-    heads = ("layer", "kind", "one output" if narrow else "output", "parameters", "mult-adds" if narrow else "multiply-adds")
+    names = "layer", "kind", "one output" if narrow else "output", "parameters", "mult-adds" if narrow else "multiply-adds"
+    heads = tuple(map(spoken, names))
     lines = [_layer_cells(layer, narrow) for layer in layers]
     sums = (sum(layer.parameters for layer in layers), sum(layer.multiplications for layer in layers))
-    total = (f"{len(layers)} layers", "", "", *(_count(n, narrow) for n in sums), "")
-    widths = [max(map(len, column)) for column in zip((*heads, "mean ± dev."), *lines, total, strict=True)]
+    total = (spoken(f"{len(layers)} layers"), "", "", *(_count(n, narrow) for n in sums), "")
+    widths = [max(map(cell_len, column)) for column in zip((*heads, spoken("mean ± dev.")), *lines, total, strict=True)]
     left = max(8, out.width - sum(widths[1:]) - 2 * len(heads))
     table = Table(box=None, pad_edge=False, header_style="dim", show_footer=True)
-    for place, (head, foot) in enumerate(zip((*heads, "mean ± dev."), total, strict=True)):
+    for place, (head, foot) in enumerate(zip((*heads, spoken("mean ± dev.")), total, strict=True)):
         table.add_column(head, foot, no_wrap=True, justify="left" if place < 3 else "right")
     for name, *others in lines:
         table.add_row(name if len(name) <= left else f"…{name[1 - left :]}", *others)
@@ -272,8 +282,13 @@ def show_rates(rates: Sequence[float], losses: Sequence[float], text: str, *, co
         edge = f"{high:8.3g} ┤" if i == 0 else f"{low:8.3g} ┤" if i == len(rows) - 1 else " " * 9 + "│"
         out.print(Text(edge, "dim").append(line, "cyan"))
     left, right = f"{rates[0]:.1g}", f"{rates[-1]:.1g}"
-    out.print(Text(" " * 10 + left + " " * max(1, len(rows[0]) - len(left) - len(right)) + right + "  learning rate", "dim"))
-    out.print(Text(text, "bold"))
+    out.print(
+        Text(
+            " " * 10 + left + " " * max(1, len(rows[0]) - len(left) - len(right)) + right + f"  {spoken('learning rate')}",
+            "dim",
+        )
+    )
+    out.print(Text(spoken(text), "bold"))
 
 
 def _plot(values: Sequence[float], *, width: int, height: int) -> list[str]:
@@ -297,7 +312,7 @@ def show_leaderboard(rows: Sequence[dict[str, Any]], *, title: str = "", console
     """
     out = console or Console()
     if not rows:
-        out.print("nothing to rank")
+        out.print(spoken("nothing to rank"))
         return
     table = Table(box=None, pad_edge=False, header_style="dim", title=title or None, title_justify="left")
     table.add_column("#", justify="right")
@@ -311,5 +326,5 @@ def show_leaderboard(rows: Sequence[dict[str, Any]], *, title: str = "", console
 def _cell(value: Any) -> str:
     if isinstance(value, Interval):
         d = value.decimals
-        return f"{number(value.value, d)} ({number(value.low, d)} to {number(value.high, d)})"
+        return spoken(f"{number(value.value, d)} ({number(value.low, d)} to {number(value.high, d)})")
     return number(value) if isinstance(value, float) else str(value)

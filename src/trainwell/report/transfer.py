@@ -9,10 +9,11 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.speech import spoken
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.report.figures import figure
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.sections import section
 from trainwell.report.svg import Panel, axis_of
 from trainwell.report.tables import table
@@ -28,16 +29,16 @@ def show_transfer(found: TransferCheck, *, console: Console | None = None) -> No
     out = console or Console()
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     for heading in HEADS:
-        drawn.add_column(heading, justify="left" if heading == "verdict" else "right")
+        drawn.add_column(spoken(heading), justify="left" if heading == "verdict" else "right")
     for size in found.sizes:
         *cells, word = _cells(size, limits=False)
-        drawn.add_row(*cells, Text(word, STYLES[size.verdict.word]))
+        drawn.add_row(*cells, Text(spoken(word), STYLES[size.verdict.word]))
     about = f"{label(found.metric)} on {rows_named(found.part)}, {found.repeats} pairs, {found.steps:,} updates each"
-    out.print(Text(about, "dim"))
+    out.print(Text(spoken(about), "dim"))
     out.print(drawn)
-    out.print(Text(found.sentence, "bold"))
+    out.print(Text(spoken(found.sentence), "bold"))
     if found.worth:
-        out.print(Text(found.worth, "dim"))
+        out.print(Text(spoken(found.worth), "dim"))
 
 
 def _cells(size: Size, *, limits: bool) -> list[str]:
@@ -53,8 +54,8 @@ def write_transfer(found: TransferCheck, path: str | Path) -> Path:
     path = Path(path)
     path = path / "transfer-check.html" if path.is_dir() else path
     said = [f"{found.sentence[0].upper()}{found.sentence[1:]}.", found.worth]
-    lines = [el("p", text, class_="soft") for text in said if text]
-    head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", "Did the borrowed weights help?"), *lines)
+    lines = [el("p", say(text), class_="soft") for text in said if text]
+    head = masthead("Did the borrowed weights help?", *lines)
     rows = el("div", table(HEADS, [_cells(size, limits=True) for size in found.sizes]), class_="card")
     curve = el("div", el("div", _curve(found), class_="whole"), class_="grid")
     write_atomic(path, document("Transfer", join(head, section("Scores over rows", curve), section("Pairs", rows))))

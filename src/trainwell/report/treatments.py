@@ -12,12 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.speech import spoken
 from trainwell.evaluate.evaluation import label
 from trainwell.report.ablations import COLOURS, VERDICT_STYLES, Row, forest, good
 from trainwell.report.figures import figure
 from trainwell.report.findings import show_findings
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.sections import section
 from trainwell.report.tables import Cell, table
 from trainwell.report.terminal import WIDE, whisker
@@ -34,29 +35,29 @@ def show_treatment(found: Treatment, *, console: Console | None = None) -> None:
     show_findings([f for f in found.findings if not f.because_of], console=out)
     if found.trials:
         pairs = f"{label(found.metric)} on valid rows, {found.repeats} pairs, {found.runs} networks"
-        out.print(Text.assemble((f"{pairs}; untouched ", "dim"), (said(found.untouched), "bold")))
+        out.print(Text.assemble((spoken(f"{pairs}; untouched "), "dim"), (spoken(said(found.untouched)), "bold")))
         out.print(_table(found.trials, wide=out.width >= WIDE), "")
         for line in _remarks(found):
-            out.print(Text(line, "dim"))
-    out.print(Text(found.sentence[0].upper() + found.sentence[1:], "bold"))
+            out.print(Text(spoken(line), "dim"))
+    out.print(Text(spoken(found.sentence[0].upper() + found.sentence[1:]), "bold"))
 
 
 def _table(trials: Sequence[Trial], *, wide: bool) -> Table:
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("", "for", "remedy", "verdict"):
-        drawn.add_column(heading, no_wrap=heading != "remedy", overflow="fold")
+        drawn.add_column(spoken(heading), no_wrap=heading != "remedy", overflow="fold")
     for heading in ("difference", "p"):
-        drawn.add_column(heading, justify="right", no_wrap=True)
+        drawn.add_column(spoken(heading), justify="right", no_wrap=True)
     if wide:
-        drawn.add_column("worse ← with it → better", no_wrap=True)
+        drawn.add_column(spoken("worse ← with it → better"), no_wrap=True)
     far = _far(trials)
     for trial in trials:
         d = trial.verdict.difference
         cells = [
             Text("✓" if trial.kept else "", "bold green"),
-            Text(trial.code or "chance", "dim"),
-            Text(trial.sentence),
-            Text(trial.verdict.word, VERDICT_STYLES[trial.verdict.word]),
+            Text(trial.code or spoken("chance"), "dim"),
+            Text(spoken(trial.sentence)),
+            Text(spoken(trial.verdict.word), VERDICT_STYLES[trial.verdict.word]),
             Text(f"{d.value:+,.{d.decimals}f}" if d.n else "–"),
             Text(f"{trial.verdict.p:.2g}", "dim"),
         ]
@@ -82,12 +83,12 @@ def show_improvement(found: Improvement, *, console: Console | None = None) -> N
     """Print every round and the outcome on rows that chose nothing."""
     out = console or Console(highlight=False)
     for number, treatment in enumerate(found.rounds, 1):
-        out.print(Text(f"round {number}", "bold cyan"))
+        out.print(Text(spoken(f"round {number}"), "bold cyan"))
         show_treatment(treatment, console=out)
         out.print()
     for key, (before, after) in found.changes.items():
         out.print(Padding(Text(f"{key}: {before} → {after}"), (0, 0, 0, 2)))
-    out.print(Text(found.sentence[0].upper() + found.sentence[1:], "bold"))
+    out.print(Text(spoken(found.sentence[0].upper() + found.sentence[1:]), "bold"))
 
 
 def write_treatment(found: Treatment, path: str | Path) -> Path:
@@ -105,8 +106,7 @@ def write_improvement(found: Improvement, path: str | Path) -> Path:
 
 def _write(title: str, sentence: str, parts: Sequence[Markup], path: Path, name: str) -> Path:
     path = path / name if path.is_dir() else path
-    brand = el("div", el("b", "trainwell"), class_="brand")
-    head = el("header", brand, el("h1", title), el("p", sentence, class_="soft"))
+    head = masthead(title, el("p", say(sentence), class_="soft"))
     write_atomic(path, document(title, join(head, *parts)))
     return path
 
@@ -114,15 +114,16 @@ def _write(title: str, sentence: str, parts: Sequence[Markup], path: Path, name:
 def _round(found: Treatment, title: str) -> Markup:
     """A plot of the differences, and the evidence in words."""
     if not found.trials:
-        return section(title, el("p", found.sentence, class_="soft"))
+        return section(title, el("p", say(found.sentence), class_="soft"))
     rows = [Row(_name(i, t), t.verdict, COLOURS[t.verdict.word]) for i, t in enumerate(found.trials, 1)]
     note = f"Right of the line, {label(found.metric)} is better with the remedy. 95% intervals of {found.repeats} pairs."
     keys = [(style, word) for word, style in COLOURS.items()]
     drawn = figure("With the remedy against without", forest(rows, label(found.metric)), note=note, keys=keys)
     cells: list[list[Cell]] = [
-        [_name(i, t), t.sentence, _changes(t), t.outcome, "kept" if t.kept else ""] for i, t in enumerate(found.trials, 1)
+        [_name(i, t), say(t.sentence), _changes(t), say(t.outcome), say("kept" if t.kept else "")]
+        for i, t in enumerate(found.trials, 1)
     ]
-    seen = [el("p", f"{f.code} {f.name}: {f.sentence}.") for f in found.findings if not f.because_of]
+    seen = [el("p", f"{f.code} {f.name}: ", say(f"{f.sentence}.")) for f in found.findings if not f.because_of]
     content = join(*seen, el("div", drawn, class_="half"), table(["", "remedy", "change", "verdict", ""], cells))
     return section(title, el("div", content, class_="card"))
 

@@ -13,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.speech import spoken
 from trainwell.evaluate.evaluation import label
 from trainwell.report.figures import figure, grid
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.numbers import short
 from trainwell.report.sections import section
 from trainwell.report.svg import Axis, Panel, axis_of
@@ -54,7 +55,7 @@ def leaderboard(rows: Sequence[Mapping[str, Any]], keys: Sequence[str], metric: 
         metric: name of the score.
     """
     found = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("#", metric, *keys, "candidate"):
+    for heading in ("#", spoken(metric), *keys, spoken("candidate")):
         found.add_column(heading, justify="right", overflow="fold")
     for place, row in enumerate(rows, start=1):
         score = "–" if row["score"] is None else short(float(row["score"]))
@@ -69,17 +70,17 @@ def show_tuned(tuned: Tuned, *, console: Console | None = None) -> None:
     out = console or Console()
     out.print(leaderboard(tuned.trials.head(SHOWN).to_dicts(), list(tuned.space), label(tuned.metric)))
     if len(tuned.trials) > SHOWN:
-        out.print(Text(f"… {len(tuned.trials) - SHOWN} more candidates", "dim"))
+        out.print(Text(spoken(f"… {len(tuned.trials) - SHOWN} more candidates"), "dim"))
     out.print()
     if tuned.importance:
         out.print(_importance(tuned.importance), "")
-    out.print(Group(*(Text.assemble((f"{head}: ", "dim"), text) for head, text in sentences(tuned))))
+    out.print(Group(*(Text.assemble((f"{spoken(head)}: ", "dim"), spoken(text)) for head, text in sentences(tuned))))
 
 
 def _importance(shares: Mapping[str, float]) -> Table:
     found = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("explains", "", "of the differences"):
-        found.add_column(heading, no_wrap=True)
+        found.add_column(spoken(heading), no_wrap=True)
     for key, share in shares.items():
         found.add_row(key, Text("█" * round(share * BAR), "cyan"), f"{share:.0%}")
     return found
@@ -121,8 +122,8 @@ def write_tuning(tuned: Tuned, path: str | Path) -> Path:
     path = Path(path)
     path = path / "tuning.html" if path.is_dir() else path
     reason = f"{tuned.reason[0].upper()}{tuned.reason[1:]}."
-    head = el("header", el("div", el("b", "trainwell"), class_="brand"), el("h1", "Tuning"), el("p", reason, class_="soft"))
-    lines = [el("p", el("b", f"{heading}: "), text) for heading, text in sentences(tuned)]
+    head = masthead("Tuning", el("p", say(reason), class_="soft"))
+    lines = [el("p", el("b", say(heading), ": "), say(text)) for heading, text in sentences(tuned)]
     drawn = [history(tuned), *slices(tuned)]
     parts = [
         section("Result", el("div", *lines, class_="card")),

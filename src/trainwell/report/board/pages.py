@@ -13,7 +13,7 @@ from trainwell.report.board.index import Entry, recipe_text
 from trainwell.report.figures import CLASS_STYLES, figure, grid, training_curves
 from trainwell.report.findings import findings_section
 from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join, say
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.numbers import short
 from trainwell.report.runs import differences
 from trainwell.report.svg import Panel, axis_of
@@ -172,9 +172,6 @@ def refusal_page(error: TrainwellError) -> str:
 
 
 def _page(title: str, subtitle: str, content: Markup) -> str:
-    buttons = [el("button", text, id=name, type="button") for name, text in (("language", "中文"), ("theme", "◐"))]
-    buttons.append(el("button", say("print"), id="print", type="button"))
-    brand = el("div", el("a", el("b", "trainwell"), href="./"), el("div", *buttons, class_="tools"), class_="brand")
-    header = el("header", brand, el("h1", say(title)), el("p", subtitle, class_="soft"))
+    header = masthead(title, el("p", say(subtitle), class_="soft"), home="./")
     script, style = (files("trainwell.report.board").joinpath(f"board.{s}").read_text(encoding="utf-8") for s in ("js", "css"))
     return document(title, join(header, content, el("script", Markup(script)), el("style", Markup(style))))
