@@ -16,6 +16,7 @@ from trainwell.core.speech import chinese, entries
 #: Who shows a text to a reader, and at which place it takes it.
 SPEAKERS = {"spoken": 0, "say": 0, "note": 0, "told": 0, "section": 0, "figure": 0, "masthead": 0, "Check": 2, "_remark": 0}
 SPEAKERS |= {"StudyProgress": 0, "TrainingProgress": 0, "Finding": 0, "Remedy": 0}
+ASKED = "each of these needs its Chinese in src/trainwell/core/chinese (docs/guide/languages.md says how):"
 #: Put together from pieces; every whole that can come of it has its entry.
 COMPOSED = {
     "7 entry, 7 7",
@@ -54,14 +55,14 @@ def test_what_is_shown_has_its_chinese():
     found = [(at, text) for file in FILES for at, text in told_by(file, SPEAKERS)]
     assert len(found) > 300
     missing = [f"{at}: {text!r}" for at, text in found if worded(text) and text not in COMPOSED and not chinese(text)]
-    assert not missing, "\n".join(["", *missing])
+    assert not missing, "\n".join([ASKED, *missing])
 
 
 @pytest.mark.parametrize("name", SPEAKING.split())
 def test_a_file_that_speaks_says_nothing_without_chinese(name: str):
     found = [(at, text.strip(" ,;")) for at, text in sentences_in(package(f"{name}.py"))]
     missing = [f"{at}: {text!r}" for at, text in found if worded(text) and not chinese(text)]
-    assert not missing, "\n".join(["", *missing])
+    assert not missing, "\n".join([ASKED, *missing])
 
 
 @pytest.mark.parametrize("file", CATALOGUES, ids=lambda f: f.stem)
