@@ -12,7 +12,6 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from trainwell.data.inputs import Fitted
@@ -53,6 +52,8 @@ class Columns:
     """
 
     def __init__(self, preparation: Preparation) -> None:
+        import msgspec
+
         self._preparation = preparation
         self._columns, self.names = preparation.columns, [column.name for column in preparation.columns]
         self._numbers = [place for place, column in enumerate(self._columns) if column.kind == "number"]
@@ -72,6 +73,8 @@ class Columns:
 
     def read(self, body: bytes, most: int) -> Plain | None:
         """The rows of a body in JSON; None where they are not plain, or none, or more than `most`."""
+        import msgspec
+
         try:
             rows = self._body.decode(body).rows  # type: ignore[attr-defined]
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import msgspec
 import numpy as np
 import polars as pl
 
@@ -82,6 +81,8 @@ def as_csv(frame: pl.DataFrame, asked: Asked) -> bytes:
 
 def dumped(content: Any) -> bytes:
     """JSON in UTF-8, without spaces; what is no number is null."""
+    import msgspec
+
     return msgspec.json.encode(content, enc_hook=str)
 
 
