@@ -6,6 +6,7 @@ import pytest
 
 from trainwell.core.errors import DataError, RecipeError
 from trainwell.core.recipe import Recipe
+from trainwell.data.kinds.words import words_of
 from trainwell.data.labels import lists_of, separator_of
 from trainwell.data.load import load
 from trainwell.data.preparation import Preparation
@@ -72,7 +73,8 @@ def test_saved_and_read_again_they_encode_alike(tmp_path):
     ],
 )
 def test_separators_are_not_guessed_where_they_may_be_text(cells, said, mark):
-    assert separator_of(pl.Series(cells), said=said) == mark
+    words = words_of(pl.Series(cells))
+    assert separator_of(words.texts, words.counts(np.arange(len(cells))), said=said) == mark
 
 
 def test_a_label_is_said_once():

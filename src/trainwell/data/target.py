@@ -161,7 +161,7 @@ def _several(raws: list[Raw], *, said: bool) -> Found | None:
     if not isinstance(raw.values, pl.Series):
         return None
     listed = isinstance(raw.values.dtype, pl.List) and raw.values.dtype.inner == pl.String
-    mark = labels.separator_of(raw.values, said=said)
+    mark = labels.separator_of(raw.words.texts, raw.counts, said=said) if raw.values.dtype == pl.String else ""
     if not (listed or mark or (said and raw.values.dtype == pl.String)):
         return None
     cells = labels.lists_of(raw.values, mark)

@@ -64,6 +64,9 @@ def recognise(raw: Raw, *, forced: bool = False) -> Guess | None:
         return Guess("the recipe or the source says so")
     if not isinstance(raw.values, pl.Series) or raw.series.dtype != pl.String:
         return None
+    empty = int((raw.words.codes < 0).sum())
+    if len(raw.words.texts) < 0.5 * (len(raw.rows) - empty):  # whatever the train rows hold of them
+        return None
     distinct, present = int((raw.counts > 0).sum()), int(raw.counts.sum())
     if present < _ENOUGH or distinct < 0.5 * present:
         return None
