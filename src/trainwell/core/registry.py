@@ -12,11 +12,14 @@ import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import entry_points
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -125,6 +128,11 @@ class Registry(Generic[F]):
 
 def options_of(function: Callable[..., Any]) -> dict[str, Option]:
     """The keyword-only parameters of any function, with the help lines of its docstring."""
+    return dict(_options_of(function))
+
+
+@lru_cache(1024)  # a study asks for those of the same few functions for each of its networks
+def _options_of(function: Callable[..., Any]) -> Mapping[str, Option]:
     hints, help_lines = get_type_hints(function), argument_help(inspect.getdoc(function) or "")
     return {
         p.name: Option(p.name, hints.get(p.name, Any), p.default, help_lines.get(p.name, ""))
@@ -144,11 +152,18 @@ def check_options(owner: str, known: Mapping[str, Option], given: Mapping[str, A
     return {name: _as_type(owner, known[name], value) for name, value in given.items()}
 
 
+@lru_cache(1024)
+def _reader(annotation: Any) -> TypeAdapter[Any]:
+    from pydantic import ConfigDict, TypeAdapter
+
+    return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+
+
 def _as_type(owner: str, option: Option, value: Any) -> Any:
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(option.annotation, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+        return _reader(option.annotation).validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise RecipeError(

@@ -23,9 +23,9 @@ from trainwell.train.stack.trace import NotStackable
 
 #: Dropout, clipping, a schedule, decay, averaging and label smoothing, each with numbers of its own per member.
 EVERYTHING = [
-    {"learning_rate": 1e-3, "weight_decay": 0.0, "clip_norm": 0.0, "ema": 0.0, "label_smoothing": 0.0},
-    {"learning_rate": 2e-3, "weight_decay": 0.1, "clip_norm": 1.0, "ema": 0.9, "label_smoothing": 0.1},
-    {"learning_rate": 3e-4, "weight_decay": 0.01, "clip_norm": 0.1, "ema": 0.99, "label_smoothing": 0.2},
+    {"learning_rate": 1e-3, "weight_decay": 0.0, "clip_norm": 0.0, "ema": 0.0, "label_smoothing": 0.0, "max_norm": 0.0},
+    {"learning_rate": 2e-3, "weight_decay": 0.1, "clip_norm": 1.0, "ema": 0.9, "label_smoothing": 0.1, "max_norm": 1.0},
+    {"learning_rate": 3e-4, "weight_decay": 0.01, "clip_norm": 0.1, "ema": 0.99, "label_smoothing": 0.2, "max_norm": 0.4},
 ]
 #: Small forms of the registered networks, so that a hundred steps of each fit into a test.
 SMALL = {

@@ -65,6 +65,7 @@ class StackEngine:
         self._flat = self._layout.gather(networks)
         self._buffers = {n: torch.stack([_tensor(w, n) for w in networks]) for n in self._own_buffers}
         self._point(self._flat, self._buffers)
+        self._weights = list(self._layout.views(self._flat).values())
         self._gradients = torch.empty_like(self._flat)
         starts = [swa_start(p.recipe, step_count(p.recipe, len(p.data.rows["train"]), p.batch_size)) for p in programs]
         self._limits = StackLimits([p.recipe for p in programs], starts, self._layout.matrices, self._flat)
@@ -118,6 +119,7 @@ class StackEngine:
             column[bad] = 0.0
         self._limits.before(self._gradients, self._flat)
         self._rule.update(self._gradients, column, number)
+        self._limits.after(self._weights)
         if self._average is not None:
             self._limits.average(self._average, self._flat, self._averaged, self._buffers, number)
         return self._of_active(shown, bad)

@@ -36,7 +36,6 @@ def may_stack(program: Program) -> bool:
         and recipe.accumulate == 1
         and recipe.compile != "on"
         and not recipe.time_limit
-        and recipe.max_norm == 0
         and recipe.constraint == "none"
         and recipe.sam == 0
         and recipe.parametrize == "none"

@@ -1,11 +1,11 @@
-"""What is done to the gradients of a stack before an update and to its averages after it; every number is a member's own.
+"""What is done to a stack's gradients before an update, to its weights and averages after it; every number is a member's own.
 
 K members, P numbers in each, the first M of them in matrices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import torch
@@ -17,7 +17,7 @@ from trainwell.train.stack.rules import Number, numbers
 
 
 class StackLimits:
-    """Penalties, clipping and averaging of all members.
+    """Penalties, clipping, largest norms and averaging of all members.
 
     Args:
         recipes: of the members.
@@ -31,6 +31,7 @@ class StackLimits:
         self._l1, self._l2 = self._column([r.l1 for r in recipes]), self._column([r.l2 for r in recipes])
         self._value = self._column([r.clip_value or float("inf") for r in recipes], off=float("inf"))
         self._norm = self._column([_number(r.clip_norm) or float("inf") for r in recipes], off=float("inf"))
+        self._largest = self._column([r.max_norm or float("inf") for r in recipes], off=float("inf"))
         self._shares = [_share(r, start) for r, start in zip(recipes, starts, strict=True)]
         self.averages = any(share is not None for share in self._shares)
 
@@ -50,6 +51,17 @@ class StackLimits:
         if self._norm is not None:
             norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)  # (K, 1)
             gradients.mul_((self._norm / (norm + 1e-6)).clamp(max=1.0))
+
+    def after(self, weights: Iterable[Tensor]) -> None:
+        """Scale the weights into each unit, of matrices `(K, units, …)`, to at most the largest norm."""
+        if self._largest is None:
+            return
+        for weight in weights:
+            if weight.ndim > 2:
+                largest = torch.as_tensor(self._largest, dtype=weight.dtype, device=weight.device)
+                norm = torch.linalg.vector_norm(weight.flatten(2), dim=2)  # (K, units)
+                scale = torch.where(norm > largest, largest / (norm + 1e-7), 1.0)
+                weight.mul_(scale.view(*scale.shape, *(1 for _ in weight.shape[2:])))
 
     def average(
         self, average: Tensor, flat: Tensor, averaged: dict[str, Tensor], buffers: dict[str, Tensor], number: int
