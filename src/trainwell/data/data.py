@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -66,6 +67,15 @@ class Data:
     def fingerprint(self) -> str:
         """Hex digest of the source's content and of what the recipe says about data; computed when first asked for."""
         return fingerprint_of(self.source, self.recipe)
+
+    @cached_property
+    def documents(self) -> dict[str, bytes]:
+        """What a run folder keeps of the data, by file name: preparation, source and card; written out once for many runs."""
+        tensors, plain = "preparation/preparation.safetensors", "preparation/preparation.json"
+        header, arrays = self.preparation.to_bytes()
+        card = json.dumps(self.card.to_dict(), indent=2, ensure_ascii=False)
+        source = json.dumps(self.origin, indent=2) + "\n"
+        return {tensors: arrays, plain: header, "source.json": source.encode(), "card.json": card.encode()}
 
     def __len__(self) -> int:
         return len(self.source)

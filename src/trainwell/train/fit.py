@@ -333,10 +333,9 @@ def _plan_together(program: Program, batches: Batches, folder: Path | None, team
 
 def begin_folder(program: Program, plan: Plan, folder: Path) -> None:
     """What a run folder holds before step 0; the plan comes last, so that a folder with a plan is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    program.data.preparation.save(folder / "preparation")
-    write_atomic(folder / "source.json", json.dumps(program.data.origin, indent=2) + "\n")
-    write_atomic(folder / "card.json", json.dumps(program.data.card.to_dict(), indent=2, ensure_ascii=False))
+    for name, content in program.data.documents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / name, content)
     write_recipe(program.recipe, folder / "recipe.yaml", program.reasons)
     write_plan(plan, folder / "plan.json")
 
