@@ -115,8 +115,11 @@ class Recipe(Plain):
 
     augment: Auto | list[Part] = "auto"
     """Random changes of training batches, in order; `[]` for none."""
-    sampling: Auto | Literal["shuffle", "balanced", "lengths"] = "auto"
-    """`auto`: `lengths` (like lengths in one batch) for texts, else `shuffle`; `balanced` draws every class equally often."""
+    sampling: Auto | Literal["shuffle", "balanced", "lengths", "curriculum"] = "auto"
+    """`auto`: `lengths` (like lengths in one batch) for texts, else `shuffle`; `balanced` draws every class equally often;
+    `curriculum` is `lengths` with the shortest texts first in the first pass."""
+    progressive_resizing: Share = 0.0
+    """Side of training pictures at first, as a share of the whole: they grow to it by three quarters of the run; 0 is off."""
     class_weight: Literal["none", "balanced"] = "none"
     """`balanced` weighs each class by the inverse of its frequency in the loss."""
 
@@ -159,7 +162,8 @@ class Recipe(Plain):
     initializer: str = "auto"
     """Initialisation of weight matrices by name; `auto` leaves each network its own."""
     init_from: str | None = None
-    """Where the weights come from that training starts with: a run folder, or a .safetensors, .pth or .bin file."""
+    """Where the weights come from that training starts with: a run folder, a .safetensors, .pth or .bin file, or a name such as
+    `timm:resnet18.a1_in1k`, `torchvision:resnet18` or `hf:microsoft/resnet-18`."""
     transfer: Transfer = Transfer()
     """Which layers train, and how fast."""
     parametrize: Literal["none", "weight_norm", "spectral_norm"] = "none"

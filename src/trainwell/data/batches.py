@@ -35,10 +35,13 @@ class Lengths:
     Args:
         of: `(n,)` lengths of the rows.
         batch_size: rows of a batch.
+        rising: whether the first epoch goes from the shortest rows to the longest. Source: Amodei et al., "Deep Speech 2",
+            ICML 2016.
     """
 
     of: Tensor
     batch_size: int
+    rising: bool = False
 
     def together(self, order: Tensor, start: int, generator: torch.Generator) -> Tensor:
         """The order with pools of `POOL` batches sorted by length, and the batches of each pool in random order.
@@ -54,6 +57,8 @@ class Lengths:
             >>> sorted(lengths.of[order].view(2, 2).sum(1).tolist())
             [3, 17]
         """
+        if self.rising and start == 0:
+            return order[self.of[order].argsort(stable=True)]
         size = self.batch_size
         head = start % size  # belongs to a batch that the epoch before has begun
         whole = (len(order) - head) // size * size
@@ -71,7 +76,7 @@ def text_lengths(data: Data) -> Tensor:
         RecipeError: the data have no texts.
     """
     if not data.shape.texts:
-        raise RecipeError("sampling=lengths needs texts, and the data have none", remedy="Set sampling=shuffle.")
+        raise RecipeError("sampling by lengths needs texts, and the data have none", remedy="Set sampling=shuffle.")
     names = [data.shape.names[place] for place in data.shape.texts]
     rows = data.rows["train"]
     return torch.from_numpy(np.sum([np.count_nonzero(data.arrays[name][rows], axis=1) for name in names], axis=0))

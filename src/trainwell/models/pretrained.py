@@ -89,16 +89,18 @@ class Matched:
         fitted: name → how it was fitted.
         new: names of the network that were drawn anew, or are as the data say.
         unused: names of the file that the network does not have.
+        origin: where the file was fetched.
     """
 
     loaded: list[str] = field(default_factory=list)
     fitted: dict[str, str] = field(default_factory=dict)
     new: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
+    origin: str = ""
 
     def __str__(self) -> str:
         taken, every = len(self.loaded) + len(self.fitted), len(self.loaded) + len(self.fitted) + len(self.new)
-        said = [f"{taken} of {every} tensors taken"]
+        said = [f"{taken} of {every} tensors taken{self.origin and f' from {self.origin}'}"]
         said += [f"{name} {how}" for name, how in self.fitted.items()]
         said += [f"new: {_few(self.new)}"] if self.new else []
         said += [f"not used: {_few(self.unused)}"] if self.unused else []

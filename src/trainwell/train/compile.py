@@ -33,6 +33,7 @@ from trainwell.score.registry import losses, metrics
 from trainwell.train.adversarial.build import check_game, check_pair, one_loss
 from trainwell.train.adversarial.registry import games
 from trainwell.train.decide import Asked, check_decision
+from trainwell.train.growing import check_growing
 from trainwell.train.steps import Augment, Loss, as_floats, has_members
 from trainwell.train.team import Team
 from trainwell.train.transfer import settle, start_from
@@ -282,6 +283,7 @@ def check_forward(program: Program) -> None:
     tensors = [torch.from_numpy(np.asarray(data.arrays[n][rows])).to(program.device) for n in data.shape.names]
     target = torch.from_numpy(np.asarray(data.arrays["target"][rows])).to(program.device)
     output = trial(program.network, as_floats(tuple(tensors)), data.shape.inputs)
+    check_growing(program.recipe, data, program.network, as_floats(tuple(tensors)))
     width = output.shape[-1] if output.ndim > 1 else 0
     if data.task == "language" and output.shape != (*target.shape, data.n_out):
         wanted = f"running text asks for {(*target.shape, data.n_out)}: logits of each token"

@@ -280,7 +280,8 @@ def build_batches(program: Program) -> Batches:
     classes = arrays[-1].cpu()[rows] if recipe.sampling == "balanced" else None
     if classes is not None and data.task != "classification":
         raise TrainingError("sampling=balanced needs classes, and the target is a number", remedy="Set sampling=shuffle.")
-    lengths = Lengths(text_lengths(data), program.batch_size) if recipe.sampling == "lengths" else None
+    rising, of_like = recipe.sampling == "curriculum", recipe.sampling in ("lengths", "curriculum")
+    lengths = Lengths(text_lengths(data), program.batch_size, rising=rising) if of_like else None
     stream = RowStream(rows, seed=program.seed, classes=classes, window=data.shape.window, lengths=lengths)
     return Batches(
         arrays[:-1],

@@ -21,6 +21,7 @@ from trainwell.train.adversarial.build import adversarial_engine
 from trainwell.train.adversarial.engine import AdversarialEngine
 from trainwell.train.compile import Program
 from trainwell.train.engine import Limits, SingleEngine
+from trainwell.train.growing import growing
 from trainwell.train.plan import Machine
 from trainwell.train.steps import Inputs, supervised
 from trainwell.train.transfer import paces
@@ -42,7 +43,8 @@ def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> Singl
     if isinstance(program.network, Adversarial):
         return adversarial_engine(program.network, recipe, augment=program.augment, seed=program.seed)
     forward: Callable[..., torch.Tensor] = torch.compile(program.network) if machine.compiled else program.network
-    step = supervised(forward, program.loss, augment=program.augment, autocast=machine.autocast, device=program.device.type)
+    augment = growing(program.augment, recipe, program.data, steps=steps)
+    step = supervised(forward, program.loss, augment=augment, autocast=machine.autocast, device=program.device.type)
     decay = _number(recipe.weight_decay)
     groups = parameter_groups(program.network, decay, paces(program.network, recipe))
     for group in groups:
@@ -142,7 +144,7 @@ def _may_halve(program: Program, run_seconds: float) -> bool:
 
 
 def _may_compile(program: Program, run_seconds: float) -> bool:
-    wanted = program.recipe.compile
+    wanted = "off" if program.recipe.progressive_resizing else program.recipe.compile
     return wanted == "on" or (wanted == "auto" and program.device.type == "cuda" and run_seconds > 8 * COMPILE_COST)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,9 +13,11 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.seeds import draw_seed
 from trainwell.data.data import Data
 from trainwell.data.preparation import Preparation
+from trainwell.models.hub import fetched
 from trainwell.models.layers import freeze, hold_norms, layers_of
 from trainwell.models.parametrize import low_rank, parametrize, prune
 from trainwell.models.pretrained import Matched, read_weights, take_over
+from trainwell.models.spellings import spelled
 from trainwell.optim.rules import Pace
 
 
@@ -22,12 +25,14 @@ def start_from(network: nn.Module, recipe: Recipe, data: Data) -> Matched:
     """Give the network the weights that `init_from` names.
 
     Raises:
-        CompileError: there are none, or they belong to another network.
+        CompileError: there are none, they cannot be reached, or they belong to another network.
+        MissingExtra: what is needed to fetch them is not installed.
     """
     assert recipe.init_from is not None
-    path, how = Path(recipe.init_from), recipe.transfer
+    (path, origin), how = fetched(recipe.init_from), recipe.transfer
     new_head = how.head == "new" or (how.head == "auto" and other_classes(path, data))
-    return take_over(network, read_weights(path), new_head=new_head, rename=how.rename)
+    found = take_over(network, spelled(read_weights(path)), new_head=new_head, rename=how.rename)
+    return replace(found, origin=origin)
 
 
 def other_classes(folder: Path, data: Data) -> bool:

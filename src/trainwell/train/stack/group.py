@@ -35,6 +35,7 @@ def may_stack(program: Program) -> bool:
         and recipe.task != "generation"  # two update rules
         and recipe.accumulate == 1
         and recipe.compile != "on"
+        and recipe.progressive_resizing == 0  # a stack is traced for one size
         and not recipe.time_limit
         and recipe.constraint == "none"
         and recipe.sam == 0
