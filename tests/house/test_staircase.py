@@ -119,7 +119,7 @@ BEHIND_AN_EXTRA = {
     *(f"trainwell.ship.serve.{name}" for name in ("app", "protocol", "reading", "running", "state")),
     "trainwell.report.board.serve",
 }
-USERS_OWN = {"pandas", "pyarrow", "torchvision"}  # looked for in what the user hands over, never required
+USERS_OWN = {"pandas", "pyarrow", "timm", "torchvision"}  # looked for in what the user hands over, never required
 
 
 def library_imports(file):
