@@ -1,7 +1,7 @@
 """Every registered network with every update rule: trains, and goes on to the same bits from what a checkpoint keeps.
 
-Stacks and exports look at one side alone: `stack/test_equality.py` has every network and every rule, and an export holds weights,
-whatever moved them.
+Stacks and exports look at one side alone: `stack/test_equality.py` has every network and every rule, and an export holds
+weights, whatever moved them.
 """
 
 from __future__ import annotations
