@@ -1,6 +1,7 @@
 # make demo   train, evaluate and report on real digits, on a machine that has only Python
 # make test   everything that has to hold: format, lint, types, tests, examples in the docs
 # make lint   format, lint, types
+# make wheel  the wheel: under 2 MB, and of use where nothing but its own requirements is
 # make docs   the site, into site/
 # make bench  the figures of the README
 
@@ -11,18 +12,21 @@ PYTHON ?= python3
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 POLARS_MAX_THREADS=1
 INSTALL := $(BIN)/python -m pip install --quiet --quiet --constraint constraints.txt
 
-.PHONY: demo test lint docs bench schema clean
+.PHONY: demo test lint wheel docs bench schema clean
 
 demo: $(VENV)/installed
 	$(BIN)/trainwell demo
 
-test: lint
+test: lint wheel
 	$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+wheel: $(VENV)/installed-dev
+	$(ONE_THREAD) $(BIN)/python scripts/check_wheel.py
 
 docs: $(VENV)/installed-docs
 	$(BIN)/mkdocs build --strict

@@ -35,6 +35,7 @@ def bundle(
     run: Trained,
     *,
     to: Annotated[Path | None, typer.Option(help="The file to write; NAME.tw if not given.")] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Training rows in it, for the page of serve; readable by all.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write a run or an ensemble as one file that holds data and no code; of a bundle, show what is in it."""
@@ -43,12 +44,13 @@ def bundle(
     from trainwell.ship.bundle import bundle as write
 
     trained = open_trained(run)
-    if not isinstance(trained, Bundle) or to is not None:
-        path = write(trained, to or Path(f"{run.resolve().name}.tw"))
+    if not isinstance(trained, Bundle) or to is not None or examples:
+        path = write(trained, to or Path(f"{run.resolve().name}.tw"), examples=examples)
         note(f"wrote {path} ({path.stat().st_size:,} bytes)")
         trained = open_bundle(path)
     about = trained.about | {
         "schema": trained.schema,
+        "examples": len(trained.examples or ()),
         "scores": (trained.evaluation or {}).get("scores"),
         "sha256": trained.digest,
     }

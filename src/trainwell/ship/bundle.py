@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
+from safetensors import SafetensorError
 
 from trainwell import __version__
 from trainwell.core.errors import CheckpointError, UsageError
@@ -25,6 +26,7 @@ from trainwell.data.preparation import Preparation
 from trainwell.score.predictions import Predictions
 from trainwell.ship import container
 from trainwell.ship.container import Container
+from trainwell.ship.examples import Examples, examples_of
 from trainwell.ship.opening import DAMAGED, Maker, preparation_from, run_from, without_base
 from trainwell.ship.schema import schema_of
 from trainwell.train.plan import Plan
@@ -63,6 +65,7 @@ class Bundle:
         card: the data card; None for data from memory.
         schema: the columns that are read, and the target.
         path: the file.
+        examples: rows of the training, where it was asked to hold some.
 
     Example:
         >>> import tempfile
@@ -86,10 +89,11 @@ class Bundle:
         evaluation: dict[str, Any] | None = None,
         card: dict[str, Any] | None = None,
         path: Path,
+        examples: Examples | None = None,
     ) -> None:
         self.answering, self.about, self.path = answering, dict(about), path
         self.schema, self.evaluation, self.card = schema, evaluation, card
-        self.preparation = answering.preparation
+        self.preparation, self.examples = answering.preparation, examples
 
     @property
     def task(self) -> Task:
@@ -147,22 +151,24 @@ class Bundle:
         return f"Bundle({self.path.name!r}, {' + '.join(kinds)}, {len(self.members)} in it, {told or 'not evaluated'})"
 
 
-def bundle(trained: Run | Team | Bundle, to: str | Path) -> Path:
+def bundle(trained: Run | Team | Bundle, to: str | Path, *, examples: int = 0) -> Path:
     """Write a trained network, or several that answer together, as one file.
 
-    No row of the training data is in it: examples are taken out of the card and the evaluation. What stays are the labels of
-    categories, the words of texts, and ranges of numbers. The same run gives the same bytes.
+    No row of the training data is in it unless `examples` asks for some: they are taken out of the card and the evaluation.
+    What stays are the labels of categories, the words of texts, and ranges of numbers. The same run gives the same bytes.
 
     Args:
         trained: a finished run, an ensemble, or an opened bundle.
         to: the file, by custom `NAME.tw`.
+        examples: training rows, drawn at random, that the page of the server shows as the nearest to a new one; whoever has the
+            file can read them. 4 MB of them at most.
 
     Returns:
         The path of the file.
 
     Raises:
         CheckpointError: the training has not ended.
-        UsageError: `to` is a folder.
+        UsageError: `to` is a folder, the network makes pictures, or examples of these rows cannot be shown.
 
     Example:
         >>> import tempfile
@@ -178,8 +184,15 @@ def bundle(trained: Run | Team | Bundle, to: str | Path) -> Path:
     if to.is_dir():
         raise UsageError(f"{to} is a folder", remedy="Give the name of a file, such as income.tw.")
     to.parent.mkdir(parents=True, exist_ok=True)
-    container.write(to, _blocks(trained))
+    known = _examples(trained, examples) if examples else None
+    container.write(to, _blocks(trained) | (known.to_blocks() if known is not None else {}))
     return to
+
+
+def _examples(trained: Run | Team | Bundle, n: int) -> Examples:
+    if isinstance(trained, Bundle):
+        raise UsageError("a bundle has no training rows beside it", remedy="Bundle the run folder again.")
+    return examples_of(trained if isinstance(trained, Run) else trained.members[0], trained.folder, n)
 
 
 def _blocks(trained: Run | Team | Bundle) -> dict[str, bytes]:
@@ -284,7 +297,16 @@ def open_bundle(path: str | Path, *, model: Maker | None = None) -> Bundle:
         papers = {name: box.read_json(f"{name}.json") for name in found}
         if not all(isinstance(paper, dict) for paper in papers.values()) or "schema" not in papers:
             raise box.refusal("its schema, scores or card are no mappings")
-        return Bundle(answering, about, path=path, **papers)
+        return Bundle(answering, about, path=path, examples=_examples_in(box), **papers)
+
+
+def _examples_in(box: Container) -> Examples | None:
+    if "examples.json" not in box.names:
+        return None
+    try:
+        return Examples.from_blocks(box.read_json("examples.json"), box.read("examples.safetensors"))
+    except (*DAMAGED, SafetensorError) as error:
+        raise box.refusal(f"its examples cannot be read ({type(error).__name__}: {str(error)[:200]})") from None
 
 
 def _answering(box: Container, about: Mapping[str, Any], make: Maker | None) -> Run | Together:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import trainwell as tw
-from ship.serve.kit import odd_rows, serving
+from ship.serve.kit import odd_rows, serving, table
 from trainwell.ship.serve.start import Options
 
 
@@ -137,3 +137,26 @@ def test_fast_batches_change_the_last_digits_only(classifier):
     with serving(classifier, options=Options(fast=True)) as client:
         found = [a["probabilities"]["high"] for a in client.answers(rows)]
     np.testing.assert_allclose(found, classifier.predict(rows)["p_high"].to_numpy(), atol=1e-6)
+
+
+def test_the_nearest_training_rows_are_told_where_the_bundle_has_them(classifier, digits, tmp_path):
+    table().drop("pay").write_csv(tmp_path / "rich.csv")
+    run = tw.fit(
+        tw.Recipe(model="mlp", epochs=1, preset="quick"), tw.load(tmp_path / "rich.csv", "class"), folder=tmp_path / "run"
+    )
+    opened = tw.open_bundle(tw.bundle(run, tmp_path / "a.tw", examples=30))
+    with serving(opened) as client:
+        assert client.ask("/schema")[2]["examples"] == 30
+        status, _, content = client.ask("/nearest", {"rows": [dict(opened.examples.rows[4]), {"age": 30}]})
+        assert status == 200
+        assert content["nearest"][0][0] == {"row": opened.examples.rows[4], "answer": opened.examples.answers[4]} | {
+            "distance": content["nearest"][0][0]["distance"]
+        }
+        assert [len(found) for found in content["nearest"]] == [3, 3]
+        assert client.ask("/nearest", {"rows": [{"age": 30}] * 33})[0] == 413
+        assert client.ask("/nearest", {"rows": [{"age": [1]}]})[0] == 422
+        assert client.ask("/nearest", b"not json")[0] == 400
+        assert client.ask("/nearest")[0] == 405
+    with serving(classifier) as client:
+        assert client.ask("/nearest", {"rows": [{"age": 30}]})[0] == 404
+        assert client.ask("/schema")[2]["examples"] == 0

@@ -7,6 +7,7 @@ import shutil
 import polars as pl
 import pytest
 
+import trainwell as tw
 from ship.serve.kit import serving, table
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -123,3 +124,24 @@ def test_a_picture_is_dropped_and_named(digits, browser, tmp_path):
         page.wait_for_selector("#answer .said")
         assert said(page) in set(digits.preparation.classes)
         assert page.locator(".drop img").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("width", "locale", "head"), [(1280, "en-US", "Most alike in training"), (390, "zh-CN", "训练数据中最相似的")]
+)
+def test_the_nearest_training_rows_are_shown(browser, tmp_path, width, locale, head):
+    table().drop("pay").write_csv(tmp_path / "rich.csv")
+    run = tw.fit(
+        tw.Recipe(model="mlp", epochs=1, preset="quick"), tw.load(tmp_path / "rich.csv", "class"), folder=tmp_path / "run"
+    )
+    with serving(tw.open_bundle(tw.bundle(run, tmp_path / "a.tw", examples=30))) as client:
+        page = opened(browser, client.server, width=width, locale=locale)
+        page.wait_for_selector("#nearest li:nth-child(3)")
+        assert page.inner_text("#near-head") == head
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        first = page.inner_text("#nearest li:first-child")
+        page.locator("#fields input[type=text]").first.fill("69")
+        page.wait_for_function("first => document.querySelector('#nearest li:first-child').innerText !== first", arg=first)
+        page.locator("#clear").click()
+        page.wait_for_selector("#near", state="hidden")
+        assert page.wrong == []

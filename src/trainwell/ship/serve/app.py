@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from trainwell import __version__
 from trainwell.ship.serve import describing, page
-from trainwell.ship.serve.guard import App, Guard, Receive, Scope, Send
+from trainwell.ship.serve.guard import WORK_PATHS, App, Guard, Receive, Scope, Send
 from trainwell.ship.serve.reading import file_of
 from trainwell.ship.serve.refusal import Refused
 from trainwell.ship.serve.state import State, log
@@ -60,10 +60,10 @@ def _add_page(app: FastAPI) -> None:
 
 
 def _with_predict(app: App, state: State) -> App:
-    """`/predict` before everything else: the way through FastAPI costs as much as a small network."""
+    """`/predict` and `/nearest` before everything else: the way through FastAPI costs as much as a small network."""
 
     async def called(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != "/predict":
+        if scope["type"] != "http" or scope["path"] not in WORK_PATHS:
             await app(scope, receive, send)
             return
         if scope["method"] != "POST":
@@ -87,6 +87,8 @@ async def _predict(request: Request, state: State) -> Response:
     body = await request.body()
     if kind == "multipart/form-data":
         body, kind = await file_of(body, headers)
+    if request.url.path == "/nearest":
+        return Response(await state.nearest(body, kind), media_type="application/json")
     answer = await state.predict(body, kind, csv=csv, top=top)
     return Response(answer, media_type="text/csv" if csv else "application/json")
 

@@ -19,7 +19,9 @@ def page_schema(served: Served, limits: Limits) -> dict[str, Any]:
     bounds = {"body": limits.body, "rows": limits.rows}
     told = schema_of(served.preparation, served.card)
     told["target"]["range"] = _target_range(served)
-    return {"name": served.name, "version": served.version, "table_only": table_only, "limits": bounds} | told
+    examples = len(served.examples or ())
+    about = {"name": served.name, "version": served.version, "examples": examples}
+    return about | {"table_only": table_only, "limits": bounds} | told
 
 
 def _target_range(served: Served) -> dict[str, float] | None:

@@ -26,6 +26,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Paths that show nothing of the network and need no token: the empty page, and whether the server is alive.
 OPEN_PATHS = frozenset({"/", "/page.css", "/page.js", "/health"})
+#: Paths that ask the network.
+WORK_PATHS = frozenset({"/predict", "/nearest"})
 #: Names under which a browser may call a server that listens on this machine alone.
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 #: After a refusal, bytes and seconds for which a client that goes on sending is heard out, so that it reads the answer.
@@ -68,7 +70,7 @@ class Guard:
         self._measure(headers)
         body = await self._body(receive) if scope["method"] in ("POST", "PUT", "PATCH") else b""
         try:
-            if scope["path"] == "/predict":
+            if scope["path"] in WORK_PATHS:
                 await self._work(scope, body, receive, send)
             else:
                 await self._app(scope, _replay(body, receive), send)
@@ -160,7 +162,7 @@ class Guard:
 
 
 #: Paths that are counted by name; others might be anything.
-KNOWN_PATHS = OPEN_PATHS | {"/predict", "/schema", "/metrics", "/openapi.json"}
+KNOWN_PATHS = OPEN_PATHS | WORK_PATHS | {"/schema", "/metrics", "/openapi.json"}
 
 
 class _Heard:

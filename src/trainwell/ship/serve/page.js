@@ -64,7 +64,7 @@
     const only = schema.columns.length === 1 ? schema.columns[0].kind : "";
     const key = { picture: "waiting_picture", text: "waiting_text" }[only] || "waiting";
     $("answer").replaceChildren(make("p", { className: "soft", textContent: say(key) }));
-    $("bars").replaceChildren(); $("problems").replaceChildren(); $("cost").textContent = "";
+    $("bars").replaceChildren(); $("problems").replaceChildren(); $("cost").textContent = ""; $("near").hidden = true;
   };
 
   // ---- fields: each is { name, read() -> cell or undefined, set(value), relabel() }
@@ -205,6 +205,10 @@
       if (mine !== round) return; // a later question is on its way
       answered = { ...content, ms: performance.now() - start, answer: content.answers?.[0] ?? { error: content.error } };
       showAnswer();
+      if (schema.examples && !answered.answer.error) {
+        const near = await ask("nearest", { method: "POST", ...options });
+        if (mine === round && near.ok) { answered.near = (await near.json()).nearest[0]; showNear(); }
+      }
     } catch (error) {
       if (mine === round && error.message !== "token") { waiting(); $("problems").append(make("li", { className: "bad", textContent: say("offline") })); }
     } finally {
@@ -215,7 +219,9 @@
   const showAnswer = () => {
     const { answer, ms, model } = answered;
     $("problems").replaceChildren(...(answer.problems ?? []).map((p) => problem(p)));
+    if (answered.near) showNear();
     if (answer.error) {
+      $("near").hidden = true;
       $("answer").replaceChildren(); $("bars").replaceChildren(); $("cost").textContent = "";
       $("problems").append(problem(answer.error, true));
       return;
@@ -235,6 +241,18 @@
     const name = field.replace(/^rows\[(\d+)\]\.?/, "").replace(/^\["(.*)"\]$/, "$1");
     const text = told(says) + (bad && remedy && language !== "zh" ? `. ${remedy}` : "");
     return make("li", { className: bad ? "bad" : "" }, ...(name ? [make("b", { textContent: `${name}: ` })] : []), text);
+  };
+  const showNear = () => {
+    const cell = (name, value) => {
+      if (typeof value === "string" && value.startsWith("data:image/")) return make("img", { src: value, alt: name });
+      const shown = value === null ? "–" : typeof value === "number" ? number(value) : String(value), same = String(given[name] ?? "") === String(value ?? "");
+      return schema.columns.length === 1 ? make("q", { textContent: shown }) : make("span", { className: same ? "same" : "" }, make("b", { textContent: name }), ` ${shown}`);
+    };
+    const given = Object.fromEntries(schema.columns.map((c, i) => [c.name, fields[i].picture ? null : fields[i].read()]));
+    const said = (answer) => (answer === null ? "–" : typeof answer === "number" ? number(answer) : typeof answer === "object" ? Object.entries(answer).map(([k, v]) => `${k} ${number(v)}`).join(", ") : answer);
+    $("nearest").replaceChildren(...answered.near.map((e) => make("li", {}, make("div", { className: "head" }, make("strong", { textContent: said(e.answer) }), make("span", { className: "soft", textContent: say("distance", { d: e.distance.toFixed(2) }) })), make("div", { className: "cells" }, ...Object.entries(e.row).map(([name, value]) => cell(name, value))))));
+    $("nearest").className = schema.columns.length === 1 && schema.columns[0].kind === "picture" ? "pictures" : "";
+    $("near").hidden = !answered.near.length;
   };
   const showBars = (probabilities) => {
     const sorted = Object.entries(probabilities).sort((a, b) => b[1] - a[1]), few = matchMedia("(max-width: 820px)").matches ? 3 : 8;

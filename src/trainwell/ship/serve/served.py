@@ -17,6 +17,7 @@ from trainwell.data.preparation import Preparation, Problem
 from trainwell.data.source import Source
 from trainwell.score.decision import Decision
 from trainwell.ship.bundle import Bundle, Team
+from trainwell.ship.examples import Examples, demand_fitting, features_of
 from trainwell.ship.serve.columns import Plain
 from trainwell.ship.serve.encoding import Encoder
 from trainwell.ship.serve.engine import compute_of, demand_alike, refused
@@ -95,6 +96,7 @@ class Served:
         self._compute = compute_of(self.model, self.engine)
         self._first, self._more = math.inf, 0.0  # seconds of the first row, and of each further one
         self.slow = False  # once it took much longer than that
+        self.examples: Examples | None = None
 
     def compute(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
         """Probabilities or values for encoded rows, as `Run.predict_arrays`."""
@@ -202,9 +204,29 @@ class Served:
             self.exact = True
         elif together is not None:
             self.exact = self._is_exact(inputs, together)
+        self.examples = self._fitting(inputs) if self.by_row else None
         if self.by_row:
             self._first = _seconds(lambda: self.compute([x[:1] for x in inputs]))
             self._more = max(0.0, _seconds(lambda: self.compute(inputs)) - self._first) / (rows - 1)
+
+    def _fitting(self, inputs: list[np.ndarray]) -> Examples | None:
+        """The examples of a bundle, once they are known to be of this network."""
+        examples = self.model.examples if isinstance(self.model, Bundle) else None
+        if examples is not None and len(examples):
+            demand_fitting(examples, self._first_member, inputs)
+            return examples
+        return None
+
+    @property
+    def _first_member(self) -> Run:
+        inner = self.model.answering if isinstance(self.model, Bundle) else self.model
+        return inner if isinstance(inner, Run) else inner.members[0]
+
+    def nearest(self, arrays: Sequence[np.ndarray]) -> list[list[dict[str, Any]]]:
+        """For each encoded row the training rows of the bundle that its network takes to be most like it."""
+        if self.examples is None:
+            return [[] for _ in arrays[0]]
+        return [self.examples.nearest(features) for features in features_of(self._first_member, arrays)]
 
     def _is_exact(self, inputs: list[np.ndarray], together: np.ndarray) -> bool:
         alone = [(start, n) for n in _TRIED for start in (0, 7)]

@@ -125,6 +125,24 @@ class State:
             return writing.as_json(values, asked, served, top=top)
         return await self._aside(lambda: writing.as_json(values, asked, served, top=top))
 
+    async def nearest(self, body: bytes, kind: str) -> bytes:
+        """The training rows that are most like each of a few rows.
+
+        Raises:
+            Refused: the rows cannot be read, or there are too many.
+        """
+        served = self.served
+        if served.examples is None:
+            raise Refused(404, "this network was bundled without examples", remedy="trainwell bundle RUN --examples 500.")
+        asked = await self._asked(body, kind, served)
+        if asked.arrays is None or not asked.places:
+            fault = asked.faults[0]
+            raise Refused(422, fault.says, field=fault.to_dict()["field"])
+        if len(asked.places) > _FEW:
+            raise Refused(413, f"examples are looked for beside {_FEW} rows at most")
+        found = await self.worker.call(served, lambda: served.nearest(asked.arrays or []))
+        return writing.dumped({"nearest": found, "model": {"name": served.name, "version": served.version}})
+
     @staticmethod
     def _table(table: pl.DataFrame, asked: Asked, served: Served) -> bytes:
         return writing.table_as_json(table, asked, served)
