@@ -34,6 +34,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 def main() -> None:
     asked = arguments()
+    if asked.role == "bad":
+        print(json.dumps(asyncio.run(bad_clients(asked.port, asked.seconds))))
+        return
     if asked.role:
         serve_here(asked)
         return
@@ -248,26 +251,57 @@ def line(name: str, rows: int, clients: int, times: np.ndarray, rate: float, *, 
 
 
 def soak(server: Started, row: dict[str, Any], seconds: float) -> None:
-    """Good clients alone, then beside 200 connections that never finish, and the memory before and after."""
+    """Good clients alone, then beside 200 slow connections and clients that send nonsense; memory before and after.
+
+    The bad clients run in a process of their own: in that of the good ones they would delay those that are timed.
+    """
     request = requests(row, 1)
     idle, _ = ask(server.port, request, clients=4, seconds=min(20.0, seconds / 3))
     before = server.memory()
-    held: list[float] = []
-
-    async def both() -> None:
-        until = time.perf_counter() + seconds
-        slow = [slow_client(server.port, until, place) for place in range(200)]
-        await asyncio.gather(*slow, *(client(server.port, request, until, held) for _ in range(4)))
-
-    asyncio.run(both())
+    bad_ones = [sys.executable, str(HERE), "--role", "bad", "--port", str(server.port), "--seconds", str(seconds)]
+    bad = subprocess.Popen(bad_ones, stdout=subprocess.PIPE)
+    time.sleep(3)
+    held, _ = ask(server.port, request, clients=4, seconds=max(1.0, seconds - 5))
+    told = json.loads(bad.communicate()[0])
     ratio = np.quantile(held, 0.99) / np.quantile(idle, 0.99)
     print(f"beside 200 slow connections for {seconds:g} s: {len(held):,} requests, none failed; p99 {ratio:.2f} x idle")
-    print(f"memory {before:.1f} MB, then {server.memory():.1f} MB")
+    print(f"malformed requests by status: {told}; memory {before:.1f} MB, then {server.memory():.1f} MB", flush=True)
+
+
+#: What the bad clients send.
+NONSENSE = [
+    b"GARBAGE\r\n\r\n",
+    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n",
+    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nnot json!",
+    b'POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 13\r\n\r\n{"rows": [1]}',
+    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n",
+    b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+]
+
+
+async def bad_clients(port: int, seconds: float) -> dict[str, int]:
+    """Statuses of the malformed requests that are sent beside 200 slow ones."""
+    until, told = time.perf_counter() + seconds, dict[str, int]()
+
+    async def nonsense() -> None:
+        while time.perf_counter() < until:
+            for sent in NONSENSE:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(sent)
+                status = (await reader.read(12))[9:12].decode() or "closed"
+                told[status] = told.get(status, 0) + 1
+                writer.close()
+                await asyncio.sleep(0.05)
+
+    await asyncio.gather(nonsense(), *(slow_client(port, until, place) for place in range(200)))
+    return told
 
 
 async def slow_client(port: int, until: float, place: int) -> None:
-    """Sends a byte a second, of a head or of a body, and begins again when it is sent away."""
+    """Sends a byte a second, each client at its own moment, of a head or of a body; begins again when it is sent away."""
     body = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n"
+    await asyncio.sleep(place / 200)
     while time.perf_counter() < until:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -1,0 +1,68 @@
+"""Every kind of run becomes a bundle and an export that answer alike, or is refused in one sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from trainwell.core.errors import TrainwellError
+from trainwell.core.recipe import Recipe
+from trainwell.data.load import load
+from trainwell.ship.bundle import bundle, open_bundle
+from trainwell.ship.export import export
+from trainwell.train.fit import fit
+
+from .small import people, recipe
+
+DAYS = pl.DataFrame({"day": np.arange(160), "load": np.sin(np.arange(160) / 4).round(4)})
+
+
+def forecast():
+    chosen = recipe(target="load", model={"name": "nlinear"}, series={"time": "day", "horizon": 3, "lookback": 8})
+    return fit(chosen, load(DAYS, target="load", recipe=chosen)), DAYS
+
+
+def mixture():
+    frame = people().with_columns(pl.concat_str(pl.lit("lives in "), pl.col("city").fill_null("the sea")).alias("story"))
+    chosen = recipe(model={"name": "mixture"}, columns={"story": {"kind": "text"}})
+    return fit(chosen, load(frame, target="rich", recipe=chosen)), frame.drop("rich")
+
+
+@pytest.mark.parametrize("made", [forecast, mixture])
+def test_a_bundle_has_the_bits_of_the_run(made, tmp_path):
+    run, rows = made()
+    assert open_bundle(bundle(run, tmp_path / "a.tw")).predict(rows).equals(run.predict(rows))
+
+
+@pytest.mark.parametrize("form", ["pt2", "onnx"])
+def test_a_mixture_is_exported(form, tmp_path):
+    pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    run, rows = mixture()
+    assert export(run, tmp_path / f"a.{form}", rows=rows).difference <= 1e-5
+
+
+def language():
+    gpt = {"name": "gpt", "width": 16, "depth": 1, "heads": 2}
+    chosen = Recipe(task="language", steps=2, threads=1, compile="off", prepare={"text_length": 8}, model=gpt)
+    return fit(chosen, load(["to be or not to be, that is the question.\n" * 60], recipe=chosen))
+
+
+def generator():
+    gan = {"name": "dcgan", "width": 8, "critic_width": 8}
+    chosen = Recipe(model=gan, steps=2, validate_every=2, batch_size=16, threads=1, memory_format="contiguous")
+    return fit(chosen, load("digits", recipe=chosen))
+
+
+@pytest.mark.parametrize(("made", "instead"), [(language, "generate"), (generator, "sample|run folder")])
+def test_what_answers_no_rows_is_refused_in_one_sentence(made, instead, tmp_path):
+    run = made()
+    for write in (
+        lambda: bundle(run, tmp_path / "a.tw"),
+        lambda: export(run, tmp_path / "a.pt2", rows=DAYS),
+        lambda: export(run, tmp_path / "a.onnx", rows=DAYS),
+    ):
+        with pytest.raises(TrainwellError, match=instead) as refused:
+            write()
+        assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
