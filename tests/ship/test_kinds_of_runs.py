@@ -35,10 +35,11 @@ def test_a_bundle_has_the_bits_of_the_run(made, tmp_path):
     assert open_bundle(bundle(run, tmp_path / "a.tw")).predict(rows).equals(run.predict(rows))
 
 
+@pytest.mark.parametrize("made", [forecast, mixture])
 @pytest.mark.parametrize("form", ["pt2", "onnx"])
-def test_a_mixture_is_exported(form, tmp_path):
+def test_its_export_answers_alike(made, form, tmp_path):
     pytest.importorskip("onnx", reason="the extra onnx is not installed")
-    run, rows = mixture()
+    run, rows = made()
     assert export(run, tmp_path / f"a.{form}", rows=rows).difference <= 1e-5
 
 
