@@ -57,7 +57,11 @@ def _table(question: str, judged: Sequence[tuple[Effect, Verdict]], *, wide: boo
         drawn.add_column(spoken("with against without"), overflow="fold")
     far = _far([verdict for _, verdict in judged])
     for effect, verdict in judged:
-        more = [whisker(good(verdict), -far, far, WHISKER), spoken(f"{effect.on} against {effect.off}")] if wide else []
+        more = (
+            [whisker(good(verdict), -far, far, WHISKER), " ".join(map(spoken, (effect.on, "against", effect.off)))]
+            if wide
+            else []
+        )
         name = Text(spoken(effect.name), "" if effect.present else "italic")
         drawn.add_row(name, *_verdict_cells(verdict), *(Text(m, "dim") for m in more))
     return drawn

@@ -39,7 +39,7 @@ from trainwell.train.run import SIGNS, Run, weights_of
 from trainwell.train.same import check_same
 from trainwell.train.steps import as_floats
 from trainwell.train.team import Team, refuse_teams, team_here
-from trainwell.train.trackers.tracker import begin_tracking, end_tracking
+from trainwell.train.trackers.tracker import end_tracking, tracking
 
 #: What the summary of a run keeps of each finding.
 TOLD = ("code", "name", "sentence", "step", "severity", "because_of", "remedy")
@@ -133,8 +133,8 @@ def attempt(
             folder, watched, observers = (folder, watched, observers) if team.rank == 0 else (None, False, ())
         torch.set_num_threads(plan.machine.threads)
         member = new_member(program, plan, folder, observers)
-        begin_tracking(observers, program.recipe, folder)
-        run = _train(program, batches, member, folder=folder, save_every=save_every, watched=watched)
+        with tracking(observers, program.recipe, folder):
+            run = _train(program, batches, member, folder=folder, save_every=save_every, watched=watched)
         end_tracking(observers, folder, run.summary)
         return run
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.data.fingerprint import about_data
 from trainwell.train.loop import Observer
 from trainwell.train.run import Run
 from trainwell.train.team import refuse_teams
+from trainwell.train.trackers.tracker import Tracker
 from trainwell.train.units import Order, Work, finished, order_name, train_works
 from trainwell.train.workers import can_fork
 
@@ -44,6 +46,7 @@ def fit_many(
         returned with the status "not finite", and the others go on.
 
     Raises:
+        UsageError: a tracker is among the observers: it writes down one run, and here many are trained as one program.
         KeyboardInterrupt: a signal stopped it; what is trained so far is kept in the folder.
 
     Example:
@@ -77,9 +80,11 @@ def fit_orders(
         save_every: seconds between checkpoints.
 
     Raises:
+        UsageError: a tracker is among the observers.
         KeyboardInterrupt: a signal stopped it; what is trained so far is kept in the folder.
     """
     refuse_teams("training many networks")
+    _refuse_trackers(observers)
     root = Path(folder) if folder is not None else None
     works: dict[str, Work] = {}
     views: dict[str, Data] = {}
@@ -95,3 +100,9 @@ def fit_orders(
     for work, run in train_works(pending, observers, workers=processes, save_every=save_every):
         done[work.name] = run
     return [done[order_name(order)] for order in orders]
+
+
+def _refuse_trackers(observers: Sequence[Observer]) -> None:
+    if any(isinstance(observer, Tracker) for observer in observers):
+        remedy = "Give trackers to fit, run by run; or watch the folder of the runs: trainwell board FOLDER."
+        raise UsageError("a tracker writes down one run, and fit_many trains many as one program", remedy=remedy)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 #: What MLflow calls the endings of a run.
-STATUS = {"interrupted": "KILLED", "not finite": "FAILED"}
+STATUS = {"interrupted": "KILLED", "not finite": "FAILED", "failed": "FAILED"}
 #: MLflow's limits: characters of a parameter, parameters at once.
 LONGEST, AT_ONCE = 6000, 100
 

@@ -6,6 +6,7 @@ import importlib.util
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +31,8 @@ class Tracker(ABC):
     """
 
     held = False
+    #: How the run ended, as far as is known.
+    status = "interrupted"
     #: Whether it can serve a model, and wants one when everything is done.
     wants_model = False
     #: Whether the run was there before: its measurements are not written down again.
@@ -52,11 +55,26 @@ class Tracker(ABC):
         """Nothing more will come; `status` is that of the run: "finished", "interrupted", "not finite", …"""
 
     def __enter__(self) -> Self:
-        self.held, self.status = True, "interrupted"
+        self.held = True
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self.close(self.status)
+
+
+@contextmanager
+def tracking(observers: Sequence[Callable[..., Any]], recipe: Recipe, folder: Path | None) -> Iterator[None]:
+    """Trackers are told what is trained; where the training raises, none is left saying that it runs."""
+    try:
+        begin_tracking(observers, recipe, folder)
+        yield
+    except BaseException as error:
+        for tracker in observers:
+            if isinstance(tracker, Tracker):
+                tracker.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                if not tracker.held:
+                    tracker.close(tracker.status)
+        raise
 
 
 def begin_tracking(observers: Sequence[Callable[..., Any]], recipe: Recipe, folder: Path | None) -> None:

@@ -78,4 +78,4 @@ class WandB(Tracker):
     def close(self, status: str) -> None:
         if self.run is not None:
             self.run.summary["status"] = status
-            self.run.finish(exit_code=0 if status not in ("interrupted", "not finite") else 1)
+            self.run.finish(exit_code=0 if status not in ("interrupted", "not finite", "failed") else 1)
