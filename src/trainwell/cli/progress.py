@@ -31,7 +31,7 @@ class TrainingProgress:
     """
 
     def __init__(self, title: str) -> None:
-        self.title = title
+        self.title = spoken(title)
         self.console = Console(stderr=True)
         self._steps, self._loss = 0, math.nan
         self._scores: dict[str, float] = {}

@@ -23,7 +23,7 @@ Language = Literal["en", "zh"]
 VARIABLES = ("TRAINWELL_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _HOLE = re.compile(r"\{(\w*)([!#]?)\}")
 #: What can stand in a hole: not the end of one sentence and the beginning of the next.
-_INSIDE = {"": r"((?:(?![.;] |\n).)+?)", "!": r"((?:(?!\. |\n).)+?)", "#": r"([-+±]?[\d.,]+%?(?:e[-+]?\d+)?|–|nan|-?inf)"}
+_INSIDE = {"": r"((?:(?![.;] |\n).)+?)", "!": r"((?:(?![.;] |\n).)+?)", "#": r"([-+±]?[\d.,]+%?(?:e[-+]?\d+)?|–|nan|-?inf)"}
 #: Where one sentence ends and another begins.
 _BREAK = re.compile(r"(?<=[.;])( |\n)|(\n)")
 

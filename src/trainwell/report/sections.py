@@ -62,7 +62,7 @@ def _verdict(story: Story) -> Markup:
     if fit:
         tip = _sentence(fit.sentence)
         pills.append(el("span", say(fit.judgement), class_=f"pill {FITS[fit.judgement]}", data_tip=tip))
-    pills.append(el("span", say("Data"), f" {story.card.verdict}", class_=f"pill {story.card.verdict}"))
+    pills.append(el("span", say("Data"), " ", say(story.card.verdict), class_=f"pill {story.card.verdict}"))
     facts = el("div", *_facts(story), class_="facts")
     return el("div", el("div", *pills), sentence, facts, class_=f"card verdict {gap.judgement if gap else ''}")
 

@@ -21,7 +21,7 @@ from trainwell.core.speech import language, spoken
 from trainwell.data.card import Card
 from trainwell.data.data import Data
 from trainwell.doctor.finding import Finding
-from trainwell.evaluate.evaluation import Evaluation
+from trainwell.evaluate.evaluation import Evaluation, label
 from trainwell.report import about, figures, sections, studies, study_pages
 from trainwell.report.ablations import write_ablation
 from trainwell.report.augment_safety import write_augment_safety
@@ -153,7 +153,7 @@ def curves(rows: Sequence[dict[str, Any]], monitor: str) -> Markup:
 def _evaluation(e: Evaluation) -> Markup:
     drawn = [figures.confusion(e)] if e.confusion else [figures.predicted_and_true(r) for r in e.residuals[:1]]
     drawn += [figures.calibration(e)] if e.calibration else []
-    return join(el("p", say(str(e).partition("\n")[0])), sections.scores(e), figures.grid(drawn))
+    return join(el("p", say(label(e.primary)), " ", say(str(e.scores[e.primary]))), sections.scores(e), figures.grid(drawn))
 
 
 def _finding(finding: Finding) -> Markup:

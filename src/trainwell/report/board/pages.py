@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from trainwell.core.errors import TrainwellError
 from trainwell.doctor.examine import read_findings
+from trainwell.evaluate.evaluation import label
 from trainwell.report.board.index import Entry, recipe_text
 from trainwell.report.figures import CLASS_STYLES, figure, grid, training_curves
 from trainwell.report.findings import findings_section
@@ -56,7 +57,7 @@ def _said(entry: Entry) -> str:
 def _row(entry: Entry) -> Markup:
     about, test = entry.about, entry.about["test"]
     primary = about["primary"]
-    score = "" if about["score"] is None else f"{about['monitor']} {short(about['score'])}"
+    score = Markup("") if about["score"] is None else _named(about["monitor"], about["score"])
     seconds = "" if about["seconds"] is None else _time(about["seconds"])
     tick = el("input", type="checkbox", name="run", value=entry.name, aria_label=f"compare {entry.name}")
     return el(
@@ -66,10 +67,14 @@ def _row(entry: Entry) -> Markup:
         el("td", _pill(entry.status)),
         el("td", score),
         el("td", _spark(entry.curve)),
-        el("td", f"{primary} {short(test[primary])}" if primary in test else ""),
+        el("td", _named(primary, test[primary]) if primary in test else ""),
         el("td", f"{entry.epoch:.1f}" if entry.epoch else "", class_="num"),
         el("td", seconds, class_="num"),
     )
+
+
+def _named(metric: str, value: float) -> Markup:
+    return join(say(label(metric)), f" {short(value)}")
 
 
 def _pill(status: str) -> Markup:
