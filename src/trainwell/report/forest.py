@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from trainwell.core.stats import Interval
 from trainwell.report.markup import Markup, el
-from trainwell.report.svg import Axis
+from trainwell.report.svg import Axis, svg_words
 
 #: Height of a row; width of a letter of a name; room of names at least and at most, in the drawing's own units.
 ROW, LETTER, LEAST, MOST = 22, 6.3, 60.0, 230.0
@@ -53,14 +53,14 @@ def intervals(marks: Sequence[Mark], axis: Axis, *, width: float = 460, zero: bo
         drawn.append(el("line", x1=place(value), x2=place(value), y1=height, y2=height + 4, class_="axis"))
         drawn.append(el("text", text, x=place(value), y=height + 17, class_="tick mid"))
     drawn.append(el("line", x1=left, x2=width - right, y1=height, y2=height, class_="axis"))
-    drawn.append(el("text", axis.label, x=(left + width - right) / 2, y=height + 34, class_="label mid"))
+    drawn.append(el("text", svg_words(axis.label), x=(left + width - right) / 2, y=height + 34, class_="label mid"))
     return el("svg", *drawn, viewBox=f"0 0 {width:g} {height + 40:g}", role="img", aria_label=axis.label)
 
 
 def _line(mark: Mark, place: Callable[[float], float], left: float, y: float) -> list[Markup]:
     letters, found = int((left - 16) / LETTER), mark.interval
     name = mark.name if len(mark.name) <= letters else mark.name[: letters - 1] + "…"
-    drawn = [el("text", name, x=left - 10, y=y + 4, class_="tick end")]
+    drawn = [el("text", svg_words(name), x=left - 10, y=y + 4, class_="tick end")]
     if math.isfinite(found.low) and math.isfinite(found.high):
         drawn.append(el("line", x1=place(found.low), x2=place(found.high), y1=y, y2=y, class_=f"whisker {mark.style}"))
     if math.isfinite(found.value):
