@@ -27,6 +27,7 @@ COMPOSED = {
     "Column 7 7 in all training steps.",
     "Column 7: 7.",
     "7 and 7",
+    "prescribed for 7: 7 Prove it: trainwell treat 7",
     "7 on 7",
     "7: targets or rows of the test part reach the network.",
     "7: nothing is learned where there is nothing to learn.",
