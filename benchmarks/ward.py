@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from pathlib import Path
 
 import torch
@@ -21,7 +20,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from doctor.ward import unseen
-from trainwell.ward.rounds import GROUPS, round_of
+from trainwell.ward.rounds import GROUPS, chosen, round_of
 
 
 def main() -> None:
@@ -36,12 +35,10 @@ def main() -> None:
     parser.add_argument("--judge", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
     groups = (
         {"sick": unseen.sick_cases, "twin": unseen.twin_cases, "healthy": unseen.healthy_cases} if options.unseen else GROUPS
     )
-    wanted = tuple(options.names)
-    cases = {g: [c for c in groups[g]() if not wanted or c.name.startswith(wanted)] for g in options.only.split(",")}
+    cases = {g: chosen(groups[g](), options.names) for g in options.only.split(",")}
     seeds = range(options.first, options.first + options.seeds)
     round_of(cases, seeds=seeds, folder=options.judge or options.keep, judge_only=options.judge is not None)
 

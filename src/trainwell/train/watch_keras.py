@@ -112,7 +112,8 @@ class KerasCalled(nn.Module):
         for layer in model._flatten_layers(include_self=True, recursive=True):
             own = [*layer._trainable_variables, *layer._non_trainable_variables]
             if own:
-                self.add_module(f"{len(self._modules)}_{layer.name}".replace(".", "_"), _held(layer, own))
+                name = layer.name.replace(".", "_")  # cells of nested layers may be called alike
+                self.add_module(f"{name}_{len(self._modules)}" if name in self._modules else name, _held(layer, own))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """The model's answer without dropout."""

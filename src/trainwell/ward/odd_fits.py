@@ -35,6 +35,8 @@ RULES: tuple[tuple[str, list[float]], ...] = (
     ("sgd", [0.03, 0.05]),
     ("schedule_free", [3e-3]),
 )
+#: Rules whose decay is a part of the update, not of the gradient.
+DECOUPLED = ("adamw", "lion", "schedule_free")
 #: How many times the usual updates a rule wants.
 MORE = {"sgd": 2.5, "radam": 1.8, "lion": 1.5}
 Made = tuple[Data, Recipe]
@@ -77,6 +79,8 @@ def odd_recipe(number: int) -> Made:
     keys: dict[str, Any] = FIXED | _rule(draws) | _habits(draws)
     if keys["optimizer"] == "schedule_free":  # it averages the weights itself
         keys = {k: v for k, v in keys.items() if k not in ("ema", "swa")}
+    if keys["optimizer"] not in DECOUPLED:  # as a part of the gradient, as much decay is too much
+        keys["weight_decay"] = min(keys["weight_decay"], 1e-4)
     updates = keys.pop("steps") * recipe.steps / max(0.7, min(1.5, (keys["batch_size"] / 32) ** 0.5))
     given = recipe.model_dump(exclude_unset=True) | {"steps": round(updates)}
     return data, Recipe(**(keys | given))

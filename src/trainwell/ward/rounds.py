@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +145,7 @@ def ward(
     59 programs with a planted fault, their 59 twins without it, and 120 healthy ones take about four minutes a seed.
 
     Args:
-        names: beginnings of the names of the programs that are wanted; none means all.
+        names: first words of names (`B3`), or beginnings where no name has such a word; none means all.
         seeds: each program is trained once with each.
         groups: `sick`, `twin`, `healthy`, and `odd` and `fits` for 200 loops and recipes drawn from seeds.
         folder: where measurements are kept; called again, it goes on where it was stopped. None keeps nothing.
@@ -156,9 +157,15 @@ def ward(
         sick: detected 1 of 1: 1.00 (95% CI 0.21 to 1.00, n=1)
         sick: right cause first 1 of 1: 1.00 (95% CI 0.21 to 1.00, n=1)
     """
-    wanted = tuple(names)
-    cases = {g: [c for c in GROUPS[g]() if not wanted or c.name.startswith(wanted)] for g in groups}
+    cases = {g: chosen(GROUPS[g](), tuple(names)) for g in groups}
     return round_of(cases, seeds=seeds, folder=folder, tell=tell)
+
+
+def chosen(cases: Sequence[Examined], names: Sequence[str]) -> list[Examined]:
+    """The programs whose name begins with one of these words, or with one of these letters where no first word is like it."""
+    words = {c.name.split()[0] for c in cases}
+    exact, begun = set(names) & words, tuple(n for n in names if n not in words)
+    return [c for c in cases if not names or c.name.split()[0] in exact or (begun and c.name.startswith(begun))]
 
 
 def round_of(
@@ -196,7 +203,9 @@ def _examined(
                 if path is not None:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.unlink(missing_ok=True)
-                findings, score = case.examine(seed, path=path)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # some faults make torch warn
+                    findings, score = case.examine(seed, path=path)
                 if folder:
                     _keep(folder, {"key": key, "score": score, "codes": [f.code for f in findings]})
                 yield Seen(group, case.name, seed, case.expected, findings, score)
