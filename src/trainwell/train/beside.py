@@ -21,7 +21,7 @@ from trainwell.data.data import Data
 from trainwell.doctor.examine import diagnose
 from trainwell.doctor.finding import Finding
 from trainwell.train.compile import Program, spread
-from trainwell.train.loop import Ending, Observer
+from trainwell.train.loop import Ending, Member, Observer
 from trainwell.train.preflight import preflight
 from trainwell.train.probes import Probes
 from trainwell.train.signs.checks import CHECK_ROWS, Arrays, Judge
@@ -168,6 +168,19 @@ class Beside:
         self._valid = spread(data.rows["valid"], rows)
         train, valid = (arrays_of(data, some, device) for some in (spread(data.rows["train"], rows), self._valid))
         return Judge(self.program.network, self.loss, train, valid if len(valid[1]) else None, rows=rows)
+
+
+def findings_of_lines(member: Member, program: Program) -> list[Finding]:
+    """What the lines of a history alone say, of a network beside which no doctor stood: it costs its training nothing.
+
+    Seen are what no look into the network is needed for: NaN, overfitting, a loss that swings, a rate that has gone, a momentum
+    that is too high.
+    """
+    recipe, at = program.recipe, member.at
+    facts = {"optimizer": recipe.optimizer.name, "momentum": recipe.optimizer.options.get("momentum", 0.0)}
+    facts |= {"batch_size": program.batch_size, "rows_train": len(program.data.rows["train"])}
+    end = {"split": "end", "step": at.step, "status": at.ending}
+    return diagnose([{"split": "facts", "step": 0, **facts}, *member.history.rows, end])
 
 
 def say_findings(row: Mapping[str, Any]) -> None:

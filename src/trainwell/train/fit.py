@@ -27,7 +27,7 @@ from trainwell.models.parametrize import plain
 from trainwell.score.registry import metrics
 from trainwell.train.adversarial.engine import AdversarialEngine
 from trainwell.train.adversarial.umpire import Umpire
-from trainwell.train.beside import Beside, say_findings
+from trainwell.train.beside import Beside, findings_of_lines, say_findings
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Job, Member, Observer, announce_only, train
@@ -203,10 +203,10 @@ def _outcome(job: Job, member: Member, program: Program, batches: Batches, folde
     share = member.at.step / max(1, sum(m.at.step for m in job.members))
     summary, error = summary_of(member, job.seconds * share if len(job.members) > 1 else job.seconds), None
     doctor = member.doctor
-    if doctor is not None and member.at.ending != "interrupted":
-        findings = doctor.close(member.at.step, member.at.ending)
+    if program.recipe.doctor != "off" and member.at.ending != "interrupted":
+        findings = doctor.close(member.at.step, member.at.ending) if doctor else findings_of_lines(member, program)
         summary["findings"] = [{k: f.to_dict()[k] for k in TOLD} for f in findings]
-        if folder is not None:
+        if folder is not None and (doctor or findings):
             write_findings(findings, folder)
     if member.at.ending == "not finite":
         error = _not_finite(program, batches, member.at.step)

@@ -123,7 +123,12 @@ def _bundled(draws: Random, rng: np.random.Generator) -> Made:
     """A bundled table of classes."""
     del rng
     name, steps = draws.choice([("digits", 900), ("breast_cancer", 250), ("wine", 250), ("iris", 500)])
-    ways: list[dict[str, Any]] = [{}, {"label_smoothing": 0.1}, {"loss": "focal"}, {"class_weight": "balanced"}]
+    ways: list[dict[str, Any]] = [
+        {},
+        {"label_smoothing": 0.1},
+        {"loss": "focal", "label_smoothing": 0.0},
+        {"class_weight": "balanced"},
+    ]
     return load(name), Recipe(model=_net(draws), steps=steps, **draws.choice([*ways, {"sampling": "balanced"}]))
 
 
