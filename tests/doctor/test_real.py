@@ -14,6 +14,7 @@ from trainwell.data.data import Data
 from trainwell.data.load import load
 from trainwell.doctor.examine import examine
 from trainwell.doctor.finding import Finding
+from trainwell.doctor.remedies import remedies_for
 from trainwell.train.fit import fit
 
 HOME = Path(os.environ.get("TRAINWELL_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -88,3 +89,36 @@ def test_flowers_in_the_wrong_folder(tmp_path, wrong):
         paths = data.source.frame[data.source.frame.columns[0]]
         named = [Path(str(paths[row])).name in moved for row in found[0].rows]
         assert sum(named) / len(named) > 0.5  # of all rows a fifth
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_reviews_whose_labels_were_shuffled(shuffled):
+    frame = pl.read_csv(place("waimai_10k", "waimai_10k.csv"))
+    if shuffled:
+        frame = frame.with_columns(pl.col("label").sample(fraction=1.0, shuffle=True, seed=1))
+    found = causes(Recipe(preset="quick", model="bag_of_ngrams", steps=200, threads=1), load(frame, target="label"))
+    assert [f.code for f in found] == (["TW010"] if shuffled else [])
+    if shuffled:
+        assert found[0].measurement["reference"] < found[0].measurement["chance"] + 0.02
+
+
+def transformer(hours: int = 6000, *, lead: int = 0) -> pl.DataFrame:
+    """ETTh1; with `lead`, a column more that holds the oil temperature of so many hours later, in another unit."""
+    frame = pl.read_csv(place("ett", "ETTh1.csv")).with_columns(pl.col("date").str.to_datetime())[:hours]
+    later = (pl.col("OT").shift(-lead).fill_null(strategy="forward") * 1.8 + 32).alias("probe")
+    return frame.with_columns(later) if lead else frame
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lead", [0, 1, 24])
+def test_a_column_that_holds_the_future(lead):
+    recipe = Recipe(series={"horizon": 24}, target="OT", model="gru", preset="quick", steps=100, threads=1)
+    found = causes(recipe, load(transformer(lead=lead), target="OT", recipe=recipe))
+    assert [f.code for f in found] == (["TW006"] if lead else [])
+    if lead:
+        assert found[0].measurement["column"] == "probe"
+        assert found[0].measurement["purity"] > 0.999
+        assert f"{lead} steps later" in found[0].sentence
+        assert found[0].step == 0
+        mended = remedies_for(found[0])[0].change(recipe)
+        assert "probe" not in load(transformer(lead=lead), target="OT", recipe=mended).shape.inputs[1].columns

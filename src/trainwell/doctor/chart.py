@@ -6,7 +6,7 @@ Rows of the history, told apart by `split`. Every column may be absent; a rule t
            data: `rows_train rows_valid classes batch_size task`; `bad_cells bad_row bad_column bad_targets`;
              `input_std input_mean feature_std_max feature_std_min feature_mean_max input_normalised input_whole` (whole numbers
              into an embedding); `target_std target_mean`; `shift_mean shift_scale`; `duplicates duplicates_train
-             duplicate_rows`; `leak_column leak_purity leak_next leak_base`; `class_largest class_smallest`;
+             duplicate_rows`; `leak_column leak_purity leak_next leak_base leak_lead`; `class_largest class_smallest`;
              `neighbour_floor neighbour_spread neighbour_share`; `reference reference_name chance labels_score`;
              `identifier_column`; `conflicts`
            output and loss: `loss_kind` (cross_entropy cross_entropy_of_shares nll bce bce_with_logits mse l1 huber other),

@@ -14,6 +14,8 @@ from trainwell.train.signs.neighbours import neighbour_facts
 TRAIN_ROWS, VALID_ROWS = 4000, 1000
 #: Categories of a column up to which each becomes a number of its own.
 MOST_CATEGORIES = 20
+#: Places in which tokens are counted.
+BAG = 1024
 #: Numbers of a row that tell whether it is a copy: more are thinned out.
 DIGEST_WIDTH = 2048
 
@@ -36,14 +38,15 @@ def loaded_facts(data: Data) -> dict[str, Any]:
     x, x_valid = flat(data, train), flat(data, valid) if len(valid) else None
     facts |= target_facts(y)
     if x is None:
-        return facts | _copies(data)
+        return facts | _copies(data) | _told_by_words(data, (train, valid), (y, y_valid))
     facts |= bad_cells(x, y) | _copies(data)
     if facts.get("bad_cells") or facts.get("bad_targets"):
         return facts
     alike = data.recipe.split.how != "time" and not data.shape.horizon  # the future may well lie elsewhere
     if alike and x_valid is not None and len(valid) >= 20:
         facts |= shift(x, x_valid)
-    return facts | neighbour_facts(x, y, x_valid, y_valid) | _scales(data, train) | _leaks(data, train, y)
+    told = _leads(data, train, y) if data.shape.horizon else _leaks(data, train, y)
+    return facts | neighbour_facts(x, y, x_valid, y_valid) | _scales(data, train) | told
 
 
 def _some(rows: np.ndarray, most: int) -> np.ndarray:
@@ -84,6 +87,50 @@ def _leaks(data: Data, rows: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     columns = np.concatenate([np.asarray(data.arrays[i.name][rows], dtype=np.float64) for i in tables], axis=1)
     found = leaks(np.nan_to_num(columns), y)
     return found | {"leak_column": names[found["leak_column"]]}
+
+
+def _leads(data: Data, rows: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    """The column of the past that holds best what the target will be: a copy of its future, shifted back.
+
+    Both are taken less what the target's own last value tells, for all series are like themselves a step before.
+    """
+    inputs = {i.name: i for i in data.shape.inputs}
+    if "past" not in inputs or "series" not in inputs or len(rows) < 100:
+        return {}
+    last, own = (np.asarray(data.arrays[name][rows][:, :, -1], dtype=np.float64) for name in ("past", "series"))
+    known = np.column_stack([np.ones(len(rows)), np.nan_to_num(own)])
+    ahead = np.nan_to_num(y.reshape(len(y), -1).astype(np.float64))
+    seen, future = (_normed(v - known @ np.linalg.lstsq(known, v, rcond=None)[0]) for v in (np.nan_to_num(last), ahead))
+    told = (seen.T @ future) ** 2  # R² of each column for each step ahead
+    best = told.max(axis=1)
+    order = np.argsort(best)[::-1]
+    column, following = int(order[0]), float(best[order[1]]) if len(order) > 1 else 0.0
+    found = {"leak_column": inputs["past"].columns[column], "leak_purity": float(best[column]), "leak_next": following}
+    return found | {"leak_base": 0.0, "leak_lead": int(told[column].argmax()) % data.shape.horizon + 1}
+
+
+def _normed(columns: np.ndarray) -> np.ndarray:
+    """Columns of length 1; those that hold nothing are 0."""
+    length = np.linalg.norm(columns, axis=0)
+    return np.where(length > 1e-9 * len(columns) ** 0.5, columns / np.maximum(length, 1e-300), 0.0)
+
+
+def _told_by_words(data: Data, rows: tuple[np.ndarray, np.ndarray], targets: tuple[np.ndarray, np.ndarray]) -> dict[str, Any]:
+    """What a ridge line on counted tokens scores, for texts; nothing for running text, which tells its own tokens."""
+    texts = [i for i in data.shape.inputs if i.kind == "text"]
+    if len(texts) != 1 or len(data.shape.inputs) != 1 or data.task not in ("classification", "ordinal", "regression"):
+        return {}
+    counted = [_bag(np.asarray(data.arrays[texts[0].name][some])) for some in rows]
+    facts = neighbour_facts(counted[0], targets[0], counted[1], targets[1])
+    return {name: facts[name] for name in ("reference", "reference_name", "chance") if name in facts}
+
+
+def _bag(tokens: np.ndarray) -> np.ndarray:
+    """How often tokens occur, in `BAG` places and in logarithms; code 0 fills up."""
+    places = (tokens.astype(np.int64) * 2654435761) % BAG
+    counts = np.zeros((len(tokens), BAG), dtype=np.float32)
+    np.add.at(counts, (np.arange(len(tokens))[:, None], places), (tokens != 0).astype(np.float32))
+    return np.asarray(np.log1p(counts))
 
 
 def _copies(data: Data) -> dict[str, Any]:
