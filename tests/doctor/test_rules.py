@@ -17,7 +17,8 @@ from trainwell.doctor.pages import CHINESE, HEADINGS, chinese_pages, explain, pa
 from trainwell.doctor.registry import diagnoses
 from trainwell.doctor.remedies import REMEDIES, remedies_for
 from trainwell.doctor.rules.curves import decayed_weights, underfitting, undertrained
-from trainwell.doctor.rules.data import label_noise
+from trainwell.doctor.rules.data import wild_augmentation
+from trainwell.doctor.rules.labels import label_noise
 from trainwell.doctor.rules.output import logits_as_probabilities
 
 
@@ -185,3 +186,10 @@ def test_two_units_that_are_dead_from_the_start_are_too_few_units():
     assert [(f.code, f.because_of) for f in in_order([dead, narrow], Chart([]))] == [("TW110", ""), ("TW104", "TW110")]
     wide = Finding("narrow", code="TW110", measurement={"narrowest": 9.0})
     assert [f.code for f in in_order([dead, wide], Chart([]))] == ["TW104", "TW110"]
+
+
+@pytest.mark.parametrize(("changed", "score", "named"), [(0.3, 0.7, True), (0.6, 0.7, False), (0.3, 0.95, False)])
+def test_an_augmentation_that_takes_the_label_away_is_named_where_the_network_stays_behind(changed, score, named):
+    check = {"split": "check", "step": 300, "valid_score": score, "train_score": 0.77, "augmented_score": changed}
+    facts = {"reference": 0.95, "chance": 0.1, "rows_valid": 450, "task": "classification"}
+    assert (wild_augmentation(Chart.of([check, {"split": "end"}], **facts)) is not None) is named

@@ -28,7 +28,8 @@ Rows of the history, told apart by `split`. Every column may be absent; a rule t
 `check`    an evaluation of fixed rows in evaluation mode: `step epoch train_loss train_score valid_loss valid_se valid_score
            recall_least entropy`; and of the validation rows whose class the network is surest of, how many there are, the share
            that is labelled otherwise, which, how evenly over classes, and where their labels stand among the other classes:
-           `sure_seen sure_wrong sure_rows sure_mixture sure_rank`; smallest and largest output: `train_low train_high`
+           `sure_seen sure_wrong sure_rows sure_mixture sure_rank`; smallest and largest output: `train_low train_high`; the
+           score on training rows as augmentation changes them: `augmented_score`
 `train` `valid`   lines of the training loop: `step epoch loss learning_rate`, scores by name
 `end`      the run is over: `status`, `step`
 

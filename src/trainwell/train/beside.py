@@ -115,8 +115,8 @@ class Beside:
     def close(self, step: int, ending: Ending | None) -> list[Finding]:
         """The training is over after `step` updates; returns all findings."""
         if self._probes is not None and ending != "not finite":
-            self._probes.judge = self._judge_of(CLOSING_ROWS)
-            self._probes.close(step)
+            self._probes.judge = judge = self._judge_of(CLOSING_ROWS)
+            self._probes.close(step, self._changed(judge))
         spent = self._probes.budget.spent if self._probes is not None else 0.0
         self.signs.add(split="end", step=step, status=ending, seconds_before=self._before, seconds_beside=spent)
         self.tell()
@@ -154,6 +154,17 @@ class Beside:
         changed, _ = augment(tuple(x.clone() for x in batch[0]), batch[1], 0)
         seen = next((x for x in changed if x.ndim in (3, 4)), None)  # series or pictures
         return {} if seen is None else {"batch_scale": float(seen.std())}
+
+    def _changed(self, judge: Judge) -> dict[str, Any]:
+        """The score on training rows as augmentation changes them; mixes, which change targets, are left out."""
+        augment, (inputs, target) = self.program.augment, judge.train
+        if augment is None:
+            return {}
+        changed, same = augment(tuple(x.clone() for x in inputs), target, 0)
+        if same.shape != target.shape or not torch.equal(same, target):
+            return {}
+        found = Judge(judge.network, None, (changed, target)).check()
+        return {"augmented_score": found.get("train_score")}
 
     def _judge(self, batch: Arrays) -> Judge:
         """A judge of so many rows as can be answered in the time that judging may take."""

@@ -8,9 +8,10 @@ sampled so that the time spent stays a small share of the whole. Nothing here ch
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -218,13 +219,13 @@ class Probes:
         clock.works.clear()
         return found
 
-    def check(self, step: int) -> None:
-        """Judge the fixed rows, and write it down."""
+    def check(self, step: int, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Judge the fixed rows, and write it down with what `more` is known."""
         if self.judge is not None and step != self.checked:
             self.checked = step
-            self.record({"split": "check", "step": step, **self.judge.check()})
+            self.record({"split": "check", "step": step, **self.judge.check(), **more})
 
-    def close(self, step: int) -> None:
+    def close(self, step: int, more: Mapping[str, Any] = MappingProxyType({})) -> None:
         """The run is over after `step` updates: judge the fixed rows once more, and note what has become of the weights."""
         row: dict[str, Any] = {
             "split": "probe",
@@ -232,7 +233,7 @@ class Probes:
             "weight": norms([p.detach() for p in self.weights.tensors]).tolist(),
         }
         if self.judge is not None:
-            self.check(step)
+            self.check(step, more)
             row |= self._units()
         self.record(row | self.counters)
 

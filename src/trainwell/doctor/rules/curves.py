@@ -111,7 +111,7 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08, upda
 
 @diagnoses.register
 def undertrained(
-    chart: Chart, *, falling: float = 0.25, standing: float = 0.9, margin: float = 0.08, updates: int = 60
+    chart: Chart, *, falling: float = 0.25, standing: float = 0.9, margin: float = 0.08, updates: int = 32
 ) -> Finding | None:
     """TW309: The run ended while the losses were still falling.
 

@@ -157,7 +157,8 @@ def leaking_column(
 
     What it means: What is learnt is that column. Where it is not known beforehand, the network is worth nothing.
     Evidence: Rows are sorted by one column, ties mixed; the three neighbours on either side vote. A column that is right in 97%
-        of the cases, far above guessing, and clearly above every other column, stands out as no honest measurement does.
+        of the cases, far above guessing, and clearly above every other column, stands out as no honest measurement does. In a
+        forecast: how much of what the target's own last value leaves open a column's last value tells, for each step ahead.
     Remedy: Ask how the column comes about, and leave it out if it is known only with the answer: `columns.NAME=ignore`.
     Reference: Kaufman et al., "Leakage in data mining", TKDD 2012; the predictive power score of deepchecks.
 
@@ -213,121 +214,6 @@ def imbalance(chart: Chart, *, ratio: float = 10.0, recall: float = 0.5) -> Find
 
 
 @diagnoses.register
-def label_noise(
-    chart: Chart,
-    *,
-    floor: float = 0.1,
-    spread: float = 2.0,
-    cleaner: float = 0.12,
-    mixture: float = 0.93,
-    alike: float = 0.35,
-    even: float = 0.8,
-) -> Finding | None:
-    """TW009: Labels are wrong also where the task is easy.
-
-    What it means: A share of the labels is wrong at random. The network first learns the truth, then the mistakes.
-    Evidence: The network's own, on validation rows: among the quarter of them whose class it is surest of, the share that is
-        labelled otherwise, against the same share of all, whether those labels spread evenly over four classes or more, and
-        whether they stand anywhere in the network's order: hard classes are labelled as its next best. Where neighbours know as
-        much as the network, they tell: among the ten nearest training rows, the share that does not hold the most frequent
-        label, at the best quarter of the rows; how much it differs from row to row, against coin tosses; and whether the
-        neighbours' vote is right far more often than they agree, and the network better on validation rows than on training
-        rows, or the other labels spread evenly over all classes.
-    Remedy: Look at the rows that are named, mend their labels, and stop early: `early_stopping=5`, `label_smoothing=0.1`.
-    Reference: Northcutt et al., "Confident learning", JAIR 2021; Zhang et al., "Understanding deep learning…", 2017.
-
-    Args:
-        floor: largest healthy share of other labels in the best quarter.
-        spread: how many times more varied than coin tosses honest difficulty is, at least.
-        cleaner: how far the vote's score on validation rows lies above the neighbours' agreement.
-        mixture: how evenly the other labels spread over the classes; 1 is evenly.
-        alike: smallest share of wrong labels in the surest quarter, as a part of that of all rows, that counts as random.
-        even: how evenly the labels of those rows spread over the other classes, at least.
-
-    Example:
-        >>> facts = {"neighbour_floor": 0.3, "neighbour_spread": 1.1, "labels_score": 0.9, "labels_chance": 0.1}
-        >>> label_noise(Chart.of(**facts, neighbour_share=0.6, reference=0.9)).measurement["floor"]
-        0.3
-    """
-    return _contradicted(chart, floor, alike, even) or _unlike_neighbours(chart, floor, spread, cleaner, mixture)
-
-
-def _contradicted(chart: Chart, floor: float, alike: float, even: float) -> Finding | None:
-    """What the network says at its end against the labels of the validation rows where it is surest."""
-    last = next((r for r in reversed(chart.checks) if r.get("sure_wrong") is not None), None)
-    if last is None or last.get("valid_score") is None or not chart.finished:
-        return None
-    share, seen = float(last["sure_wrong"]), float(last["sure_seen"])
-    wrong, chance = 1 - float(last["valid_score"]), chart.number("chance", 1 / max(2.0, chart.number("classes", 2.0)))
-    noise = (share * (1 - share) / max(1.0, seen)) ** 0.5
-    informed = (1 - wrong - chance) / max(1e-9, 1 - chance) > 0.3
-    if not informed or share - 2 * noise < floor or share < alike * wrong:
-        return None
-    spread = 0.5 - 2 * 0.29 / max(1.0, share * seen) ** 0.5  # ranks of labels at random, less two errors of their mean
-    placed = float(last.get("sure_rank", 0.5)) >= max(0.3, spread)
-    if float(last.get("sure_mixture", 0)) < even or not placed or 1 - chart.number("reference") < share:
-        return None  # a simple model that agrees with more of the labels speaks against the network, not against them
-    named = tuple(int(i) for i in last.get("sure_rows", ()))
-    text = f"of the {seen:.0f} validation rows whose class the network is surest of, {share:.0%} are labelled otherwise"
-    return Finding(text, step=int(last["step"]), rows=named, measurement={"floor": share, "wrong": wrong, "seen": seen})
-
-
-def _better_unseen(chart: Chart) -> float:
-    """How much better the network was on validation rows than on training rows at best: clean labels, wrong ones."""
-    pairs = [(r.get("valid_score"), r.get("train_score")) for r in chart.checks]
-    return max((float(v) - float(t) for v, t in pairs if v is not None and t is not None), default=1.0)
-
-
-def _unlike_neighbours(
-    chart: Chart, floor: float, spread: float, cleaner: float, mixture: float, ahead: float = 0.08
-) -> Finding | None:
-    chance, share = chart.number("labels_chance", 1.0), chart.number("neighbour_share", 1.0)
-    reference, best = chart.number("reference"), chart.best("valid_score")
-    informed = (chart.number("labels_score") - chance) / max(1e-9, 1 - chance) > 0.4
-    low, varied = chart.number("neighbour_floor"), chart.number("neighbour_spread", 99)
-    if low < floor or varied > spread or not informed:
-        return None
-    if "line" in str(chart.fact("reference_name", "")) or (best is not None and best > reference + 0.05):
-        return None  # a line or the network knows better than neighbours do: nearness tells nothing of labels here
-    told = reference - share >= cleaner and _better_unseen(chart) > ahead
-    if not told and chart.number("neighbour_mixture") < mixture:
-        return None
-    text = f"even in the purest quarter of neighbourhoods {low:.0%} of the labels disagree, evenly over all rows"
-    return Finding(text, measurement={"floor": low, "spread": varied, "agree": chart.number("neighbour_share")})
-
-
-@diagnoses.register
-def unrelated_labels(chart: Chart, *, margin: float = 0.15) -> Finding | None:
-    """TW010: Nothing in the inputs tells the labels: rows and labels have probably lost each other.
-
-    What it means: Neither simple models nor the network find anything that holds on other rows. Either the order of rows and
-        labels was broken (a shuffle of one of them), or the inputs do not hold the answer.
-    Evidence: Nearest neighbours and a ridge line on the same split, beside the network. All must be near guessing: a hard task
-        that the network does learn is none of this.
-    Remedy: Check that inputs and labels are read, sorted and shuffled together: print some rows with their labels.
-    Reference: Zhang et al., "Understanding deep learning requires rethinking generalization", 2017, train on such labels.
-
-    Args:
-        margin: share of the way from guessing to all right below which a model has found nothing.
-
-    Example:
-        >>> rows = [{"split": "check", "step": 900, "valid_score": 0.11}, {"split": "end"}]
-        >>> unrelated_labels(Chart.of(rows, reference=0.12, chance=0.1, labels_score=0.11, labels_chance=0.1)).severity
-        'error'
-    """
-    reference, chance, score = chart.fact("reference"), chart.number("chance"), chart.score
-    if reference is None or score is None or not chart.finished or max(chance, chart.number("majority")) > 0.8:
-        return None  # where one class is nearly all, guessing is nearly right and tells nothing
-    limit = chance + margin * (1 - chance)
-    inside = chart.number("labels_score") - chart.number("labels_chance")
-    if reference > limit or score > limit or inside > margin:
-        return None
-    name = chart.fact("reference_name", "the reference")
-    text = f"guessing scores {chance:.2f}, {name} {reference:.2f}, the network {score:.2f}"
-    return Finding(text, severity="error", measurement={"chance": chance, "reference": reference, "score": score})
-
-
-@diagnoses.register
 def not_shuffled(chart: Chart, *, share: float = 0.5) -> Finding | None:
     """TW012: Batches hold few different targets: the rows are not shuffled.
 
@@ -366,17 +252,19 @@ def _expected_entropy(chart: Chart) -> float:
 
 
 @diagnoses.register
-def wild_augmentation(chart: Chart, *, factor: float = 2.0) -> Finding | None:
+def wild_augmentation(chart: Chart, *, factor: float = 2.0, lost: float = 0.3) -> Finding | None:
     """TW013: Training batches look very different from the training rows they come from.
 
     What it means: Augmentation drowns the example. The network learns the noise's average, and is judged on clean rows.
     Evidence: Spread of the batches over the spread of the raw training rows (or of the evaluated rows, where only the loop is
-        known); flips, shifts and colours stay near 1.
+        known); flips, shifts and colours stay near 1. Or what the network makes of changed rows and of the same ones as they
+        are: where far fewer are told, and the network stays behind a simple reference, the label is gone from the changed ones.
     Remedy: Lower the strength until a person still names the example at a glance, and compare with none: `augment=[]`.
     Reference: TheDeepChecker (ISSTA 2022) compares raw and augmented; Cubuk et al., "RandAugment", 2020, on strength.
 
     Args:
         factor: largest healthy ratio of the spreads.
+        lost: largest healthy fall of the score on training rows by their change.
 
     Example:
         >>> wild_augmentation(Chart.of([{"split": "probe", "step": 5, "batch_scale": 3.2}], input_std=1.0, rows_train=9)).step
@@ -385,8 +273,20 @@ def wild_augmentation(chart: Chart, *, factor: float = 2.0) -> Finding | None:
     raw = chart.fact("input_std" if chart.fact("rows_train") is not None else "judged_std")
     seen = [(int(r["step"]), float(r["batch_scale"])) for r in chart.probes if "batch_scale" in r]
     if raw is None or not seen or raw <= 0:
-        return None
+        return _drowned(chart, lost)
     step, ratio = next(((s, v / raw) for s, v in seen if v > factor * raw), (0, 0.0))
     if not ratio:
-        return None
+        return _drowned(chart, lost)
     return Finding(f"batches are {ratio:.1f} times as spread as the training rows", step=step, measurement={"ratio": ratio})
+
+
+def _drowned(chart: Chart, lost: float) -> Finding | None:
+    """Whether the network tells far fewer of the changed training rows than of the same ones as they are."""
+    row = next((r for r in reversed(chart.checks) if r.get("augmented_score") is not None), {})
+    clean, changed = row.get("train_score"), row.get("augmented_score")
+    if clean is None or changed is None or clean - changed <= lost or not chart.finished:
+        return None
+    if chart.fact("reference") is None or not chart.falls_short(chart.best("valid_score") or 0.0, 0.08):
+        return None
+    text = f"of training rows the network tells {clean:.0%}, of the same rows as they are changed {changed:.0%}"
+    return Finding(text, step=int(row["step"]), measurement={"clean": clean, "changed": changed})
