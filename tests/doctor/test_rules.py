@@ -193,3 +193,9 @@ def test_an_augmentation_that_takes_the_label_away_is_named_where_the_network_st
     check = {"split": "check", "step": 300, "valid_score": score, "train_score": 0.77, "augmented_score": changed}
     facts = {"reference": 0.95, "chance": 0.1, "rows_valid": 450, "task": "classification"}
     assert (wild_augmentation(Chart.of([check, {"split": "end"}], **facts)) is not None) is named
+
+
+def test_a_layer_that_is_too_narrow_is_made_four_times_as_wide_as_there_are_classes():
+    finding = Finding("narrow", code="TW110", measurement={"narrowest": 3.0, "classes": 10.0})
+    mended = remedies_for(finding)[0].change(Recipe(model={"name": "mlp", "width": 3}))
+    assert mended.model.options["width"] == 42

@@ -14,7 +14,7 @@ from trainwell.data.load import load
 from trainwell.doctor.finding import Finding
 from trainwell.report.treatments import show_improvement, show_treatment, write_improvement, write_treatment
 from trainwell.study.improve import improve
-from trainwell.study.remedied import candidates, prescribe, random_candidates
+from trainwell.study.remedied import candidates, prescribe, random_candidates, trainable
 from trainwell.study.treat import pinned, treat
 from trainwell.train.fit import attempt, fit
 
@@ -186,3 +186,9 @@ def test_tables_and_pages_show_every_trial(treated, improved, tmp_path, capsys):
     page = write_treatment(treated[0], tmp_path).read_text()
     assert page.count("<circle") == len(treated[0].trials)
     assert "Round 1" in write_improvement(improved[0], tmp_path).read_text()
+
+
+def test_a_batch_norm_over_batches_of_one_row_is_not_tried():
+    recipe = Recipe(model={"name": "mlp", "width": 8}, batch_size=1)
+    assert trainable(recipe, load("iris"))
+    assert not trainable(recipe.but(model__norm="batch_norm"), load("iris"))

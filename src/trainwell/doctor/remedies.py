@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -188,6 +189,10 @@ def remedies_for(finding: Finding) -> tuple[Remedy, ...]:
     column = finding.measurement.get("column")
     if finding.code == "TW006" and isinstance(column, str):
         return (Remedy(f"Leave out the column {column!r}.", lambda recipe: _without(recipe, column)),)
+    narrow, classes = finding.measurement.get("narrowest"), finding.measurement.get("classes")
+    if finding.code == "TW110" and narrow and classes:
+        factor = max(4, math.ceil(4 * classes / narrow))
+        return (Remedy(f"Make the network {factor} times as wide.", wider(factor)), *REMEDIES["TW110"][1:])
     return REMEDIES.get(finding.code, ())
 
 

@@ -141,7 +141,7 @@ def trainable(recipe: Recipe, data: Data) -> bool:
             inputs, target = batches[0]
             batches.close()
             member_loss(program.loss, program.network(*as_floats(inputs)), target)
-    except TrainwellError:
+    except (TrainwellError, ValueError):  # torch says it so of a batch norm over batches of one row
         return False
     return True
 

@@ -105,7 +105,7 @@ def underfitting(chart: Chart, *, below: float = 0.8, margin: float = 0.08, upda
     narrow, classes = chart.number("narrowest", 99), chart.number("classes")
     if 0 < narrow < classes:
         text += f"; a layer of {narrow:.0f} units is to tell {classes:.0f} classes apart"
-        measured["narrowest"] = narrow
+        measured |= {"narrowest": narrow, "classes": classes}
     return Finding(text, measurement=measured)
 
 
