@@ -178,7 +178,7 @@ def leaking_column(
     text = f"column {column} alone tells the target in {purity:.1%} of the rows; the next best tells {following:.1%}"
     lead = chart.fact("leak_lead")
     if lead is not None:
-        text = f"column {column} holds what the target is {lead} steps later (R² {purity:.3f}; the next best {following:.3f})"
+        text = f"column {column} holds what the target is {lead} steps later; R² {purity:.3f}, the next best {following:.3f}"
     return Finding(text, severity="error", measurement={"column": column, "purity": purity, "next": following, "base": base})
 
 
