@@ -95,7 +95,7 @@ def compile_program(
         CompileError: the network's output does not fit the target, or a value is out of range.
     """
     own = {} if network is None else {"model": type(network)}  # what the recipe says is what is trained
-    recipe, reasons = recipe.but(target=data.recipe.target, **own).resolved(data.facts)
+    recipe, reasons = filled_in(recipe.but(target=data.recipe.target, **own), data)
     check_names(recipe)
     check_decision(Asked.by(recipe), data)
     if data.task == "generation":
@@ -119,6 +119,15 @@ def compile_program(
     )
     check_forward(program)
     return program
+
+
+def filled_in(recipe: Recipe, data: Data) -> tuple[Recipe, dict[str, str]]:
+    """The recipe with every `auto` filled in, and the reasons; a loss that cannot smooth labels is not asked to."""
+    found, reasons = recipe.resolved(data.facts)
+    name, unasked = found.loss.name, recipe.label_smoothing == "auto" and found.label_smoothing
+    if unasked and name in losses and "label_smoothing" not in losses.options(name):
+        return found.but(label_smoothing=0.0), reasons | {"label_smoothing": f"{name} has none"}
+    return found, reasons
 
 
 def check_names(recipe: Recipe) -> None:
