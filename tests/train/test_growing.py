@@ -90,5 +90,5 @@ def test_a_curriculum_over_texts_trains_and_continues(tmp_path: Path) -> None:
     ]
     assert lengths == sorted(lengths)
     check_resume(chosen, reviews())
-    with pytest.raises(RecipeError, match="by lengths needs texts"):
+    with pytest.raises(RecipeError, match="need texts"):
         fit(recipe(model="mlp", sampling="curriculum"), numbers())

@@ -76,7 +76,7 @@ def text_lengths(data: Data) -> Tensor:
         RecipeError: the data have no texts.
     """
     if not data.shape.texts:
-        raise RecipeError("sampling by lengths needs texts, and the data have none", remedy="Set sampling=shuffle.")
+        raise RecipeError("batches by the length of texts need texts, and the data have none", remedy="Set sampling=shuffle.")
     names = [data.shape.names[place] for place in data.shape.texts]
     rows = data.rows["train"]
     return torch.from_numpy(np.sum([np.count_nonzero(data.arrays[name][rows], axis=1) for name in names], axis=0))

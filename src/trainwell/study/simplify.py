@@ -177,9 +177,8 @@ def simplify(
     """
     if run.folder is None or not run_ended(run):
         raise UsageError("only a finished run in a folder can be simplified", remedy="Train it with a folder first.")
-    if not all(0 < share < 1 for share in [*shares, *units]):
-        given = sorted({*shares, *units})
-        raise UsageError(f"shares must lie between 0 and 1, however: {given}", remedy="Give 0.5,0.8,0.9.")
+    if wrong := [share for share in [*shares, *units] if not 0 < share < 1]:
+        raise UsageError(f"{wrong[0]:g} is no share of weights or units", remedy="Give shares between 0 and 1, as 0.5,0.8.")
     work = _Work(run, data, seen_by(run, data.under(run.recipe)), Path(folder), seed, observers)
     networks: dict[str, nn.Module] = {"as it is": run.network}
     for share in sorted(shares):
