@@ -71,11 +71,10 @@ class Data:
     @cached_property
     def documents(self) -> dict[str, bytes]:
         """What a run folder keeps of the data, by file name: preparation, source and card; written out once for many runs."""
-        tensors, plain = "preparation/preparation.safetensors", "preparation/preparation.json"
-        header, arrays = self.preparation.to_bytes()
+        prepared = {f"preparation/{name}": content for name, content in self.preparation.documents().items()}
         card = json.dumps(self.card.to_dict(), indent=2, ensure_ascii=False)
         source = json.dumps(self.origin, indent=2) + "\n"
-        return {tensors: arrays, plain: header, "source.json": source.encode(), "card.json": card.encode()}
+        return prepared | {"source.json": source.encode(), "card.json": card.encode()}
 
     def __len__(self) -> int:
         return len(self.source)

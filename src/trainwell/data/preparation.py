@@ -221,6 +221,10 @@ class Preparation:
         """Write `preparation.json` and `preparation.safetensors` into `folder`, which is made if needed."""
         preparation_file.write(Path(folder), *self._plain())
 
+    def documents(self) -> dict[str, bytes]:
+        """The files that `save` writes, by name."""
+        return preparation_file.documents(*self._plain())
+
     def to_bytes(self) -> tuple[bytes, bytes]:
         """The content of the two files that `save` writes."""
         return preparation_file.as_bytes(*self._plain())

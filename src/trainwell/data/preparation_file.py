@@ -79,12 +79,17 @@ def as_bytes(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[byt
     return json.dumps(header, ensure_ascii=False, indent=1).encode(), save_tensors(arrays)
 
 
+def documents(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, bytes]:
+    """The two files by name, in the order in which they are written."""
+    plain, tensors = as_bytes(header, arrays)
+    return {"preparation.safetensors": tensors, "preparation.json": plain}
+
+
 def write(folder: Path, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Both files, each whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    plain, tensors = as_bytes(header, arrays)
-    write_atomic(folder / "preparation.safetensors", tensors)
-    write_atomic(folder / "preparation.json", plain)
+    for name, content in documents(header, arrays).items():
+        write_atomic(folder / name, content)
 
 
 def read(folder: Path) -> Fields:
