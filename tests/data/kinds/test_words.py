@@ -61,3 +61,10 @@ def test_whole_numbers_are_counted_as_texts_are(cells: list[int | None]) -> None
     counted, plain = words_of(pl.Series(cells, dtype=pl.Int64)), words_of(pl.Series(cells, dtype=pl.Int64).cast(pl.String))
     assert counted.codes.tolist() == plain.codes.tolist()
     assert counted.texts.to_list() == plain.texts.to_list()
+
+
+@given(st.lists(st.none() | st.integers(2**63 - 2, 2**63 + 2), max_size=12))
+def test_whole_numbers_without_a_sign_are_counted_too(cells: list[int | None]) -> None:
+    counted, plain = words_of(pl.Series(cells, dtype=pl.UInt64)), words_of(pl.Series(cells, dtype=pl.UInt64).cast(pl.String))
+    assert counted.codes.tolist() == plain.codes.tolist()
+    assert counted.texts.to_list() == plain.texts.to_list()

@@ -19,6 +19,7 @@ NOTHING = EMPTY | {"na", "none", "nil", "-", "--", "---", ".", "missing", "unkno
 
 #: The whole numbers that numpy has too.
 _INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
+_LARGEST = 2**63 - 1
 #: Above this many distinct texts a join is faster than an enumeration.
 _MANY = 50_000
 #: Rows in which the distinct texts are looked for first.
@@ -103,11 +104,11 @@ def _places(series: pl.Series, distinct: pl.Series) -> np.ndarray:
 
 
 def _counted(series: pl.Series) -> tuple[np.ndarray, pl.Series] | None:
-    """What `dictionary` says of whole numbers, by a table of their range; None where that is too wide."""
+    """What `dictionary` says of whole numbers, by a table of their range; None where that is too wide or beyond 64 bits with a sign."""
     if series.null_count() == len(series):
         return None
     low, high = int(series.min()), int(series.max())  # type: ignore[arg-type]
-    if high - low > len(series):
+    if high - low > len(series) or high > _LARGEST:
         return None
     offsets = series.drop_nulls().to_numpy().astype(np.int64) - low
     first = np.full(high - low + 1, len(offsets))
