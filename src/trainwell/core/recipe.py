@@ -171,7 +171,8 @@ class Recipe(Plain):
     prune: Share = 0.0
     """Share of the weights that `init_from` brings, smallest first over all layers, that become 0 and stay it."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Arithmetic of forward and backward; `auto` is bfloat16 on GPUs that have it, and on CPUs where a long run gains by it."""
+    """Arithmetic of forward and backward; `auto` is bfloat16 on GPUs that have it, float16 (with a scaled loss) on others, and
+    bfloat16 on CPUs where a long run gains by it."""
     compile: Literal["auto", "on", "off"] = "auto"
     """`torch.compile`; `auto` measures whether it pays over this run."""
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from trainwell.core.seeds import at_step, purpose_key
 from trainwell.optim import limits
 from trainwell.optim.schedule_free import ScheduleFree
+from trainwell.train.loss_scale import LossScale
 from trainwell.train.steps import Inputs, Step
 from trainwell.train.team import Team
 
@@ -100,6 +101,7 @@ class SingleEngine:
         seed: seed of dropout and every other draw inside the network.
         micro: number of micro-batches per update; doubled when memory runs out.
         team: the processes that train it together, each on its part of the batch; None for one.
+        scale: the factor of the loss, in float16; None in other arithmetic.
     """
 
     def __init__(
@@ -112,12 +114,15 @@ class SingleEngine:
         seed: int,
         micro: int = 1,
         team: Team | None = None,
+        scale: LossScale | None = None,
     ) -> None:
         self.network, self.optimizer, self.limits, self.micro, self.team = network, optimizer, limits, micro, team
         self._loss, self._key = step, purpose_key(seed if team is None else team.seed_of(seed), "network")
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self._seed = draws_on(self._parameters[0].device)
-        self._found, self._one = torch.zeros((), device=self._device), torch.ones((), device=self._device)
+        self._scale = scale
+        self._found = torch.zeros((), device=self._device)
+        self._unscale = torch.ones((), device=self._device) if scale is None else scale.inverse
         self._average = limits_average(network, limits)
         self._swaps: list[Swap] = [self._average] if self._average is not None else []
         self._swaps += [optimizer] if isinstance(optimizer, ScheduleFree) else []
@@ -140,9 +145,13 @@ class SingleEngine:
         loss = self._sharp(inputs, target, number) if self.limits.sam else self._backward(inputs, target, number)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         if not (loss - loss == 0.0 and self._finite(gradients)):
+            if self._scale is not None and loss - loss == 0.0 and self._scale.halve():
+                return [loss]
             if onlooker is not None:
                 onlooker.lost(number, loss)
             return [None]
+        if self._scale is not None:
+            self._scale.keep()
         if onlooker is not None:
             onlooker.before(number, inputs, target)
         self._update(gradients, rates[0], number)
@@ -206,7 +215,7 @@ class SingleEngine:
             try:
                 if self.micro == 1:
                     loss = self._loss(inputs, target, number)
-                    loss.backward()
+                    self._differentiate(loss)
                     return loss.item()
                 return self._accumulate(inputs, target, number)
             except (torch.OutOfMemoryError, RuntimeError) as error:
@@ -220,13 +229,16 @@ class SingleEngine:
         total = 0.0
         for part, answer in split(inputs, target, self.micro):
             loss = self._loss(part, answer, number) * (len(answer) / len(target))
-            loss.backward()
+            self._differentiate(loss)
             total += loss.item()
         return total
 
+    def _differentiate(self, loss: Tensor) -> None:
+        (loss if self._scale is None else loss * self._scale.factor).backward()
+
     def _finite(self, gradients: list[Tensor]) -> bool:
         # The kernel behind torch's gradient scaler: one pass over all gradients, a third of the cost of their norm.
-        torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found.zero_(), self._one)
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found.zero_(), self._unscale)
         return self._found.item() == 0.0
 
     def _limit(self, gradients: list[Tensor]) -> None:
@@ -259,6 +271,7 @@ class SingleEngine:
         found |= {f"best.{n}": t for n, t in self._best.items()}
         if self._average is not None:
             found |= {f"average.{n}": t for n, t in zip(self._average.names, self._average.averages, strict=True)}
+        found |= {"scale": self._scale.state()} if self._scale is not None else {}
         return found | {f"optimizer.{i}.{key}": t for i, key, t in self._optimizer_state()}
 
     def _optimizer_state(self) -> Iterator[tuple[int, str, Tensor]]:
@@ -268,10 +281,12 @@ class SingleEngine:
                     yield i, key, value
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "average": {}, "optimizer": {}}
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "average": {}, "optimizer": {}, "scale": {}}
         for name, tensor in tensors.items():
             head, _, rest = name.partition(".")
             parts[head][rest] = tensor
+        if self._scale is not None:
+            self._scale.restore(parts["scale"][""])
         self.network.load_state_dict(parts["network"])
         self._best = {n: t.to(self._device) for n, t in parts["best"].items()}
         for name, tensor in parts["optimizer"].items():

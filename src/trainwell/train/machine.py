@@ -22,6 +22,7 @@ from trainwell.train.adversarial.engine import AdversarialEngine
 from trainwell.train.compile import Program
 from trainwell.train.engine import Limits, SingleEngine
 from trainwell.train.growing import growing
+from trainwell.train.loss_scale import LossScale
 from trainwell.train.plan import Machine
 from trainwell.train.steps import Inputs, supervised
 from trainwell.train.transfer import paces
@@ -62,7 +63,14 @@ def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> Singl
         sam=recipe.sam,
     )
     return SingleEngine(
-        program.network, step, optimizer, limits=limits, seed=program.seed, micro=recipe.accumulate, team=program.team
+        program.network,
+        step,
+        optimizer,
+        limits=limits,
+        seed=program.seed,
+        micro=recipe.accumulate,
+        team=program.team,
+        scale=LossScale(program.device) if machine.precision == "float16" else None,
     )
 
 
@@ -127,7 +135,10 @@ def _precision(program: Program) -> str:
     wanted = program.recipe.precision
     if wanted != "auto":
         return wanted
-    return "bfloat16" if program.device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    if program.device.type != "cuda":
+        return "float32"
+    # Older cards can emulate bfloat16, and are slow in it.
+    return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
 
 
 def _for_long_runs(program: Program, machine: Machine, run_seconds: float) -> list[Machine]:

@@ -104,7 +104,7 @@ def _places(series: pl.Series, distinct: pl.Series) -> np.ndarray:
 
 
 def _counted(series: pl.Series) -> tuple[np.ndarray, pl.Series] | None:
-    """What `dictionary` says of whole numbers, by a table of their range; None where that is too wide or beyond 64 bits with a sign."""
+    """What `dictionary` says of whole numbers, by a table of their range; None where it is too wide, or beyond int64."""
     if series.null_count() == len(series):
         return None
     low, high = int(series.min()), int(series.max())  # type: ignore[arg-type]
