@@ -39,11 +39,11 @@ class Gathered:
         if self.full or not inputs or len(target) != len(inputs[0]):
             return
         keys = [row.tobytes() for row in inputs[0].detach().cpu().contiguous().reshape(len(target), -1).float().numpy()]
-        new = [i for i, key in enumerate(keys) if key not in self._seen]
+        new = torch.tensor([i for i, key in enumerate(keys) if key not in self._seen], dtype=torch.long)
         self._seen.update(keys)
-        if new:
+        if len(new):
             self._rows += len(new)
-            self._train.append((tuple(x.detach()[new].clone() for x in inputs), target.detach()[new].clone()))
+            self._train.append((tuple(x.detach()[new] for x in inputs), target.detach()[new]))
 
     def evaluated(self, inputs: tuple[Tensor, ...]) -> None:
         """The network is evaluated on these inputs."""
