@@ -175,6 +175,8 @@ class Recipe(Plain):
     bfloat16 on CPUs where a long run gains by it."""
     compile: Literal["auto", "on", "off"] = "auto"
     """`torch.compile`; `auto` measures whether it pays over this run."""
+    gradient_checkpointing: bool = False
+    """Keep only the inputs of blocks for the backward pass and compute the rest again: less memory, about a third more time."""
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     """Order of pictures in memory; `auto` measures. With `threads` and `compile` it decides the last bits of a result."""
     device: str = "auto"

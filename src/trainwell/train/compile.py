@@ -34,6 +34,7 @@ from trainwell.train.adversarial.build import check_game, check_pair, one_loss
 from trainwell.train.adversarial.registry import games
 from trainwell.train.decide import Asked, check_decision
 from trainwell.train.growing import check_growing
+from trainwell.train.recompute import recompute
 from trainwell.train.steps import Augment, Loss, as_floats, has_members
 from trainwell.train.team import Team
 from trainwell.train.transfer import settle, start_from
@@ -105,6 +106,8 @@ def compile_program(
     if recipe.init_from is not None:
         reasons["init_from"] = str(start_from(built, recipe, data))
     settle(built, recipe, seed)
+    if recipe.gradient_checkpointing:
+        recompute(built)
     program = Program(
         recipe=recipe,
         reasons=reasons,

@@ -22,6 +22,7 @@ from trainwell.train.steps import Augment
 OFF = {
     "l1": 0.0, "l2": 0.0, "max_norm": 0.0, "constraint": "none", "clip_value": 0.0, "sam": 0.0, "swa": 0.0, "accumulate": 1,
     "class_weight": "none", "label_smoothing": 0.0, "precision": "float32", "compile": "off", "parametrize": "none",
+    "gradient_checkpointing": False,
 }  # fmt: skip
 
 

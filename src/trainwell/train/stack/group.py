@@ -39,6 +39,7 @@ def may_stack(program: Program) -> bool:
         and not recipe.time_limit
         and recipe.constraint == "none"
         and recipe.sam == 0
+        and not recipe.gradient_checkpointing
         and recipe.parametrize == "none"
         and recipe.prune == 0
         and recipe.transfer.lora == 0
