@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from trainwell.study.tune import tune
     from trainwell.study.tuning.result import Tuned
     from trainwell.train.adversarial.sample import sample
+    from trainwell.train.adversarial.translate import translate
     from trainwell.train.again import resume
     from trainwell.train.fit import fit
     from trainwell.train.five_steps import compile
@@ -115,6 +116,7 @@ _HOME = {
     "simplify": "trainwell.study.simplify",
     "speak": "trainwell.core.speech",
     "transfer_check": "trainwell.study.transfer_check",
+    "translate": "trainwell.train.adversarial.translate",
     "treat": "trainwell.study.treat",
     "tune": "trainwell.study.tune",
     "watch": "trainwell.train.watching",
@@ -169,6 +171,7 @@ __all__ = [
     "simplify",
     "speak",
     "transfer_check",
+    "translate",
     "treat",
     "tune",
     "watch",

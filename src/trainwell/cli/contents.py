@@ -20,6 +20,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "predict": "Answer raw rows or pictures.",
         "generate": "Let a language model write on.",
         "sample": "Make new pictures.",
+        "translate": "Turn pictures into ones of another class.",
         "report": "Write the report of a run: one HTML file.",
         "calibrate": "Make probabilities mean what they say; set a threshold.",
         "drift": "Say how new rows differ from those of the training.",

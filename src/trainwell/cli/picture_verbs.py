@@ -1,4 +1,4 @@
-"""Verbs of networks that make pictures: sample."""
+"""Verbs of networks that make pictures: sample, translate."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ Examples:
   trainwell sample runs/a --label 3 --seed 7 --to threes
 """
 
+TRANSLATE_EXAMPLES = """
+Examples:
+  trainwell translate runs/a photos --into painting --to painted
+  trainwell translate runs/a both_folders --to turned
+"""
+
 
 def add_to(app: typer.Typer) -> None:
     """Register the verbs of networks that make pictures."""
     app.command(epilog=SAMPLE_EXAMPLES)(sample)
+    app.command(epilog=TRANSLATE_EXAMPLES)(translate)
 
 
 def sample(
@@ -38,6 +45,28 @@ def sample(
     folder = found.save(to)
     if as_json:
         emit_json({"folder": str(folder), "shape": list(found.pictures.shape), "labels": list(found.labels), "seed": seed})
+    else:
+        note(f"{len(found)} pictures")
+        typer.echo(str(folder / "grid.png"))
+
+
+def translate(
+    run: RunFolder,
+    pictures: Annotated[str, typer.Argument(metavar="PICTURES", help="Picture, folder of pictures, or a table of them.")],
+    *,
+    into: Annotated[str | None, typer.Option(help="The class that all become; without it each becomes the other one.")] = None,
+    to: Annotated[Path, typer.Option(help="Folder for a PNG of each, grid.png and translations.json.")] = Path("translated"),
+    as_json: AsJson = False,
+) -> None:
+    """Turn pictures of one class into ones of another with a network trained by model=cyclegan."""
+    from trainwell.train.adversarial.translate import translate as turn
+
+    found = turn(str(run), pictures, into=into)
+    folder = found.save(to)
+    for problem in found.problems:
+        note(problem)
+    if as_json:
+        emit_json({"folder": str(folder), "pictures": len(found), "into": list(found.into), "problems": list(found.problems)})
     else:
         note(f"{len(found)} pictures")
         typer.echo(str(folder / "grid.png"))

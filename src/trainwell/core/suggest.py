@@ -44,7 +44,7 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
     choices = for_generation(facts, preset, model or Part()) if making else _for_inputs(facts, preset, model or Part())
     if facts.ordered:
         choices["label_smoothing"] = Choice(0.0, "neighbouring ranks are near already")
-    choices["sampling"] = _sampling(facts)
+    choices.setdefault("sampling", _sampling(facts))
     if optimizer in RATES and choices["optimizer"].value != optimizer:
         choices["learning_rate"] = Choice(RATES[optimizer], f"usual top rate of {optimizer}")
     if optimizer == "schedule_free":

@@ -116,7 +116,14 @@ _RELU = Remedy("Use ReLU between the layers.", model_option(activation="relu"))
 _WIDER = Remedy("Make the network four times as wide.", wider(4))
 _SCALE = Remedy("Standardise the inputs.", sets(prepare__scale="standard"))
 
-_SPECTRAL = Remedy("Hold the critic's weights to spectral norm 1.", sets(model__name="dcgan", model__spectral=True))
+
+def _spectral(recipe: Recipe) -> Recipe:
+    """A network whose critic has no spectral norm to be switched on gives way to one that has."""
+    named = {} if "spectral" in _options_of(recipe) else {"model__name": "dcgan"}
+    return recipe.but(**named, model__spectral=True)
+
+
+_SPECTRAL = Remedy("Hold the critic's weights to spectral norm 1.", _spectral)
 _USUAL_GAME = Remedy("Play the hinge game with equal rates.", sets(loss="hinge"))
 
 REMEDIES: dict[str, tuple[Remedy, ...]] = {

@@ -22,6 +22,7 @@ from trainwell.evaluate.fitted import Fitted
 from trainwell.evaluate.forecast_baselines import forecast_baselines
 from trainwell.evaluate.language_baselines import language_baselines
 from trainwell.evaluate.making import picture_baselines
+from trainwell.evaluate.turning import turned_baselines
 from trainwell.score.predictions import Array, Predictions
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ ROUNDS, FEWEST_ROUNDS, TREES = 300, 20, 600
 PIXEL_STRENGTH = 100.0
 
 
-def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None = None) -> list[Fitted]:
+def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None = None, turned: bool = False) -> list[Fitted]:
     """Fit every baseline that suits the data on its training rows and let it answer the rows of `part`.
 
     Args:
@@ -43,21 +44,23 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
         part: "train", "valid" or "test".
         threads: CPU threads for fitting; one keeps out of the way of other programs.
         cache: a folder; what was fitted for the same data is read from there.
+        turned: whether pictures of one class are turned into ones of another, rather than made of nothing.
 
     Returns:
         One entry per baseline; nothing where there are no training rows.
     """
     if not len(data.rows["train"]) or not len(data.rows[part]):
         return []
-    known = read_cached(cache, data.fingerprint, part)
+    kept = f"{part}-turned" if turned else part
+    known = read_cached(cache, data.fingerprint, kept)
     if known is not None:
         return [Fitted(**entry) for entry in known]
     from threadpoolctl import threadpool_limits
 
     if data.task == "generation":
         with threadpool_limits(limits=threads):
-            found = picture_baselines(data, part)
-        write_cached(cache, data.fingerprint, part, [vars(f) for f in found])
+            found = turned_baselines(data, part) if turned else picture_baselines(data, part)
+        write_cached(cache, data.fingerprint, kept, [vars(f) for f in found])
         return found
     own = forecast_baselines if data.preparation.forecast is not None else language_baselines
     if data.preparation.forecast is not None or data.preparation.language is not None:
@@ -83,7 +86,7 @@ def as_predictions(fitted: Fitted, like: Predictions) -> Predictions:
     """A baseline's answers beside the same targets as `like`."""
     ahead = like.ahead and replace(like.ahead, **{end: np.asarray(given) for end, given in fitted.limits.items()})
     decision = like.decision and like.decision.plain
-    return Predictions(like.task, fitted.output, like.target, like.classes, ahead, like.told, decision)
+    return Predictions(like.task, fitted.output, like.target, like.classes, ahead, like.told, decision, like.within)
 
 
 def _constant(data: Data, part: str) -> Fitted:

@@ -119,7 +119,7 @@ def _check(predictions: Predictions, data: Data, part: str) -> None:
 
 def _add_baselines(found: Evaluation, predictions: Predictions, data: Data, *, cache: Path | None, threads: int) -> None:
     names = list(found.scores)
-    fitted = run_baselines(data, found.part, threads=threads, cache=cache)
+    fitted = run_baselines(data, found.part, threads=threads, cache=cache, turned=predictions.within is not None)
     if not fitted:
         found.notes.append("no baselines: there are no training rows to fit them on")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,8 @@ from trainwell.core.seeds import draw_seed
 from trainwell.core.stats import Interval, wilson_interval
 from trainwell.evaluate.fitted import Fitted
 from trainwell.evaluate.made import Making
-from trainwell.models.adversarial import Adversarial
+from trainwell.evaluate.turning import ways_of
+from trainwell.models.translation import Pair, Translator
 from trainwell.score.predictions import Array, Predictions
 from trainwell.score.scores import score_intervals
 from trainwell.train.adversarial.features import MOST_ROWS, eyes_for, learn, new_eyes, updates_for
@@ -28,7 +30,7 @@ Draw = Callable[[Array, int, np.random.Generator], Array]
 DIRECTIONS = 40
 
 
-def judge_making(network: Adversarial, data: Data, rows: Array, names: list[str]) -> Making:
+def judge_making(network: Pair, data: Data, rows: Array, names: list[str]) -> Making:
     """Measure it on the rows `rows`.
 
     Source: Ravuri and Vinyals, "Classification accuracy score for conditional generative models", NeurIPS 2019.
@@ -40,7 +42,11 @@ def judge_making(network: Adversarial, data: Data, rows: Array, names: list[str]
         names: metrics of features.
     """
     train = np.unique(data.rows["train"])
-    found = Making(real=score_intervals(_features(data, _drawn(data, data.arrays["target"][rows]), rows), names))
+    codes = data.arrays["target"][rows]
+    real = _features(data, _drawn(data, codes), rows)
+    if isinstance(network, Translator):
+        return Making(score_intervals(replace(real, within=codes), names), ways=ways_of(network, data, rows))
+    found = Making(score_intervals(real, names))
     if network.classes < 2:
         return found
     lesson = train[np.linspace(0, len(train) - 1, min(len(train), MOST_ROWS)).astype(np.int64)]
@@ -57,7 +63,7 @@ def _taught(data: Data, pictures: Array, codes: Array, rows: Array) -> Interval:
     pupil = new_eyes(data)
     with torch.random.fork_rng():
         learn(
-            pupil.network,
+            pupil,
             torch.from_numpy(np.ascontiguousarray(pictures)),
             torch.from_numpy(codes),
             updates=updates_for(len(codes)),

@@ -21,7 +21,7 @@ from trainwell.evaluate.judge import evaluate_predictions
 from trainwell.evaluate.looks import note_look
 from trainwell.evaluate.making import judge_making
 from trainwell.evaluate.writing import Sample, Writing
-from trainwell.models.adversarial import Adversarial
+from trainwell.models.translation import Pair
 from trainwell.score.predictions import Predictions
 from trainwell.train.generate import generate
 from trainwell.train.plan import Plan
@@ -95,7 +95,7 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
         found.decided = change_of(run.uncorrected(data, rows), predictions, run.summary["decision"])
     if found.writing is not None and isinstance(run, Run):
         _write(run, data, rows, found.writing)
-    if isinstance(run, Run) and isinstance(run.network, Adversarial):
+    if isinstance(run, Run) and isinstance(run.network, Pair):
         found.making = judge_making(run.network, data, rows, list(found.scores))
     if part == "test":
         found.looks = note_look(data, predictions, str(run.folder or "a run in memory"))

@@ -101,7 +101,7 @@ def critic_of(size: tuple[int, int, int], *, classes: int, width: int, norm: str
         width: channels after the first halving; each later one has twice those.
         norm: `spectral`, `batch`, `layer` or `none`.
     """
-    limited = spectral_norm if norm == "spectral" else _as_it_is
+    limited = spectral_norm if norm == "spectral" else as_it_is
     n, (height, side) = size[0], size[1:]
     layers: list[nn.Module] = [Centre()]
     for stage in range(doublings_of(size)):
@@ -119,7 +119,8 @@ class Centre(nn.Module):
         return 2 * x - 1
 
 
-def _as_it_is(module: nn.Module) -> nn.Module:
+def as_it_is(module: nn.Module) -> nn.Module:
+    """A module without a limit on its weights."""
     return module
 
 

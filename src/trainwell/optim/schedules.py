@@ -67,19 +67,22 @@ def exponential(moment: Moment, *, end: float = 0.01, warmup: float = 0.0) -> fl
 
 
 @schedules.register
-def polynomial(moment: Moment, *, power: float = 1.0, end: float = 0.0, warmup: float = 0.0) -> float:
+def polynomial(moment: Moment, *, power: float = 1.0, end: float = 0.0, warmup: float = 0.0, hold: float = 0.0) -> float:
     """The rate falls as a power of what is left of the run; `power: 1` is a straight line.
 
     Args:
         power: exponent of the remaining share.
         end: last factor.
         warmup: share of the run over which the rate rises linearly from 0.
+        hold: share of the run after the warm-up over which the rate stays at the top.
 
     Example:
-        >>> polynomial(Moment(0.25))
-        0.75
+        >>> polynomial(Moment(0.25)), polynomial(Moment(0.25), hold=0.5), polynomial(Moment(0.75), hold=0.5)
+        (0.75, 1.0, 0.5)
     """
-    left = float((1 - after(moment.progress, warmup)) ** power)
+    if not 0 <= hold < 1 - warmup:
+        raise RecipeError(f"hold must be a share of the run in [0, 1 - warmup), however: {hold}", where="schedule.hold")
+    left = float((1 - after(moment.progress, warmup + hold)) ** power)
     return ramp(moment.progress, warmup) * (end + (1 - end) * left)
 
 

@@ -29,8 +29,14 @@ CURVES = (
         ("generator_gradient",),
         "What the generator learns from; near 0 it learns nothing.",
     ),
+    (
+        "Turned and turned back",
+        ("cycle_error",),
+        "Mean error of a pixel of training pictures that were turned into the other class and back, from black 0 to white 1.",
+    ),
 )
 NAMES = {"loss": "critic", "generator_loss": "generator", "critic_accuracy": "told apart", "generator_gradient": "norm"}
+NAMES |= {"cycle_error": "error"}
 
 
 def samples_shown(made: Mapping[str, str]) -> Markup:
@@ -42,21 +48,22 @@ def samples_shown(made: Mapping[str, str]) -> Markup:
 
 
 def teaching(making: Making) -> Markup:
-    """What real pictures would score, and what a classifier learns from made ones."""
+    """What real pictures would score, what a classifier learns from made ones, and how pictures were turned into others."""
     lines = [f"Real training pictures in their place score: {label(n)} {i}." for n, i in making.real.items()]
+    lines += [way.sentence for way in making.ways]
     if making.taught is not None and making.taught_by_real is not None:
         a, b = making.taught, making.taught_by_real
         lines.append(
             f"A classifier taught by made pictures alone is right on {number(a.value, 3)} of the real ones"
             f" ({interval_text(a)}, n={a.n:,}); taught by real training pictures, on {number(b.value, 3)}."
         )
-    return el("div", el("h3", say("Against real pictures")), *(el("p", line) for line in lines), class_="card")
+    return el("div", el("h3", say("Against real pictures")), *(el("p", say(line)) for line in lines), class_="card")
 
 
 def game_figures(history: Sequence[Mapping[str, Any]]) -> list[Markup]:
     """How the game went, over epochs; nothing where no game was played."""
     rows = [r for r in history if r.get("split") == "train" and "critic_accuracy" in r]
-    return [_curves(rows, *curve) for curve in CURVES] if rows else []
+    return [_curves(rows, *curve) for curve in CURVES if any(column in row for row in rows for column in curve[1])]
 
 
 def _curves(rows: Sequence[Mapping[str, Any]], title: str, columns: Sequence[str], note: str) -> Markup:

@@ -20,6 +20,7 @@ from trainwell.core.recipe_file import to_yaml
 from trainwell.data.data import Data
 from trainwell.doctor.examine import examine
 from trainwell.evaluate.evaluation import Evaluation
+from trainwell.models.translation import Translator
 from trainwell.report.html import write_report
 from trainwell.report.model_card import MODEL_CARD, write_model_card
 from trainwell.report.sheets import sheets
@@ -91,7 +92,7 @@ def story_of(run: Run, data: Data, evaluation: Evaluation) -> Story:
         commands=_commands(run, data),
         pictures=pictures,
         tiny=bool(pictures) and max(_picture_side(data)) <= TINY,
-        made=sheets(run),
+        made=sheets(run, data, evaluation.part),
     )
 
 
@@ -159,8 +160,15 @@ def _commands(run: Run, data: Data) -> list[str]:
     return [
         f"trainwell fit {given(data.origin)} --config {folder}/recipe.yaml --seed {run.plan.seed} --out again",
         f"trainwell evaluate {folder}",
-        f"trainwell sample {folder}" if run.recipe.task == "generation" else f"trainwell predict {folder} new_rows",
+        _use(run, folder),
     ]
+
+
+def _use(run: Run, folder: str) -> str:
+    """The command that puts the network to use."""
+    if run.recipe.task != "generation":
+        return f"trainwell predict {folder} new_rows"
+    return f"trainwell translate {folder} PICTURES" if isinstance(run.network, Translator) else f"trainwell sample {folder}"
 
 
 def given(origin: Mapping[str, str | None] | None) -> str:

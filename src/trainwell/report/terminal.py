@@ -165,13 +165,13 @@ def _remarks(e: Evaluation) -> list[Text]:
 
 
 def _making(making: Making) -> list[Text]:
-    """What real pictures would score, and what a classifier learns from made ones."""
+    """What real pictures would score, what a classifier learns from made ones, and how pictures were turned."""
     name, best = next(iter(making.real.items()))
     lines = [_remark("real pictures", f"training pictures in the place of made ones score {label(name)} {best}")]
     if making.taught is not None and making.taught_by_real is not None:
         said = f"a classifier taught by made pictures alone has accuracy {making.taught} on real ones"
         lines.append(_remark("teaches", f"{said}; taught by real ones {making.taught_by_real}"))
-    return lines
+    return lines + [_remark("turned", way.sentence) for way in making.ways]
 
 
 def _remark(head: str, text: str, style: str = "") -> Text:

@@ -64,7 +64,7 @@ class Predictions:
     """Outputs and targets of the same examples, in the same order.
 
     Args:
-        task: "classification", "multilabel", "regression" or "language".
+        task: "classification", "multilabel", "regression", "language" or "generation".
         output: `(N, K)` class or label probabilities, or `(N, T)` values in the target's own unit; of language `(N, L)`,
             minus the log of the probability given to each token of a window.
         target: `(N,)` class codes 0 … K-1, or 0 and 1 per label `(N, K)`, or `(N, T)` values (`(N,)` for one target), or the
@@ -73,6 +73,7 @@ class Predictions:
         ahead: units and limits of forecasts, which are `(N, H * C)` scaled values; None for anything else.
         told: how much text the windows of language are; None for anything else.
         decision: how probabilities become labels; None takes the largest one, or labels from a half on.
+        within: (N,) codes of classes within which made pictures are compared with real ones; None compares all with all.
 
     Raises:
         DataError: when output and target do not belong together.
@@ -90,6 +91,7 @@ class Predictions:
     ahead: Ahead | None = None
     told: Told | None = None
     decision: Decision | None = None
+    within: Array | None = None
 
     def __post_init__(self) -> None:
         output, target = np.asarray(self.output), np.asarray(self.target)
@@ -114,7 +116,8 @@ class Predictions:
         """The predictions of some rows: positions or a boolean mask."""
         ahead = None if self.ahead is None else self.ahead.take(rows)
         told = None if self.told is None else self.told.take(rows)
-        return replace(self, output=self.output[rows], target=self.target[rows], ahead=ahead, told=told)
+        within = None if self.within is None else self.within[rows]
+        return replace(self, output=self.output[rows], target=self.target[rows], ahead=ahead, told=told, within=within)
 
     @property
     def groups(self) -> Array | None:

@@ -104,13 +104,7 @@ class Beside:
 
     def tell(self) -> None:
         """Tell the observers of findings that are new; those that another explains are left to it."""
-        for finding in self.findings:
-            if finding.code not in self._told and not finding.because_of:
-                self._told.add(finding.code)
-                row = {"split": "finding", **finding.to_dict()}
-                self.signs.add(**row)
-                for observer in self.observers:
-                    observer(row)
+        tell_new(self.findings, self._told, self.signs, self.observers)
 
     def close(self, step: int, ending: Ending | None) -> list[Finding]:
         """The training is over after `step` updates; returns all findings."""
@@ -205,6 +199,17 @@ def arrays_of(data: Data, rows: np.ndarray, device: torch.device) -> Arrays:
     inputs = tuple(torch.from_numpy(np.ascontiguousarray(data.arrays[name][rows])) for name in data.shape.names)
     target = torch.from_numpy(np.ascontiguousarray(data.arrays["target"][rows]))
     return tuple(x.to(device) for x in as_floats(inputs)), target.to(device)
+
+
+def tell_new(findings: Sequence[Finding], told: set[str], signs: History, observers: Sequence[Observer]) -> None:
+    """Tell the observers of findings that nobody was told, and write them down; those that another explains are left to it."""
+    for finding in findings:
+        if finding.code not in told and not finding.because_of:
+            told.add(finding.code)
+            row = {"split": "finding", **finding.to_dict()}
+            signs.add(**row)
+            for observer in observers:
+                observer(row)
 
 
 def forget(signs: History, step: int) -> None:

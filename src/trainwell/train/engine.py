@@ -1,11 +1,11 @@
-"""The engine of one network: backward, limits, update, averages, best weights, and its whole state as tensors.
+"""The engine of one network: backward, limits and update; what it shares with other engines is in `one_network`.
 
 The loop talks to this interface only; an engine that trains a stack of networks has the same methods and `members > 1`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -14,10 +14,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from trainwell.core.seeds import at_step, purpose_key
+from trainwell.core.seeds import at_step
 from trainwell.optim import limits
 from trainwell.optim.schedule_free import ScheduleFree
 from trainwell.train.loss_scale import LossScale
+from trainwell.train.one_network import OneNetwork, parameters_of
 from trainwell.train.steps import Inputs, Step
 from trainwell.train.team import Team
 
@@ -47,13 +48,6 @@ class Engine(Protocol):
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Take over the tensors of a checkpoint."""
-
-
-class Swap(Protocol):
-    """Averaged weights that take the place of the live ones while a network is judged."""
-
-    def swap(self) -> None:
-        """Exchange them; called twice, everything is as before."""
 
 
 class Onlooker(Protocol):
@@ -90,7 +84,7 @@ class Limits:
     sam: float = 0.0
 
 
-class SingleEngine:
+class SingleEngine(OneNetwork):
     """One network and its optimizer.
 
     Args:
@@ -116,23 +110,21 @@ class SingleEngine:
         team: Team | None = None,
         scale: LossScale | None = None,
     ) -> None:
-        self.network, self.optimizer, self.limits, self.micro, self.team = network, optimizer, limits, micro, team
-        self._loss, self._key = step, purpose_key(seed if team is None else team.seed_of(seed), "network")
-        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self._seed = draws_on(self._parameters[0].device)
+        super().__init__(
+            network,
+            {"optimizer": optimizer},
+            average=limits_average(network, limits),
+            swaps=[optimizer] if isinstance(optimizer, ScheduleFree) else [],
+            besides={},
+            seed=seed if team is None else team.seed_of(seed),
+        )
+        self.optimizer, self.limits, self.micro, self.team = optimizer, limits, micro, team
+        self._loss, self._parameters = step, list[Any](parameters_of(optimizer))
         self._scale = scale
         self._found = torch.zeros((), device=self._device)
         self._unscale = torch.ones((), device=self._device) if scale is None else scale.inverse
-        self._average = limits_average(network, limits)
-        self._swaps: list[Swap] = [self._average] if self._average is not None else []
-        self._swaps += [optimizer] if isinstance(optimizer, ScheduleFree) else []
         self._late = [group for group in optimizer.param_groups if group.get("start", 0)]
-        self._best: dict[str, Tensor] = {}
         self.onlooker: Onlooker | None = None
-
-    @property
-    def _device(self) -> torch.device:
-        return self._parameters[0].device
 
     def step(self, inputs: Inputs, target: Tensor, *, rates: Sequence[float], number: int) -> Sequence[float | None]:
         onlooker = self.onlooker
@@ -250,77 +242,13 @@ class SingleEngine:
         if rule.clip_norm:
             limits.clip_norm(gradients, rule.clip_norm)
 
-    def evaluating(self, member: int = 0) -> AbstractContextManager[nn.Module]:  # noqa: ARG002  there is one
-        return _Evaluating(self.network, self._swaps)
-
-    def keep_best(self, member: int = 0) -> None:  # noqa: ARG002
-        with self.evaluating():
-            self._best = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
-
-    def keep(self, members: Sequence[int]) -> None:
-        raise AssertionError(f"a single network cannot leave itself: {members}")
-
-    def finish(self, member: int = 0) -> nn.Module:  # noqa: ARG002
-        if not self._best:
-            self.keep_best()
-        self.network.load_state_dict(self._best)
-        return self.network.eval()
-
     def tensors(self) -> dict[str, Tensor]:
-        found = {f"network.{n}": t for n, t in self.network.state_dict().items()}
-        found |= {f"best.{n}": t for n, t in self._best.items()}
-        if self._average is not None:
-            found |= {f"average.{n}": t for n, t in zip(self._average.names, self._average.averages, strict=True)}
-        found |= {"scale": self._scale.state()} if self._scale is not None else {}
-        return found | {f"optimizer.{i}.{key}": t for i, key, t in self._optimizer_state()}
-
-    def _optimizer_state(self) -> Iterator[tuple[int, str, Tensor]]:
-        for i, parameter in enumerate(self._parameters):
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                if isinstance(value, Tensor):
-                    yield i, key, value
+        return super().tensors() | ({} if self._scale is None else {"scale": self._scale.state()})
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}, "average": {}, "optimizer": {}, "scale": {}}
-        for name, tensor in tensors.items():
-            head, _, rest = name.partition(".")
-            parts[head][rest] = tensor
         if self._scale is not None:
-            self._scale.restore(parts["scale"][""])
-        self.network.load_state_dict(parts["network"])
-        self._best = {n: t.to(self._device) for n, t in parts["best"].items()}
-        for name, tensor in parts["optimizer"].items():
-            index, _, key = name.partition(".")
-            parameter = self._parameters[int(index)]
-            self.optimizer.state[parameter][key] = _laid_out_like(parameter, tensor.to(self._device))
-        if self._average is not None:
-            for name, average in zip(self._average.names, self._average.averages, strict=True):
-                average.copy_(parts["average"][name])
-
-
-def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """The tensor in the parameter's memory order: fused update rules walk both as they lie there, whatever their strides."""
-    return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if tensor.shape == parameter.shape else tensor
-
-
-class _Evaluating(AbstractContextManager[nn.Module]):
-    """The network as it is judged: averaged weights if there are any, evaluation mode; undone on leaving."""
-
-    def __init__(self, network: nn.Module, swaps: Sequence[Swap]) -> None:
-        self.network, self.swaps = network, swaps
-
-    def __enter__(self) -> nn.Module:
-        self.modes = [(m, m.training) for m in self.network.modules()]
-        self.network.eval()
-        for one in self.swaps:
-            one.swap()
-        return self.network
-
-    def __exit__(self, *_: object) -> None:
-        for one in self.swaps:
-            one.swap()
-        for module, training in self.modes:
-            module.training = training
+            self._scale.restore(tensors["scale"])
+        super().restore(tensors)
 
 
 def limits_average(network: nn.Module, rule: Limits) -> limits.MovingAverage | None:
@@ -329,13 +257,6 @@ def limits_average(network: nn.Module, rule: Limits) -> limits.MovingAverage | N
     if rule.swa_start is not None:
         return limits.MovingAverage(tensors, partial(limits.even, start=rule.swa_start))
     return limits.MovingAverage(tensors, partial(limits.recent, decay=rule.ema)) if rule.ema else None
-
-
-def draws_on(device: torch.device) -> Callable[[int], Any]:
-    """The function that seeds every draw on `device`; 1 µs on the CPU, where `torch.manual_seed` takes 150."""
-    if device.type == "cpu":
-        return torch.default_generator.manual_seed
-    return torch.manual_seed
 
 
 def split(inputs: Inputs, target: Tensor, parts: int) -> Iterator[tuple[Inputs, Tensor]]:

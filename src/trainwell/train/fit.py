@@ -278,7 +278,7 @@ def build_batches(program: Program) -> Batches:
     mapped = any(isinstance(data.arrays[name], np.memmap) for name in data.shape.names)
     rows = torch.from_numpy(data.rows["train"])
     classes = arrays[-1].cpu()[rows] if recipe.sampling == "balanced" else None
-    if classes is not None and data.task != "classification":
+    if classes is not None and data.task not in ("classification", "generation"):
         raise TrainingError("sampling=balanced needs classes, and the target is a number", remedy="Set sampling=shuffle.")
     rising, of_like = recipe.sampling == "curriculum", recipe.sampling in ("lengths", "curriculum")
     lengths = Lengths(text_lengths(data), program.batch_size, rising=rising) if of_like else None

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from trainwell.core.recipe import Recipe
-from trainwell.models.adversarial import Adversarial
+from trainwell.models.translation import Pair
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import parameter_groups
 from trainwell.train.adversarial.build import adversarial_engine
@@ -41,7 +41,7 @@ def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> Singl
     recipe = program.recipe
     if machine.channels_last:
         program.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
-    if isinstance(program.network, Adversarial):
+    if isinstance(program.network, Pair):
         return adversarial_engine(program.network, recipe, augment=program.augment, seed=program.seed)
     forward: Callable[..., torch.Tensor] = torch.compile(program.network) if machine.compiled else program.network
     augment = growing(program.augment, recipe, program.data, steps=steps)

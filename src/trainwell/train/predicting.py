@@ -16,7 +16,7 @@ from trainwell.core.shape import Task
 from trainwell.data.batches import trimmed
 from trainwell.data.data import Data
 from trainwell.data.forecast.grid import ROW, steps_since_first
-from trainwell.models.adversarial import Adversarial
+from trainwell.models.translation import Pair
 from trainwell.score.decision import Decision
 from trainwell.score.predictions import Ahead, Predictions
 from trainwell.score.registry import metrics
@@ -96,7 +96,7 @@ def finish(output: Tensor, task: Task) -> np.ndarray:
 
 def predict_rows(network: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
     """Predictions and targets of rows of `data`, in the target's own unit."""
-    if isinstance(network, Adversarial):
+    if isinstance(network, Pair):
         return judged_pictures(network, data, rows)
     if data.task == "language":
         losses = token_losses(network, data, rows, stop=lambda: False)

@@ -286,6 +286,11 @@ def weights_of(network: nn.Module) -> bytes:
 def as_source(rows: Any, preparation: Preparation) -> Source:
     """Raw rows in any form, as `Run.predict` takes them, read as the preparation's columns."""
     refuse_answers(preparation)
+    return source_of(rows, preparation)
+
+
+def source_of(rows: Any, preparation: Preparation) -> Source:
+    """The same whatever the network does with them."""
     if isinstance(rows, Source):
         return rows
     pictures = picture_columns(preparation)
@@ -322,7 +327,8 @@ def refuse_answers(preparation: Preparation) -> None:
     """
     preparation.demand_rows()
     if preparation.target.task == "generation":
-        raise DataError("a network that makes pictures has no answer for rows", remedy="Use `trainwell sample`, tw.sample.")
+        remedy = "Use `trainwell sample`, or `trainwell translate` for a network that turns pictures into others."
+        raise DataError("a network that makes pictures has no answer for rows", remedy=remedy)
 
 
 def own_unit(output: np.ndarray, preparation: Preparation) -> np.ndarray:

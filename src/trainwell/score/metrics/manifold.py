@@ -1,7 +1,8 @@
 """How like real pictures made ones are, in the features of a classifier that was trained on the real ones.
 
 The predictions of a network that makes pictures are features: `output` of N made pictures, `target` of N real ones, `(N, D)`.
-R resamples.
+Where pictures were turned into ones of another class they are compared within it, and distances are means over the classes:
+taken together, pictures of two classes that nobody touched would be perfect. R resamples.
 """
 
 from __future__ import annotations
@@ -38,15 +39,13 @@ def frechet_distance(prediction: Predictions) -> Statistic:
         >>> round(frechet_distance(Predictions("generation", real + [2.0, 0.0, 0.0], real)), 6)
         4.0
     """
-    made, real = prediction.output.astype(np.float64), prediction.target.astype(np.float64)
-    centre = real.mean(axis=0)
+    classes = _classes(prediction)
 
     def weighted(counts: Floats) -> Floats:
-        made_means, made_spreads = _moments(made - centre, counts)
-        real_means, real_spreads = _moments(real - centre, counts)
-        return frechet(made_means, made_spreads, real_means, real_spreads)
+        distances = [_distance(prediction.output[own], prediction.target[own], counts[:, own]) for own in classes]
+        return np.asarray(np.mean(distances, axis=0))
 
-    return Statistic(len(made), weighted, centre=True)
+    return Statistic(len(prediction), weighted, centre=True)
 
 
 @metrics.register
@@ -67,7 +66,7 @@ def manifold_precision(prediction: Predictions, *, neighbours: int = 3) -> Stati
         >>> manifold_precision(Predictions("generation", real + 50.0, real))
         0.0
     """
-    return share_of(covered(prediction.output, prediction.target, neighbours))
+    return share_of(_covered_by_class(prediction.output, prediction.target, _classes(prediction), neighbours))
 
 
 @metrics.register
@@ -88,7 +87,20 @@ def manifold_recall(prediction: Predictions, *, neighbours: int = 3) -> Statisti
         >>> manifold_precision(p), manifold_recall(p) < 0.1
         (1.0, True)
     """
-    return share_of(covered(prediction.target, prediction.output, neighbours))
+    return share_of(_covered_by_class(prediction.target, prediction.output, _classes(prediction), neighbours))
+
+
+def _classes(prediction: Predictions) -> list[Array]:
+    """The rows of each class within which pictures are compared; all rows where they are compared together."""
+    within = prediction.within
+    return [np.arange(len(prediction))] if within is None else [np.flatnonzero(within == code) for code in np.unique(within)]
+
+
+def _distance(made: Array, real: Array, counts: Floats) -> Floats:
+    """The Fréchet distance of each resample, `(R,)`."""
+    made, real = made.astype(np.float64), real.astype(np.float64)
+    centre = real.mean(axis=0)
+    return frechet(*_moments(made - centre, counts), *_moments(real - centre, counts))
 
 
 def frechet(a_means: Array, a_spreads: Array, b_means: Array, b_spreads: Array) -> Floats:
@@ -105,7 +117,7 @@ def _moments(rows: Array, counts: Array) -> tuple[Array, Array]:
     """Means `(R, D)` and covariances `(R, D, D)` of rows `(N, D)` that count so often `(R, N)`."""
     n, d = rows.shape
     products = (rows[:, :, None] * rows[:, None, :]).reshape(n, d * d)
-    total = counts.sum(axis=1)[:, None]
+    total = np.maximum(counts.sum(axis=1), 1)[:, None]  # a resample may miss a small class
     means = counts @ rows / total
     spreads = (counts @ products / total).reshape(-1, d, d) - means[:, :, None] * means[:, None, :]
     return means, spreads
@@ -117,6 +129,13 @@ def covered(points: Array, among: Array, neighbours: int) -> Floats:
     points, among = points.astype(np.float64), among.astype(np.float64)
     reach = np.concatenate([_kth(_squares(block, among), neighbours) for block in _blocks(among)])  # (M,)
     return np.concatenate([(_squares(block, among) <= reach).any(axis=1) for block in _blocks(points)]).astype(np.float64)
+
+
+def _covered_by_class(points: Array, among: Array, classes: list[Array], neighbours: int) -> Floats:
+    found = np.zeros(len(points))
+    for own in classes:
+        found[own] = covered(points[own], among[own], neighbours)
+    return found
 
 
 def _kth(squares: Array, k: int) -> Array:

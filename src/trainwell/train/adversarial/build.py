@@ -9,12 +9,14 @@ from torch import Tensor, nn
 
 from trainwell.core.errors import CompileError, RecipeError
 from trainwell.core.recipe import Recipe
+from trainwell.core.suggest_pairs import PICTURE_MAKERS
 from trainwell.data.augment.registry import mixes
 from trainwell.data.data import Data
-from trainwell.models.adversarial import Adversarial
+from trainwell.models.translation import Pair, Translator
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import parameter_groups
 from trainwell.train.adversarial.engine import AdversarialEngine
+from trainwell.train.adversarial.makers import FromNoise, FromPictures, Maker
 from trainwell.train.adversarial.registry import games
 from trainwell.train.steps import Augment
 
@@ -62,9 +64,10 @@ def check_pair(network: nn.Module, data: Data) -> None:
     Raises:
         CompileError: one without the other.
     """
-    makes = isinstance(network, Adversarial)
+    makes = isinstance(network, Pair)
     if data.task == "generation" and not makes:
-        raise CompileError("task=generation makes pictures, and this network makes none", remedy="Use model=dcgan or wgan_gp.")
+        known = f"Use one of {', '.join(PICTURE_MAKERS)}."
+        raise CompileError("task=generation makes pictures, and this network makes none", remedy=known)
     if makes and data.task != "generation":
         raise CompileError(
             f"this network makes pictures and answers no question, but the task is {data.task}", remedy="Set task=generation."
@@ -76,7 +79,7 @@ def one_loss(output: Tensor, target: Tensor) -> Tensor:
     raise AssertionError(f"two networks at play have no common loss: {output.shape}, {target.shape}")
 
 
-def adversarial_engine(network: Adversarial, recipe: Recipe, *, augment: Augment | None, seed: int) -> AdversarialEngine:
+def adversarial_engine(network: Pair, recipe: Recipe, *, augment: Augment | None, seed: int) -> AdversarialEngine:
     """The engine that a resolved recipe asks for.
 
     Args:
@@ -84,13 +87,25 @@ def adversarial_engine(network: Adversarial, recipe: Recipe, *, augment: Augment
         recipe: without any `auto`.
         augment: as in `Program`.
         seed: of every draw.
+
+    Raises:
+        RecipeError: a game with a penalty for networks that turn pictures into others.
     """
     assert recipe.weight_decay != "auto"
     assert recipe.clip_norm != "auto"
     assert recipe.ema != "auto"
     rule = partial(_rule, recipe=recipe, decay=recipe.weight_decay)
     game = games.bind(recipe.loss.name, recipe.loss.options)()
-    return AdversarialEngine(network, game, rule, augment=augment, clip=recipe.clip_norm, ema=recipe.ema, seed=seed)
+    maker = maker_for(network, augment)
+    if game.penalty and isinstance(maker, FromPictures):
+        what = "the penalty of a critic's slope is for pictures made of noise, not of other pictures"
+        raise RecipeError(what, where="recipe key 'loss.penalty'", remedy="Set loss.penalty=0, or loss=least_squares.")
+    return AdversarialEngine(network, game, rule, maker=maker, clip=recipe.clip_norm, ema=recipe.ema, seed=seed)
+
+
+def maker_for(network: Pair, augment: Augment | None) -> Maker:
+    """What the network makes its pictures from."""
+    return FromPictures(network, augment) if isinstance(network, Translator) else FromNoise(network, augment)
 
 
 def _rule(network: nn.Module, *, recipe: Recipe, decay: float) -> torch.optim.Optimizer:

@@ -1,7 +1,8 @@
 """Eyes: a small classifier of the training pictures, whose last features say how alike pictures are.
 
 Distances between pixels mean little, and networks trained on photographs know nothing of other pictures. So a classifier is
-trained here, on the same training rows; where these have no labels, it tells by how much a picture was turned.
+trained here, on the same training rows. Where these have no labels it tells by how much a picture was turned, and where they
+are of a few classes both: what tells two classes apart may be one colour, and says nothing of what is in a picture.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from trainwell.models.registry import models
 from trainwell.train.steps import as_floats, infer
 
 #: Raise when the classifier changes, so that older ones are not used any more.
-VERSION = 1
+VERSION = 2
 #: Training rows looked at, updates, rows of each, and features.
 MOST_ROWS, UPDATES, BATCH, WIDTH = 12_000, 600, 64, 32
+#: Classes up to which it also tells by how much a picture was turned, and how many turns there are.
+FEW_CLASSES, TURNS = 4, 4
 #: Rows judged at once.
 SLICE = 512
 #: The name of the file with the classifier's weights.
@@ -38,15 +41,16 @@ class Eyes(nn.Module):
     """A classifier and the scale of its features.
 
     Args:
-        network: its last layer is linear, and takes the features.
-        labelled: whether its classes are those of the data.
+        network: its last layer is linear, and takes the features; it has an output for each class and turn.
+        classes: of the data; 1 where there are no labels.
+        turns: of a picture that it tells apart; 1 where it does not.
     """
 
     scale: Tensor
 
-    def __init__(self, network: nn.Module, *, labelled: bool) -> None:
+    def __init__(self, network: nn.Module, *, classes: int, turns: int) -> None:
         super().__init__()
-        self.network, self.labelled = network, labelled
+        self.network, self.classes, self.turns = network, classes, turns
         self.register_buffer("scale", torch.ones(()))
         self._kept: list[Tensor] = []
         last = [m for m in network.modules() if isinstance(m, nn.Linear)][-1]
@@ -60,7 +64,7 @@ class Eyes(nn.Module):
             self._kept.clear()
             output = infer(self.network, (torch.from_numpy(np.ascontiguousarray(pictures[start : start + SLICE])),))
             found.append((self._kept.pop() * self.scale).numpy())
-            seen.append(output.argmax(dim=1).numpy())
+            seen.append(output.argmax(dim=1).numpy() // self.turns)
         return np.concatenate(found), np.concatenate(seen)
 
 
@@ -91,13 +95,14 @@ def _with(data: Data, path: Path) -> Eyes:
 
 def new_eyes(data: Data) -> Eyes:
     """Untrained ones, the same for the same data."""
-    picture, labelled = data.shape.inputs[0], data.n_out > 1
+    picture, classes = data.shape.inputs[0], max(1, data.n_out)
+    turns = TURNS if classes <= FEW_CLASSES else 1
     with torch.random.fork_rng():
         torch.manual_seed(draw_seed(0, "eyes"))
         shape = Shape((Input("picture", "picture", picture.shape),))
         make = models.bind("cnn", {"width": 16, "stages": 3, "head": "flatten", "hidden": WIDTH, "activation": "gelu"})
-        network: nn.Module = make(shape, data.n_out if labelled else 4)
-    return Eyes(network, labelled=labelled)
+        network: nn.Module = make(shape, classes * turns)
+    return Eyes(network, classes=classes, turns=turns)
 
 
 def _trained(data: Data) -> bytes:
@@ -109,7 +114,7 @@ def _trained(data: Data) -> bytes:
     try:
         torch.set_num_threads(1)  # the same bits, however many threads a run has
         with torch.random.fork_rng():
-            learn(eyes.network, pictures, labels if eyes.labelled else None, updates=updates_for(len(rows)))
+            learn(eyes, pictures, labels, updates=updates_for(len(rows)))
     finally:
         torch.set_num_threads(threads)
     found, _ = eyes.look(pictures.numpy()[:2000])
@@ -117,11 +122,13 @@ def _trained(data: Data) -> bytes:
     return save({name: t.contiguous() for name, t in eyes.state_dict().items()})
 
 
-def learn(network: nn.Module, pictures: Tensor, labels: Tensor | None, *, updates: int) -> None:
-    """Train a classifier of pictures (N, C, H, W) uint8 with labels (N,), or of quarter turns where there are none.
+def learn(eyes: Eyes, pictures: Tensor, labels: Tensor, *, updates: int) -> None:
+    """Train a classifier of pictures (N, C, H, W) uint8 with labels (N,), which are all 0 where there are none.
 
-    One cycle of AdamW; every draw depends on the update's number alone.
+    One cycle of AdamW; every draw depends on the update's number alone. Source of classes that are turned: Lee, Hwang and
+    Shin, "Self-supervised label augmentation via input transformations", ICML 2020.
     """
+    network = eyes.network
     adapt(network, as_floats((pictures,)))
     rule = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.05)
     network.train()
@@ -129,7 +136,8 @@ def learn(network: nn.Module, pictures: Tensor, labels: Tensor | None, *, update
         torch.manual_seed(draw_seed(0, "eyes", number))
         rows = torch.randint(len(pictures), (BATCH,))
         (x,) = as_floats((pictures[rows],))
-        x, y = turned(x) if labels is None else (x, labels[rows])
+        x, kind = turned(x) if eyes.turns > 1 else (x, 0)
+        y = labels[rows] * eyes.turns + kind
         rule.param_groups[0]["lr"] = 3e-3 * min((number + 1) / (0.2 * updates), (updates - number) / (0.8 * updates))
         rule.zero_grad()
         cross_entropy(network(x), y).backward()

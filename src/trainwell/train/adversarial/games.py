@@ -1,4 +1,4 @@
-"""Three games that a critic and a generator can play."""
+"""Four games that a critic and a generator can play."""
 
 from __future__ import annotations
 
@@ -30,6 +30,32 @@ def hinge(*, penalty: float = 0.0, critic_steps: int = 1, critic_rate: float = 1
         return relu(1 - real).mean() + relu(1 + made).mean()
 
     return _checked(Game(critic, _raised, penalty, critic_steps, critic_rate))
+
+
+@games.register
+def least_squares(*, penalty: float = 0.0, critic_steps: int = 1, critic_rate: float = 1.0) -> Game:
+    """Least squares: the critic pulls its opinions to 1 on real and 0 on made pictures, the generator those on its own to 1.
+
+    Args:
+        penalty: strength of the critic's gradient penalty; 0 is off.
+        critic_steps: updates of the critic for one of the generator.
+        critic_rate: the critic's learning rate as a multiple of the generator's.
+
+    Source: Mao et al., "Least squares generative adversarial networks", ICCV 2017.
+
+    Example:
+        >>> import torch
+        >>> least_squares().critic(torch.tensor([1.0, 0.0]), torch.tensor([2.0, 0.0])).item()
+        1.25
+    """
+
+    def critic(real: Tensor, made: Tensor) -> Tensor:
+        return ((real - 1).square().mean() + made.square().mean()) / 2
+
+    def generator(made: Tensor) -> Tensor:
+        return (made - 1).square().mean()
+
+    return _checked(Game(critic, generator, penalty, critic_steps, critic_rate))
 
 
 @games.register

@@ -1,4 +1,4 @@
-"""Pictures from a trained pair, and how they are judged.
+"""Pictures from a trained pair, made of noise or of other pictures, and how they are judged.
 
 N pictures, C channels of H x W pixels, D features.
 """
@@ -10,17 +10,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from trainwell.core.errors import DataError
 from trainwell.core.seeds import draw_seed
 from trainwell.data.data import Data
 from trainwell.models.adversarial import Adversarial
+from trainwell.models.translation import Pair, Translator
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.train.adversarial.features import Eyes, eyes_for
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Validate
+from trainwell.train.steps import as_floats
 
-#: Pictures made at once, and real ones that a validation compares with.
-SLICE, MOST_VALID = 256, 2000
+#: Pictures made at once, pixels of those made of others, and real ones that a validation compares with.
+SLICE, PIXELS, MOST_VALID = 256, 1 << 19, 2000
 
 
 def make_pictures(network: Adversarial, codes: np.ndarray, *, seed: int, purpose: str = "sample") -> np.ndarray:
@@ -41,35 +44,70 @@ def noise_for(network: Adversarial, n: int, *, seed: int, purpose: str = "sample
     return torch.cat(pieces)[:n] if pieces else torch.empty(0, network.noise)
 
 
-def pictures_from(network: Adversarial, noise: torch.Tensor, codes: np.ndarray) -> np.ndarray:
-    """Pictures (N, C, H, W) uint8 from noise (N, Z) and classes (N,), by a network in evaluation mode."""
+def pictures_from(network: Pair, given: torch.Tensor, codes: np.ndarray) -> np.ndarray:
+    """Pictures (N, C, H, W) uint8 of classes (N,), by a network in evaluation mode.
+
+    Args:
+        network: the pair.
+        given: noise (N, Z), or pictures (N, C, H, W) uint8 to be turned into others.
+        codes: of the classes.
+    """
     device = next(network.parameters()).device
-    told = torch.from_numpy(np.asarray(codes, np.int64)) if network.classes > 1 else torch.zeros(len(noise), dtype=torch.int64)
+    told = torch.from_numpy(np.asarray(codes, np.int64)) if network.classes > 1 else torch.zeros(len(given), dtype=torch.int64)
+    size = SLICE if given.ndim == 2 else max(1, min(SLICE, PIXELS // given.shape[2:].numel()))
     made = []
     with torch.inference_mode():
-        for start in range(0, len(noise), SLICE):
-            part = slice(start, start + SLICE)
-            pictures = network.make(noise[part].to(device), told[part].to(device))
+        for start in range(0, len(given), size):
+            part = slice(start, start + size)
+            (pieces,) = as_floats((given[part].to(device),))
+            pictures = network.make(pieces, told[part].to(device))
             made.append((pictures * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy())
     return np.concatenate(made)
 
 
-def compare(
-    network: Adversarial, data: Data, rows: np.ndarray, eyes: Eyes, *, seed: int
-) -> tuple[Predictions, dict[str, float]]:
+def translated(network: Translator, pictures: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Pictures (N, C, H, W) uint8 as ones of the classes `codes` (N,)."""
+    return pictures_from(network, torch.from_numpy(np.ascontiguousarray(pictures)), codes)
+
+
+def counterparts(codes: np.ndarray) -> np.ndarray:
+    """For each of N pictures of two classes (N,) the place of one of the other class; each is taken about equally often.
+
+    Raises:
+        DataError: all are of one class.
+
+    Example:
+        >>> counterparts(np.array([0, 0, 0, 1, 1])).tolist()
+        [3, 4, 3, 0, 1]
+    """
+    found = np.empty(len(codes), np.int64)
+    for code in np.unique(codes):
+        others = np.flatnonzero(codes != code)
+        if not len(others):
+            raise DataError("all pictures are of one class", remedy="Give pictures of both classes.")
+        found[codes == code] = np.resize(others, int((codes == code).sum()))
+    return found
+
+
+def compare(network: Pair, data: Data, rows: np.ndarray, eyes: Eyes, *, seed: int) -> tuple[Predictions, dict[str, float]]:
     """Features of as many made pictures as there are real ones in `rows`, of the same classes, beside those of the real ones.
 
     Returns:
         The predictions, and beside them the diversity, and the share of made pictures in which the classifier sees the class
         that was asked for.
     """
-    codes = data.arrays["target"][rows]
-    made, seen = eyes.look(make_pictures(network, codes, seed=seed, purpose="judge"))
-    real, _ = eyes.look(data.arrays[data.shape.names[0]][rows])
+    codes, pictures = data.arrays["target"][rows], data.arrays[data.shape.names[0]]
+    if isinstance(network, Translator):
+        produced = translated(network, pictures[rows[counterparts(codes)]], codes)
+    else:
+        produced = make_pictures(network, codes, seed=seed, purpose="judge")
+    made, seen = eyes.look(produced)
+    real, _ = eyes.look(pictures[rows])
     besides = {"diversity": diversity(made, real, codes)}
-    if eyes.labelled and network.classes > 1:
+    if eyes.classes > 1 and network.classes > 1:
         besides["label_agreement"] = float((seen == codes).mean())
-    return Predictions("generation", made, real, data.classes), besides
+    within = codes if isinstance(network, Translator) else None
+    return Predictions("generation", made, real, data.classes, within=within), besides
 
 
 def diversity(made: np.ndarray, real: np.ndarray, codes: np.ndarray) -> float:
@@ -85,7 +123,7 @@ def diversity(made: np.ndarray, real: np.ndarray, codes: np.ndarray) -> float:
     return float(np.sqrt(a / max(b, 1e-12)))
 
 
-def judged_pictures(network: Adversarial, data: Data, rows: np.ndarray) -> Predictions:
+def judged_pictures(network: Pair, data: Data, rows: np.ndarray) -> Predictions:
     """Features of made pictures beside those of the real ones in `rows`, by the classifier in the cache."""
     return compare(network, data, rows, eyes_for(data), seed=0)[0]
 
@@ -105,7 +143,7 @@ def picture_validator(data: Data, names: list[str], *, seed: int, folder: Path |
     chosen = {name: metrics[name] for name in names}
 
     def validate(network: torch.nn.Module, interruption: Interruption) -> dict[str, float] | None:
-        assert isinstance(network, Adversarial)
+        assert isinstance(network, Pair)
         predictions, besides = compare(network, data, rows, eyes, seed=seed)
         if interruption:
             return None

@@ -36,6 +36,7 @@ games.alias(
     binary_cross_entropy="nonsaturating",
     vanilla="nonsaturating",
     gan="nonsaturating",
+    lsgan="least_squares",
     wgan="wasserstein",
     wgan_gp="wasserstein",
 )

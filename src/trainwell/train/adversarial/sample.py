@@ -18,6 +18,7 @@ from PIL import Image
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import DataError, UsageError
 from trainwell.models.adversarial import Adversarial
+from trainwell.models.translation import Translator
 from trainwell.train.adversarial.making import make_pictures, noise_for, pictures_from
 from trainwell.train.run import Run
 
@@ -96,12 +97,13 @@ def pair_of(run: Run) -> Adversarial:
     """The run's generator and critic.
 
     Raises:
-        DataError: the run makes no pictures.
+        DataError: the run makes no pictures, or makes them of others.
     """
     task = run.preparation.target.task
-    if task != "generation":
+    if isinstance(run.network, Translator):
+        raise DataError("this network turns pictures into others", remedy="Use trainwell translate, or tw.translate.")
+    if not isinstance(run.network, Adversarial):
         raise DataError(f"a network for {task} makes no pictures", remedy="Train one with model=dcgan or model=wgan_gp.")
-    assert isinstance(run.network, Adversarial)
     return run.network
 
 
@@ -147,4 +149,10 @@ def grid(pictures: np.ndarray, columns: int) -> Image.Image:
     for i, picture in enumerate(large):
         y, x = i // columns * h + 1, i % columns * w + 1
         sheet[y : y + height * times, x : x + width * times] = picture.transpose(1, 2, 0)
-    return Image.fromarray(sheet[:, :, 0] if channels == 1 else sheet[:, :, :3])
+    return as_image(sheet.transpose(2, 0, 1))
+
+
+def as_image(picture: np.ndarray) -> Image.Image:
+    """A picture (C, H, W) uint8 for Pillow; of more than three channels the first three."""
+    channels = picture.transpose(1, 2, 0)
+    return Image.fromarray(channels[:, :, 0] if len(picture) == 1 else np.ascontiguousarray(channels[:, :, :3]))

@@ -8,7 +8,7 @@ from typing import Any
 from trainwell.core.history import History
 from trainwell.doctor.examine import diagnose
 from trainwell.doctor.finding import Finding
-from trainwell.train.beside import forget
+from trainwell.train.beside import forget, tell_new
 from trainwell.train.loop import Ending, Observer
 
 
@@ -41,13 +41,7 @@ class Umpire:
 
     def tell(self) -> None:
         """Tell the observers of findings that are new."""
-        for finding in self.findings:
-            if finding.code not in self._told and not finding.because_of:
-                self._told.add(finding.code)
-                row = {"split": "finding", **finding.to_dict()}
-                self.signs.add(**row)
-                for observer in self.observers:
-                    observer(row)
+        tell_new(self.findings, self._told, self.signs, self.observers)
 
     def close(self, step: int, ending: Ending | None) -> list[Finding]:
         """The training is over after `step` updates; returns all findings."""

@@ -1,0 +1,145 @@
+"""What every engine of one network does alike: judging it, its best weights, and its whole state as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from itertools import chain
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from trainwell.core.seeds import purpose_key
+from trainwell.optim.limits import MovingAverage
+
+
+class Swap(Protocol):
+    """Averaged weights that take the place of the live ones while a network is judged."""
+
+    def swap(self) -> None:
+        """Exchange them; called twice, everything is as before."""
+
+
+class OneNetwork:
+    """The part of an engine that does not depend on how an update is made; see `Engine` for what the methods are for.
+
+    Args:
+        network: on its device.
+        rules: its update rules, by the name under which a checkpoint has them.
+        average: of its weights, or of a part of them; None keeps none.
+        swaps: what else takes the place of the live weights while it is judged.
+        besides: further tensors that a checkpoint needs, by name; they are filled in place.
+        seed: of every draw inside the network.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        rules: Mapping[str, torch.optim.Optimizer],
+        *,
+        average: MovingAverage | None,
+        swaps: Sequence[Swap] = (),
+        besides: Mapping[str, Tensor],
+        seed: int,
+    ) -> None:
+        self.network, self.rules, self._average = network, dict(rules), average
+        self._swaps: list[Swap] = [*([average] if average is not None else []), *swaps]
+        self._besides = dict(besides)
+        self._key = purpose_key(seed, "network")
+        self._device = next(chain.from_iterable(parameters_of(rule) for rule in self.rules.values())).device
+        self._seed = draws_on(self._device)
+        self._best: dict[str, Tensor] = {}
+
+    def evaluating(self, member: int = 0) -> AbstractContextManager[nn.Module]:  # noqa: ARG002  there is one
+        return _Evaluating(self.network, self._swaps)
+
+    def keep_best(self, member: int = 0) -> None:  # noqa: ARG002
+        with self.evaluating():
+            self._best = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
+
+    def keep(self, members: Sequence[int]) -> None:
+        raise AssertionError(f"a single network cannot leave itself: {members}")
+
+    def finish(self, member: int = 0) -> nn.Module:  # noqa: ARG002
+        if not self._best:
+            self.keep_best()
+        self.network.load_state_dict(self._best)
+        return self.network.eval()
+
+    def tensors(self) -> dict[str, Tensor]:
+        found = {f"network.{n}": t for n, t in self.network.state_dict().items()} | self._besides
+        found |= {f"best.{n}": t for n, t in self._best.items()}
+        if self._average is not None:
+            found |= {f"average.{n}": t for n, t in zip(self._average.names, self._average.averages, strict=True)}
+        for name, rule in self.rules.items():
+            found |= {f"{name}.{place}": t for place, t in _memory_of(rule)}
+        return found
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        parts: dict[str, dict[str, Tensor]] = {name: {} for name in ("network", "best", "average", *self.rules)}
+        for name, tensor in tensors.items():
+            head, _, rest = name.partition(".")
+            parts.setdefault(head, {})[rest] = tensor
+        self.network.load_state_dict(parts["network"])
+        self._best = {n: t.to(self._device) for n, t in parts["best"].items()}
+        for name, rule in self.rules.items():
+            _remember(rule, parts[name])
+        if self._average is not None:
+            for name, average in zip(self._average.names, self._average.averages, strict=True):
+                average.copy_(parts["average"][name])
+        for name, tensor in self._besides.items():
+            tensor.copy_(tensors[name])
+
+
+class _Evaluating(AbstractContextManager[nn.Module]):
+    """The network as it is judged: averaged weights if there are any, evaluation mode; undone on leaving."""
+
+    def __init__(self, network: nn.Module, swaps: Sequence[Swap]) -> None:
+        self.network, self.swaps = network, swaps
+
+    def __enter__(self) -> nn.Module:
+        self.modes = [(m, m.training) for m in self.network.modules()]
+        self.network.eval()
+        for one in self.swaps:
+            one.swap()
+        return self.network
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.swaps:
+            one.swap()
+        for module, training in self.modes:
+            module.training = training
+
+
+def draws_on(device: torch.device) -> Callable[[int], Any]:
+    """The function that seeds every draw on `device`; 1 µs on the CPU, where `torch.manual_seed` takes 150."""
+    if device.type == "cpu":
+        return torch.default_generator.manual_seed
+    return torch.manual_seed
+
+
+def parameters_of(rule: torch.optim.Optimizer) -> list[nn.Parameter]:
+    """What an update rule moves, in its order."""
+    return [p for group in rule.param_groups for p in group["params"]]
+
+
+def _memory_of(rule: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that an update rule remembers: the place of their parameter with their key, themselves."""
+    for i, parameter in enumerate(parameters_of(rule)):
+        for key, value in rule.state.get(parameter, {}).items():
+            if isinstance(value, Tensor):
+                yield f"{i}.{key}", value
+
+
+def _remember(rule: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    parameters = parameters_of(rule)
+    for place, tensor in tensors.items():
+        index, _, key = place.partition(".")
+        parameter = parameters[int(index)]
+        rule.state[parameter][key] = _laid_out_like(parameter, tensor.to(parameter.device))
+
+
+def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:
+    """The tensor in the parameter's memory order: fused update rules walk both as they lie there, whatever their strides."""
+    return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor) if tensor.shape == parameter.shape else tensor
