@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from trainwell.core.errors import CompileError
 from trainwell.core.registry import options_of
 from trainwell.core.shape import Input, Shape
+from trainwell.core.suggest_pairs import PICTURE_MAKERS
 from trainwell.models.adaptive import adapt
 from trainwell.models.build import build
 from trainwell.models.registry import models
@@ -88,7 +89,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 } | {f"resnet{depth}": {"width": 4} for depth in (18, 34, 50, 101, 152)}
 
 #: Pairs that make pictures and answer nothing: `test_adversarial.py` says what holds for them.
-PAIRS = {"dcgan", "wgan_gp"}
+PAIRS = set(PICTURE_MAKERS)
 #: The deepest members of a family are built and compared with torchvision elsewhere; here one of each kind is run.
 RUN = [name for name in models.names() if name not in ("resnet34", "resnet101", "resnet152", *PAIRS)]
 CASES = [(name, kind) for name in RUN for kind in TAKES.get(name, SHAPES)]

@@ -43,6 +43,13 @@ def test_one_cycle_is_torchs_one_cycle() -> None:
     assert ours == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_line_that_is_held_falls_over_what_is_left() -> None:
+    found = [polynomial(Moment(p), hold=0.4, warmup=0.2) for p in (0.1, 0.2, 0.5, 0.6, 0.8, 1.0)]
+    assert found == pytest.approx([0.5, 1.0, 1.0, 1.0, 0.5, 0.0])
+    with pytest.raises(RecipeError, match="hold must be a share"):
+        polynomial(Moment(0.5), hold=0.8, warmup=0.2)
+
+
 def test_polynomial_is_torchs_polynomial() -> None:
     expected = _torch_rates(lambda o: torch.optim.lr_scheduler.PolynomialLR(o, total_iters=40, power=2.0), 40)
     assert [polynomial(Moment(s / 40), power=2.0) for s in range(40)] == pytest.approx(expected, abs=1e-9)

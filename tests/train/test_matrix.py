@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from trainwell.core.errors import CompileError, DataError, RecipeError
+from trainwell.core.suggest_pairs import PICTURE_MAKERS
 from trainwell.data.batches import Batches
 from trainwell.models.registry import models
 from trainwell.optim.registry import optimizers
@@ -25,7 +26,7 @@ from trainwell.train.plan import Machine
 
 OPTIONS = {"sequential": {"blocks": ["relu"]}, "parallel": {"branches": [["relu"], ["relu"]]}}
 #: The deepest of a family are built like the others; pairs that make pictures own their update rules.
-NETWORKS = [n for n in models.names() if n not in ("resnet34", "resnet101", "resnet152", "dcgan", "wgan_gp")]
+NETWORKS = [n for n in models.names() if n not in ("resnet34", "resnet101", "resnet152", *PICTURE_MAKERS)]
 STEPS = 4
 
 

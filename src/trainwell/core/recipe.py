@@ -78,7 +78,8 @@ class Recipe(Plain):
     task: Auto | Literal["classification", "ordinal", "multilabel", "regression", "language", "generation"] = "auto"
     """`auto` follows the target's kind; `ordinal` are classes in order, `multilabel` several labels that hold together;
     `language` tells each next token of running text, whose column `target` may name;
-    `generation` makes pictures like those of the data, by class where there are labels, as do model=dcgan and wgan_gp."""
+    `generation` makes pictures like those of the data, by class where there are labels, as do model=dcgan and wgan_gp;
+    model=cyclegan turns those of one class into those of another."""
     columns: dict[str, Column] = Field(default_factory=dict)
     """Rules for single columns: `columns.zip=category`, `columns.note=ignore`."""
     split: Split = Split()

@@ -55,3 +55,21 @@ def test_half_a_manifold_is_believable_and_lacks_half():
     p = Predictions("generation", np.tile(features(0, 100, 2), (2, 1)), real)
     assert manifold_precision(p) == 1
     assert manifold_recall(p) == pytest.approx(0.5, abs=0.02)
+
+
+def test_turned_pictures_are_compared_within_their_class():
+    real = np.concatenate([features(0, 80, 3), features(1, 80, 3) + 9.0])
+    codes = np.repeat([0, 1], 80)
+    untouched = np.concatenate([real[80:], real[:80]])  # of the other class each, and the same set
+    together, apart = (Predictions("generation", untouched, real, within=w) for w in (None, codes))
+    assert frechet_distance(together) == pytest.approx(0.0, abs=1e-8)
+    assert (manifold_precision(together), manifold_recall(together)) == (1.0, 1.0)
+    each = [frechet_distance(Predictions("generation", untouched[codes == c], real[codes == c])) for c in (0, 1)]
+    assert frechet_distance(apart) == pytest.approx(np.mean(each))
+    assert frechet_distance(apart) > 200
+    assert (manifold_precision(apart), manifold_recall(apart)) == (0.0, 0.0)
+
+
+def test_rows_taken_out_keep_their_classes():
+    p = Predictions("generation", features(0, 6, 2), features(1, 6, 2), within=np.array([0, 1, 0, 1, 0, 1]))
+    assert p.take(np.array([1, 2])).within.tolist() == [1, 0]

@@ -134,7 +134,7 @@ def test_real_and_made_pictures_are_changed_alike():
 @pytest.mark.parametrize("name", games.names())
 def test_each_game_wants_real_pictures_up_and_made_ones_down(name):
     game = games.bind(name, {})()
-    real, made = torch.zeros(4, requires_grad=True), torch.zeros(4, requires_grad=True)
+    real, made = torch.full((4,), 0.5, requires_grad=True), torch.full((4,), 0.5, requires_grad=True)
     up, down = torch.autograd.grad(game.critic(real, made), (real, made))
     assert (up < 0).all()
     assert (down > 0).all()

@@ -13,6 +13,7 @@ from torch import nn
 from train.small import FIXED, numbers, pictures, recipe, reviews
 from train.stack.alone import furthest, programs, train_alone, train_together
 from trainwell.core.recipe import Recipe
+from trainwell.core.suggest_pairs import PICTURE_MAKERS
 from trainwell.data.load import load, wrap
 from trainwell.models.registry import models
 from trainwell.optim.registry import optimizers
@@ -65,7 +66,7 @@ FORECASTS = {
 #: Tables of the sizes of named networks: the same code as `resnet`, far too large for a test.
 NAMED_SIZES = {"resnet18", "resnet34", "resnet50", "resnet101", "resnet152"}
 #: Networks that play against each other have two update rules, and are never stacked.
-PAIRS = {"dcgan", "wgan_gp"}
+PAIRS = set(PICTURE_MAKERS)
 
 
 def table():
