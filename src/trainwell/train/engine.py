@@ -121,8 +121,8 @@ class SingleEngine(OneNetwork):
         self.optimizer, self.limits, self.micro, self.team = optimizer, limits, micro, team
         self._loss, self._parameters = step, list[Any](parameters_of(optimizer))
         self._scale = scale
-        self._found = torch.zeros((), device=self._device)
-        self._unscale = torch.ones((), device=self._device) if scale is None else scale.inverse
+        if scale is not None:
+            self._unscale = scale.inverse
         self._late = [group for group in optimizer.param_groups if group.get("start", 0)]
         self.onlooker: Onlooker | None = None
 
@@ -136,7 +136,7 @@ class SingleEngine(OneNetwork):
         self._thaw(number)
         loss = self._sharp(inputs, target, number) if self.limits.sam else self._backward(inputs, target, number)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
-        if not (loss - loss == 0.0 and self._finite(gradients)):
+        if not (loss - loss == 0.0 and self._all_finite(gradients)):
             if self._scale is not None and loss - loss == 0.0 and self._scale.halve():
                 return [loss]
             if onlooker is not None:
@@ -182,7 +182,7 @@ class SingleEngine(OneNetwork):
         loss = self._backward(inputs, target, number)
         moved = [p for p in self._parameters if p.grad is not None]
         gradients = [p.grad for p in moved if p.grad is not None]
-        if not self._finite(gradients):
+        if not self._all_finite(gradients):
             return loss
         here, buffers = [p.detach().clone() for p in moved], [b.clone() for b in self.network.buffers()]
         length = self.limits.sam / (limits.total_norm(gradients) + 1e-12)
@@ -227,11 +227,6 @@ class SingleEngine(OneNetwork):
 
     def _differentiate(self, loss: Tensor) -> None:
         (loss if self._scale is None else loss * self._scale.factor).backward()
-
-    def _finite(self, gradients: list[Tensor]) -> bool:
-        # The kernel behind torch's gradient scaler: one pass over all gradients, a third of the cost of their norm.
-        torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found.zero_(), self._unscale)
-        return self._found.item() == 0.0
 
     def _limit(self, gradients: list[Tensor]) -> None:
         rule = self.limits

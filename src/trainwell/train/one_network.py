@@ -50,6 +50,12 @@ class OneNetwork:
         self._device = next(chain.from_iterable(parameters_of(rule) for rule in self.rules.values())).device
         self._seed = draws_on(self._device)
         self._best: dict[str, Tensor] = {}
+        self._found, self._unscale = torch.zeros((), device=self._device), torch.ones((), device=self._device)
+
+    def _all_finite(self, gradients: list[Tensor]) -> bool:
+        # The kernel behind torch's gradient scaler: one pass over all gradients, a third of the cost of their norm.
+        torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._found.zero_(), self._unscale)
+        return self._found.item() == 0.0
 
     def evaluating(self, member: int = 0) -> AbstractContextManager[nn.Module]:  # noqa: ARG002  there is one
         return _Evaluating(self.network, self._swaps)

@@ -118,8 +118,7 @@ class AdversarialEngine(OneNetwork):
             parameter.grad = None
 
     def _finite(self, loss: Tensor, parameters: list[nn.Parameter]) -> bool:
-        lengths = torch.stack(torch._foreach_norm([p.grad for p in parameters if p.grad is not None]))
-        return bool(torch.isfinite(loss)) and bool(torch.isfinite(lengths).all())
+        return bool(torch.isfinite(loss)) and self._all_finite([p.grad for p in parameters if p.grad is not None])
 
     def _note(self, **values: float) -> None:
         for name, value in values.items():
