@@ -61,7 +61,8 @@ def critic_wins(
 
     What it means: A critic that is always sure says only that a picture is made, not what would make it better.
     Evidence: Between the last validations the critic told nearly all pairs of a real and a made picture apart, while hardly any
-        real picture lies among the made ones. A gradient of the generator that has all but vanished makes it an error.
+        real picture lies among the made ones, nor have these come nearer to them. A gradient of the generator that has all but
+        vanished makes it an error.
     Remedy: Hold the critic back: `model.spectral=true` or a penalty (`model=wgan_gp`), `loss.critic_rate=0.25`, one update of
         it for one of the generator, `augment` for few pictures.
     Reference: Arjovsky and Bottou, "Towards principled methods for training generative adversarial networks", ICLR 2017.
@@ -72,6 +73,7 @@ def critic_wins(
         checks: validations between which the critic was that good.
         first: validations before which nothing is said.
         vanished: share of its first gradient below which the generator's has vanished.
+        nearer: share of the Fréchet distance before these validations below which the generator is learning.
 
     Example:
         >>> valid = [{"split": "valid", "step": s, "manifold_recall": 0.0, "diversity": 0.4} for s in (10, 20, 30)]
@@ -81,6 +83,9 @@ def critic_wins(
     """
     rows = _judged(chart)
     if len(rows) < first or any(r["manifold_recall"] > recall for r in rows[-checks:]):
+        return None
+    distances = chart.values("frechet_distance", rows[-checks - 1 :])
+    if len(distances) > 1 and distances[-1] < nearer * distances[0]:
         return None
     since = rows[-checks]["step"]
     lines = [r for r in chart.part("train") if r.get("critic_accuracy") is not None]
