@@ -72,6 +72,17 @@ def test_a_variety_that_was_there_and_is_lost_is_found_after_three_validations()
     assert [(f.code, f.step) for f in found] == [("TW601", 1001)]
 
 
+@pytest.mark.parametrize(("distances", "found"), [((90, 88, 85), ["TW602"]), ((88, 54, 24), [])])
+def test_a_critic_that_wins_while_pictures_come_nearer_is_no_finding(distances, found):
+    # The first validations of a translation between digits and inverted ones, which learnt it in the end.
+    valid = [
+        {"split": "valid", "step": 75 * n, "manifold_recall": 0.0, "diversity": 0.5, "frechet_distance": d}
+        for n, d in enumerate(distances, 1)
+    ]
+    train = [{"split": "train", "step": s, "critic_accuracy": 1.0, "generator_gradient": 2.0} for s in range(1, 225, 20)]
+    assert [f.code for f in diagnose([*train, *valid])] == found
+
+
 def test_a_gradient_that_has_vanished_makes_it_an_error():
     valid = [{"split": "valid", "step": s, "manifold_recall": 0.0, "diversity": 0.9} for s in (10, 20, 30)]
     train = [{"split": "train", "step": s, "critic_accuracy": 1.0, "generator_gradient": 1.0 / s**3} for s in range(1, 30)]

@@ -55,7 +55,14 @@ def mode_collapse(
 
 @diagnoses.register
 def critic_wins(
-    chart: Chart, *, accuracy: float = 0.98, recall: float = 0.1, checks: int = 2, first: int = 3, vanished: float = 0.01
+    chart: Chart,
+    *,
+    accuracy: float = 0.98,
+    recall: float = 0.1,
+    checks: int = 2,
+    first: int = 3,
+    vanished: float = 0.01,
+    nearer: float = 0.8,
 ) -> Finding | None:
     """TW602: The critic tells every made picture from every real one, and the generator learns nothing from it.
 
