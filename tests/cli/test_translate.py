@@ -10,7 +10,15 @@ from PIL import Image
 
 from cli.command import trainwell
 
-SMALL = ["model=cyclegan", "model.width=2", "model.critic_width=2", "model.blocks=1", "steps=2", "validate_every=2", "threads=1"]
+SMALL = [
+    "model=cyclegan",
+    "model.width=2",
+    "model.critic_width=2",
+    "model.blocks=1",
+    "steps=2",
+    "validate_every=2",
+    "threads=1",
+]
 
 
 @pytest.fixture(scope="module")
