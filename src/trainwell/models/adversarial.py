@@ -132,13 +132,13 @@ def _between(norm: str, width: int, *, first: bool) -> list[nn.Module]:
 
 
 def doublings_of(size: tuple[int, int, int]) -> int:
-    """Doublings from the coarsest grid to the picture.
+    """Doublings from the coarsest grid to the picture; a narrow one can be halved less often.
 
     Example:
-        >>> [doublings_of((1, side, side)) for side in (8, 28, 64)]
-        [1, 2, 3]
+        >>> [doublings_of((1, side, side)) for side in (8, 28, 64)], doublings_of((1, 4, 40))
+        ([1, 2, 3], 2)
     """
-    return max(1, round(log2(max(size[1:]) / COARSE)))
+    return min(max(1, round(log2(max(size[1:]) / COARSE))), int(log2(min(size[1:]))))
 
 
 def _pair(
