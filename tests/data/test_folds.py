@@ -90,3 +90,27 @@ def test_a_sample_of_the_data_changes_train_rows_alone_and_is_what_preparation_s
     assert (tenth.rows["test"] == data.rows["test"]).all()
     assert tenth.preparation.digest() != data.preparation.digest()
     assert np.bincount(tenth.arrays["target"][tenth.rows["train"]], minlength=3).min() >= 3
+
+
+def test_small_views_are_kept_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load("iris")
+    recipes = [data.recipe.but(split__seed=seed) for seed in (1, 2, 3)]
+    first, second = (data.under(recipe) for recipe in recipes[:2])
+    assert data.under(recipes[0]) is first
+    assert data.under(recipes[1]) is second
+    monkeypatch.setattr("trainwell.data.data.VIEW_BYTES", 2 * first.nbytes)
+    third = data.under(recipes[2])
+    assert data.under(recipes[2]) is third
+    assert data.under(recipes[1]) is second
+    again = data.under(recipes[0])
+    assert again is not first
+    assert again.fingerprint == first.fingerprint
+
+
+def test_columns_counted_for_one_split_are_the_same_for_another() -> None:
+    rows = {"label": ["a", " b", "a ", None, "c"] * 12, "size": ["1", "2", "x", "4", ""] * 12, "y": ["yes", "no", "no"] * 20}
+    data, recipe = load(rows, target="y"), Recipe(target="y", split=Split(seed=5))
+    counted, fresh = data.under(recipe), load(rows, target="y", recipe=recipe)
+    assert set(data.source.words) == {"label", "size", "y"}
+    assert counted.preparation.digest() == fresh.preparation.digest()
+    assert all((counted.arrays[name] == fresh.arrays[name]).all() for name in fresh.arrays)

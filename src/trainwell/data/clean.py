@@ -70,7 +70,7 @@ def _told(source: Source, name: str) -> bool:
     series = source.frame[name]
     if series.dtype != pl.String:
         return False
-    return sentences(Raw(name, as_cells(series), np.arange(len(series)), known=source.words.get(name))) is not None
+    return sentences(Raw(name, as_cells(series), np.arange(len(series)), known=source.words)) is not None
 
 
 def _row_keys(table: Table, names: list[str], hashes: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:

@@ -16,6 +16,9 @@ from trainwell.data.fingerprint import about_data, fingerprint_of
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
 
+#: Bytes of views that data keep: folds are trained, then judged, and need not be prepared twice.
+VIEW_BYTES = 256 << 20
+
 
 @dataclass(frozen=True)
 class Data:
@@ -44,6 +47,7 @@ class Data:
     recipe: Recipe
     rebuild: Callable[[Source, Recipe], Data] = field(repr=False)
     origin: Mapping[str, str | None] | None = None
+    _views: dict[str, Data] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def shape(self) -> Shape:
@@ -86,7 +90,7 @@ class Data:
     def under(self, recipe: Recipe) -> Data:
         """The same source under another recipe's target, task, columns, split and prepare; `self` when they say the same.
 
-        A recipe that names no target keeps this one.
+        A recipe that names no target keeps this one. What was asked for lately is kept, as long as it is small.
 
         Example:
             >>> from trainwell.data.load import load
@@ -96,6 +100,16 @@ class Data:
         """
         if recipe.target is None:
             recipe = recipe.but(target=self.recipe.target)
-        if about_data(recipe) == about_data(self.recipe):
+        about = about_data(recipe)
+        if about == about_data(self.recipe):
             return self
-        return replace(self.rebuild(self.source, recipe), origin=self.origin)
+        view = self._views.pop(about, None) or replace(self.rebuild(self.source, recipe), origin=self.origin)
+        self._views[about] = view  # the last to be asked for is the last to go
+        while sum(v.nbytes for v in self._views.values()) > VIEW_BYTES:
+            del self._views[next(iter(self._views))]
+        return view
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the arrays take; those of memory maps take none."""
+        return sum(a.nbytes for a in self.arrays.values() if not isinstance(a, np.memmap))

@@ -102,4 +102,4 @@ def not_features(rule: Split) -> tuple[str, ...]:
 def raw_of(source: Source, name: str, rows: np.ndarray) -> Raw:
     """A column as the kinds want it, with the train rows `rows`."""
     values = source.arrays[name] if name in source.arrays else as_cells(source.frame[name])
-    return Raw(name, values, rows, source.base, source.words.get(name))
+    return Raw(name, values, rows, source.base, source.words)

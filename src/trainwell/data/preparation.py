@@ -115,7 +115,7 @@ class Preparation:
             array = source.arrays[name]
             return Raw(name, array[:, None] if column.kind == "series" and array.ndim == 2 else array, rows, source.base)
         if name in source.frame.columns:
-            return Raw(name, _as_scalars(source.frame[name], column.kind), rows, source.base, source.words.get(name))
+            return Raw(name, _as_scalars(source.frame[name], column.kind), rows, source.base, dict(source.words))
         problems.append(_absent(column, source))
         return Raw(name, pl.Series(name, [None] * n, dtype=pl.String), rows)
 

@@ -30,7 +30,7 @@ class Source:
         base: the folder that path cells are relative to: open `Path(base, cell)` (an absolute cell stays as it is); empty
             for data from memory.
 
-    A reader that has counted the distinct texts of a column leaves them in `words`, which belong to this `frame` alone.
+    Whoever has counted the few distinct texts of a column leaves them in `words`, which belong to this `frame` alone.
     """
 
     frame: Table

@@ -124,7 +124,7 @@ def read_target(
     names: tuple[str, ...],
     recipe: Recipe,
     kinds: Mapping[str, str],
-    words: Mapping[str, Words] | None = None,
+    words: dict[str, Words] | None = None,
 ) -> Found:
     """The target as the recipe and the cells have it.
 
@@ -138,8 +138,8 @@ def read_target(
     Raises:
         DataError: the target has no value, only one value, or holds what cannot be predicted.
     """
-    known, rows = words or {}, np.arange(len(frame))
-    raws = [Raw(name, as_cells(frame[name]), rows, known=known.get(name)) for name in names]
+    known, rows = {} if words is None else words, np.arange(len(frame))
+    raws = [Raw(name, as_cells(frame[name]), rows, known=known) for name in names]
     if recipe.task in ("auto", "multilabel") and (several := _several(raws, said=recipe.task == "multilabel")):
         return several
     for raw in raws:

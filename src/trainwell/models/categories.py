@@ -109,9 +109,9 @@ class Categories(nn.Module):
         self.chunks = [cardinalities[c] - 1 for c in few] + [width] * len(many)
 
     def forward(self, codes: Tensor) -> Tensor:
-        parts = []
-        if self.units is not None:
-            parts.append(self.units(codes.index_select(1, self.few)))
-        if self.vectors is not None:
-            parts.append(self.vectors(codes.index_select(1, self.many)).flatten(1))
-        return torch.cat(parts, 1)
+        if self.vectors is None:
+            assert self.units is not None
+            units: Tensor = self.units(codes)
+            return units
+        vectors = self.vectors(codes.index_select(1, self.many)).flatten(1)
+        return vectors if self.units is None else torch.cat([self.units(codes.index_select(1, self.few)), vectors], 1)

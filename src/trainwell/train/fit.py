@@ -258,7 +258,7 @@ def write_summary(folder: Path | None, summary: dict[str, Any]) -> None:
 def _not_finite(program: Program, batches: Batches, step: int) -> NonFinite:
     inputs, target = batches[step]
     return explain(
-        program.network,
+        program.network.train(),
         as_floats(inputs),
         target,
         rows=batches.rows(step),

@@ -214,6 +214,21 @@ class Homemade(nn.Module):
         return self.frozen(x + self.second(x))
 
 
+class Filling(nn.Module):
+    """Writes into tensors that it makes anew at each step, from a constant and from nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(5, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        sums = torch.zeros_like(x)
+        sums[:, 1:] += x[:, 1:]
+        scale = torch.tensor([1.0, 2.0])
+        scale += 0.5
+        return self.head(sums + 2.0) * scale
+
+
 class Recurrent(nn.Module):
     """Numbers as a sequence, through each of torch's recurrent layers."""
 
@@ -254,8 +269,9 @@ def test_what_recurrent_layers_draw_or_project_themselves_is_trained_alone(how):
         train_together(programs([base, base], numbers()), 1)
 
 
-def test_a_module_of_the_users_own():
-    agree([recipe(model=Homemade, optimizer="adamw", learning_rate=lr) for lr in (1e-3, 1e-2)], numbers(), steps=30)
+@pytest.mark.parametrize("model", [Homemade, Filling])
+def test_a_module_of_the_users_own(model):
+    agree([recipe(model=model, optimizer="adamw", learning_rate=lr) for lr in (1e-3, 1e-2)], numbers(), steps=30)
 
 
 @settings(max_examples=10, deadline=None)

@@ -22,6 +22,8 @@ from trainwell.data.kinds.words import Words, nothing, words_of
 
 #: How a kind reads cells: decimal comma, date format, …; JSON values only, found on train rows and kept with the state.
 Form = Mapping[str, Any]
+#: Columns of at most so many distinct texts are counted once for all that is made of a source.
+FEW_WORDS = 1000
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,14 @@ class Raw:
         values: a series of N cells, or an array whose first axis has N entries (pictures `(N, H, W, C)` uint8, tensors).
         rows: the train rows; the only ones that `recognise` may look at.
         base: the folder that path cells are relative to.
-        known: the words, where the reader has them already.
+        known: the words of columns by name, where they have been found already; those found here join them if they are few.
     """
 
     name: str
     values: pl.Series | np.ndarray
     rows: np.ndarray
     base: str = ""
-    known: Words | None = None
+    known: dict[str, Words] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -80,7 +82,12 @@ class Raw:
     @cached_property
     def words(self) -> Words:
         """The distinct cells as text and each row's place among them; found once, shared by every kind."""
-        return self.known or words_of(self.series)
+        if self.name in self.known:
+            return self.known[self.name]
+        found = words_of(self.series)
+        if self.series.dtype == pl.String and len(found.texts) <= FEW_WORDS:
+            self.known[self.name] = found
+        return found
 
     @cached_property
     def counts(self) -> np.ndarray:

@@ -21,13 +21,13 @@ class StackBatches:
     """
 
     def __init__(self, members: Sequence[Batches]) -> None:
-        self.members, self._active = list(members), list(members)
-        self._chunk, self._batches = -1, list[Batch]()
+        self.members, self._batches = list(members), list[Batch]()
+        self.keep(range(len(members)))
 
     def keep(self, members: Sequence[int]) -> None:
         """Go on with these members only."""
         self._active = [self.members[i] for i in members]
-        self._chunk = -1
+        self._chunk, self._per_chunk = -1, self._steps_together()
 
     def __getitem__(self, step: int) -> Batch:
         chunk, position = divmod(step, self._per_chunk)
@@ -40,8 +40,7 @@ class StackBatches:
         for member in self.members:
             member.close()
 
-    @property
-    def _per_chunk(self) -> int:
+    def _steps_together(self) -> int:
         row_bytes = sum(a[:1].numel() * a.element_size() for a in self._active[0].arrays)
         fewest = min(len(m.stream.rows) for m in self._active)
         return steps_together(row_bytes * len(self._active), self._active[0].batch_size, fewest)

@@ -112,7 +112,7 @@ def measure(engine: StackEngine, budget: float) -> dict[int, Lap]:
     step = partial(engine.step, *engine.batches[0], rates=[0.0] * len(engine.programs))
     device = str(engine.programs[0].device)
     end, number = time.perf_counter() + min(max(budget, 0.1), 4.0), 0
-    while number < 2 * len(found) or (time.perf_counter() < end and number < 20 * len(found)):
+    while number < 2 * len(found) or (time.perf_counter() < end and number < 8 * len(found)):
         for threads, laps in found.items():
             torch.set_num_threads(threads)
             step(number=number)  # the first step after a switch of threads pays for the switch

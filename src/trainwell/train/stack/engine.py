@@ -32,7 +32,7 @@ from trainwell.train.stack.trace import NotStackable, Tensors, trace
 from trainwell.train.steps import Inputs, as_floats
 
 #: Members that have ended stay in the stack, idle, until this share is left: making the stack smaller means tracing again.
-SPARSE = 0.75
+SPARSE = 0.9
 
 
 class StackEngine:
@@ -55,6 +55,8 @@ class StackEngine:
         inputs, target = self._augmented(*batches[0], 0)
         self._sites, self._rates = record(programs, inputs)
         self._own_buffers = changing_buffers(programs, inputs)
+        for program in programs:
+            program.network.eval()  # a graph trains them; they themselves only judge
         self._lay_out()
         self._trace(inputs, target)
 
@@ -89,6 +91,7 @@ class StackEngine:
         tensors = Tensors(views, self._buffers, {n: t.detach() for n, t in state.items() if n not in known})
         network.train()
         graph = trace(network, tensors, stack_loss(programs), inputs, target, self._draws.factors)
+        network.eval()
         self._drawn = tuple(f for f in self._draws.factors if f is not None)
         fixed = (*views.values(), *self._buffers.values())
         self._step = settle(graph, fixed, len(self._drawn), list(self._layout.views(self._gradients).values()))
@@ -146,8 +149,6 @@ class StackEngine:
     @contextmanager
     def _judged(self, member: int) -> Iterator[nn.Module]:
         network, row = self.programs[member].network, self._stack.index(member)
-        modes = [(m, m.training) for m in network.modules()]
-        network.eval()
         shown = self._average if self._average is not None else self._rule.judged()
         if shown is not self._flat:
             buffers = self._averaged if self._average is not None else self._buffers
@@ -157,8 +158,6 @@ class StackEngine:
         finally:
             if shown is not self._flat:
                 self._layout.point(network, self._flat[row], {n: b[row] for n, b in self._buffers.items()})
-            for module, training in modes:
-                module.training = training
 
     def evaluating(self, member: int) -> AbstractContextManager[nn.Module]:
         return self._judged(member)
@@ -193,7 +192,7 @@ class StackEngine:
             self.keep_best(member)
         network = self.programs[member].network
         network.load_state_dict(self._best[member])
-        return network.eval()
+        return network
 
     def tensors(self) -> dict[str, Tensor]:
         found = {"stack": torch.tensor(self._stack), "flat": self._flat}

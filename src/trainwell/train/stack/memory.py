@@ -6,7 +6,7 @@ another one out of the cache.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,7 @@ class Step:
     bound: tuple[Tensor, ...]
 
     def __call__(self, *changing: Tensor) -> Tensor:
-        losses: Tensor = self.graph(*changing, *self.bound)
+        losses: Tensor = self.graph.forward(*changing, *self.bound)
         return losses
 
 
@@ -67,9 +67,9 @@ def settle(traced: GraphModule, fixed: Sequence[Tensor], drawn: int, places: Seq
         drawn: how many factors of dropout the last arguments are; none of them is negative.
         places: where each gradient belongs.
     """
-    graph = traced.graph
+    graph, constants = traced.graph, dict(traced.named_buffers())
     arguments = [node for node in graph.nodes if node.op == "placeholder"]
-    bound = _hoist(graph, dict(zip(arguments, fixed, strict=False)))
+    bound = _hoist(graph, dict(zip(arguments, fixed, strict=False)), constants)
     changing = arguments[len(fixed) :]
     _mask_instead(graph, set(changing[len(changing) - drawn :]) if drawn else set())
     bound |= _write_gradients(graph, places)
@@ -81,23 +81,38 @@ def settle(traced: GraphModule, fixed: Sequence[Tensor], drawn: int, places: Seq
     return Step(traced, tuple(bound.values()))
 
 
-def _hoist(graph: Graph, known: dict[Node, Tensor]) -> dict[Node, Tensor]:
+def _hoist(graph: Graph, known: dict[Node, Tensor], constants: Mapping[str, Tensor]) -> dict[Node, Tensor]:
     """Compute what depends on nothing that changes; the tensors that are left to be given, by argument."""
-    constant: set[Node] = set()
+    constant, changed = set[Node](), _changed(graph)
     for node in graph.nodes:
+        if node.op == "get_attr":
+            known[node] = constants[str(node.target)]
+            constant.add(node)
         if node.op != "call_function":
             continue
-        if node.target in FILLED:
+        if node.target in FILLED and node not in changed:
             value = node.meta["val"]
-            known[node] = torch.full(value.shape, FILLED[node.target], dtype=value.dtype, device=value.device)
+            known[node] = torch.full(value.shape, FILLED[node.target], dtype=value.dtype, device=node.meta["device"])
             constant.add(node)
-        elif node.all_input_nodes and all(n in constant for n in node.all_input_nodes):
+        elif node.all_input_nodes and node not in changed and all(n in constant for n in node.all_input_nodes):
             known[node] = _evaluate(node, known)
             constant.add(node)
         elif node.target in VIEWS and node.args[0] in known:
             known[node] = _evaluate(node, known)
     needed = {n: t for n, t in known.items() if any(user not in known for user in n.users)}
     return {_as_argument(graph, n) if n.op != "placeholder" else n: t for n, t in needed.items()}
+
+
+def _changed(graph: Graph) -> set[Node]:
+    """What is written to later on, by itself or through a view: no step may find it as another one left it."""
+    found: set[Node] = set()
+    for node in graph.nodes:
+        for source in node.all_input_nodes if node.op == "call_function" and _writes(node) else ():
+            found.add(source)
+            while source.target in VIEWS:
+                source = source.args[0]
+                found.add(source)
+    return found
 
 
 def _evaluate(node: Node, known: dict[Node, Tensor]) -> Tensor:

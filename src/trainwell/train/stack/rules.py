@@ -43,7 +43,8 @@ class Rule(ABC):
         decoupled: bool = False,
     ) -> None:
         self.parameters, self.options = parameters, list(options)
-        self._decay, self._decayed, self._decoupled = list(decay), decayed, decoupled
+        self._decays, self._decayed, self._decoupled = list(decay), decayed, decoupled
+        self._decay = numbers(self._decays, parameters)
         self._scratch = torch.empty_like(parameters)
         self.state: dict[str, Tensor] = {}
         self.prepare()
@@ -72,9 +73,9 @@ class Rule(ABC):
 
     def decay(self, gradients: Tensor, rates: Tensor) -> None:
         """Decay weights as the rule does it: added to their gradients, or decoupled, weights times 1 - rate x decay."""
-        if not any(self._decay):
+        if not any(self._decays):
             return
-        strength, d = numbers(self._decay, self.parameters), self._decayed
+        strength, d = self._decay, self._decayed
         if self._decoupled:
             self.parameters[:, :d].mul_(1 - rates * strength)
         else:
@@ -84,7 +85,8 @@ class Rule(ABC):
         """Go on with these rows of the stack."""
         chosen = rows.tolist()
         self.parameters, self._scratch = parameters, torch.empty_like(parameters)
-        self.options, self._decay = [self.options[i] for i in chosen], [self._decay[i] for i in chosen]
+        self.options, self._decays = [self.options[i] for i in chosen], [self._decays[i] for i in chosen]
+        self._decay = numbers(self._decays, parameters)
         self.state = {name: t[rows] for name, t in self.state.items()}
         self.prepare()
 
@@ -99,8 +101,7 @@ class Adam(Rule):
     def update(self, gradients: Tensor, rates: Tensor, number: int) -> None:
         self.decay(gradients, rates)
         if isinstance(self.beta1, float) and isinstance(self.beta2, float) and isinstance(self.eps, float):
-            change = self._fused(gradients, number, self.beta1, self.beta2, self.eps)
-            self.parameters.addcmul_(change, rates, value=-1)
+            self._fused(gradients, rates, number, (self.beta1, self.beta2, self.eps))
             return
         mean, square, scratch = self.state["mean"], self.state["square"], self._scratch
         t = number + 1
@@ -111,14 +112,16 @@ class Adam(Rule):
         torch.div(mean, scratch, out=scratch)
         self.parameters.addcmul_(scratch, rates / (1 - self.beta1**t), value=-1)
 
-    def _fused(self, gradients: Tensor, number: int, beta1: float, beta2: float, eps: float) -> Tensor:
-        """What is to be subtracted at rate 1, by torch's one-pass kernel: its update of zeros at rate -1. Half the time."""
-        change = self._scratch.zero_()
+    def _fused(self, gradients: Tensor, rates: Tensor, number: int, numbers: tuple[float, float, float]) -> None:
+        """The update by torch's one-pass kernel, which knows one rate; of several, its update of zeros at rate -1 is scaled."""
+        (beta1, beta2, eps), several = numbers, set(rates.flatten().tolist())
+        changed, rate = (self._scratch.zero_(), -1.0) if len(several) > 1 else (self.parameters, several.pop())
         mean, square = self.state["mean"], self.state["square"]
-        count = torch.tensor(float(number + 1), device=change.device)
-        state: Any = ([change], [gradients], [mean], [square], [], [count])
-        torch._fused_adam_(*state, lr=-1.0, beta1=beta1, beta2=beta2, weight_decay=0.0, eps=eps, amsgrad=False, maximize=False)
-        return change
+        count = torch.tensor(float(number + 1), device=changed.device)
+        state: Any = ([changed], [gradients], [mean], [square], [], [count])
+        torch._fused_adam_(*state, lr=rate, beta1=beta1, beta2=beta2, weight_decay=0.0, eps=eps, amsgrad=False, maximize=False)
+        if changed is self._scratch:
+            self.parameters.addcmul_(changed, rates, value=-1)
 
 
 class SGD(Rule):

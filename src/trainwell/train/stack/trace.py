@@ -19,17 +19,17 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.fx import GraphModule
-from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainwell.core.errors import TrainwellError
 from trainwell.train.stack.draws import Replaying
+from trainwell.train.stack.tape import written_down
 from trainwell.train.stack.tidy import nondeterministic, tidy
 from trainwell.train.steps import Inputs
 
 #: Seconds that tracing takes in any case, and for each operation of a forward pass: three or four in the graph.
-TRACING, SECONDS_AN_OPERATION = 0.2, 0.01
+TRACING, SECONDS_AN_OPERATION = 0.05, 0.0015
 
 #: `(output (K, B, …), target (K, B, …)) -> (K,)`.
 StackLoss = Callable[[Tensor, Tensor], Tensor]
@@ -88,7 +88,7 @@ def trace(
     arguments = (*tensors.parameters.values(), *(b.clone() for b in tensors.buffers.values()), *inputs, target, *drawn)
     try:
         with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # attention's fused kernels know no members
-            traced = tidy(make_fx(step)(*arguments))
+            traced = tidy(written_down(step, arguments))
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         raise NotStackable(f"the network cannot be traced ({' '.join(str(error).split())[:200]})") from error
     if random := nondeterministic(traced):
