@@ -56,11 +56,11 @@ def choose_way(programs: Sequence[Program], *, workers: int) -> Choice:
     if stackable and tracing < WORTH * steps * lap.seconds * k:
         ways |= _stacked(programs, machine, budget=0.04 * steps * lap.seconds * k)
     name = min(ways, key=lambda n: ways[n].lap.cost / (1.0 if n == "one by one" else MARGIN))
-    here = ways[name].lap.seconds
+    here = ways[name].lap.cost
     if workers > 1 and first.device.type == "cpu" and steps * here > LONG_RUN:
         ways |= _shared(programs, machine, workers=min(workers, k), stackable=len(ways) > 1 and 8 * tracing < steps * here)
-        fastest = min(ways, key=lambda n: ways[n].lap.seconds)
-        name = fastest if ways[fastest].way.workers > 1 and ways[fastest].lap.seconds < MARGIN * here else name
+        cheapest = min(ways, key=lambda n: ways[n].lap.cost)
+        name = cheapest if ways[cheapest].way.workers > 1 and ways[cheapest].lap.cost < MARGIN * here else name
     shown = ", ".join(f"{n} {1000 * choice.lap.cost:.2f} ms" for n, choice in ways.items())
     chosen = ways[name]
     why = f"{name} chosen for {k} networks of: {shown} a step of all"
@@ -80,24 +80,31 @@ def _stacked(programs: Sequence[Program], machine: Machine, budget: float) -> di
 
 
 def _shared(programs: Sequence[Program], machine: Machine, *, workers: int, stackable: bool) -> dict[str, Choice]:
-    """What the same takes when so many processes do it at the same time, each on one core, measured by doing it."""
+    """What the same takes when so many processes do it at the same time, each on one core, measured by doing it.
+
+    Computing time counts here, too: others who use this machine make everything slower, and each way at another time.
+    """
     shares = [programs[place::workers] for place in range(workers)]
     one = replace(machine, threads=1, compiled=False)
 
-    def alone(program: Program, _tell: Observer) -> float:
-        return race([Trial(program, one, build_batches(program)[0])], budget=0.3)[0].seconds
+    def alone(program: Program, _tell: Observer) -> Lap:
+        return race([Trial(program, one, build_batches(program)[0])], budget=0.3)[0]
 
-    def together(share: Sequence[Program], _tell: Observer) -> float:
-        return min(lap.seconds for lap in measure(new_engine(share), budget=0.3).values())
+    def together(share: Sequence[Program], _tell: Observer) -> Lap:
+        return measure(new_engine(share), budget=0.3, among=[1])[1]
 
-    paces = run_tasks([partial(alone, share[0]) for share in shares], lambda _: None, workers=workers)
-    all_of = max(pace * len(share) for pace, share in zip(paces, shares, strict=True))
-    found = {f"{workers} processes": Choice(Way(one, max(paces), workers), Lap(all_of, all_of))}
+    laps = run_tasks([partial(alone, share[0]) for share in shares], lambda _: None, workers=workers)
+    step, many = _slowest(laps), len(shares[0])
+    found = {f"{workers} processes": Choice(Way(one, step.seconds, workers), Lap(many * step.cost, many * step.seconds))}
     if stackable and len(programs) >= 2 * workers:
-        paces = run_tasks([partial(together, share) for share in shares], lambda _: None, workers=workers)
+        step = _slowest(run_tasks([partial(together, share) for share in shares], lambda _: None, workers=workers))
         stack = replace(one, channels_last=False, precision="float32", stack="stack")
-        found[f"{workers} stacks in processes"] = Choice(Way(stack, max(paces), workers), Lap(max(paces), max(paces)))
+        found[f"{workers} stacks in processes"] = Choice(Way(stack, step.seconds, workers), step)
     return found
+
+
+def _slowest(laps: Sequence[Sequence[float]]) -> Lap:
+    return Lap(*(max(column) for column in zip(*laps, strict=True)))
 
 
 def _bytes(program: Program) -> int:
@@ -105,10 +112,10 @@ def _bytes(program: Program) -> int:
     return 7 * sum(p.numel() * p.element_size() for p in program.network.parameters())
 
 
-def measure(engine: StackEngine, budget: float) -> dict[int, Lap]:
-    """What a step of the stack takes by number of threads; the engine is left as it was."""
+def measure(engine: StackEngine, budget: float, among: Sequence[int] = ()) -> dict[int, Lap]:
+    """What a step of the stack takes by number of threads, of those that the recipe allows; the engine is left as it was."""
     before = {name: tensor.clone() for name, tensor in engine.tensors().items()}
-    found: dict[int, list[Lap]] = {t: [] for t in _threads(engine.programs[0])}
+    found: dict[int, list[Lap]] = {t: [] for t in among or _threads(engine.programs[0])}
     step = partial(engine.step, *engine.batches[0], rates=[0.0] * len(engine.programs))
     device = str(engine.programs[0].device)
     end, number = time.perf_counter() + min(max(budget, 0.1), 4.0), 0
