@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 import trainwell as tw
-from trainwell.train.watching import watch
+from trainwell.train.watch import watch
 
 
 def dense(width: int, n_in: int = 54) -> nn.Module:

@@ -34,12 +34,13 @@ from torch.utils.data import DataLoader, TensorDataset
 from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import wrap
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import compile_program
-from trainwell.train.fit import build_batches, make_plan
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Job, Member, train
 from trainwell.train.machine import build_engine
-from trainwell.train.predicting import validator
+from trainwell.train.make_plan import make_plan
+from trainwell.train.validate import validator
 
 #: The clocks by name.
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

@@ -27,8 +27,8 @@ from torch import nn
 
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import wrap
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import Program, compile_program
-from trainwell.train.fit import build_batches
 from trainwell.train.machine import build_engine, choose_machine, describe
 from trainwell.train.plan import Machine
 

@@ -30,11 +30,13 @@ from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.data.load import load
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import Program, compile_program
-from trainwell.train.fit import build_batches, fit, make_plan
+from trainwell.train.fit import fit
 from trainwell.train.interrupt import Interruption
 from trainwell.train.loop import Job, Member, train
 from trainwell.train.machine import build_engine
+from trainwell.train.make_plan import make_plan
 from trainwell.train.steps import as_floats, has_members
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}

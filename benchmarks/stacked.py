@@ -26,8 +26,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.data.load import wrap
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import Program, compile_program
-from trainwell.train.fit import build_batches, repeatable
+from trainwell.train.fit import repeatable
 from trainwell.train.many import fit_orders
 from trainwell.train.stack.batches import StackBatches
 from trainwell.train.stack.engine import StackEngine

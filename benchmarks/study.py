@@ -30,8 +30,8 @@ from trainwell.data.data import Data
 from trainwell.data.load import load
 from trainwell.study.ablate import ablate
 from trainwell.study.compare import compare
+from trainwell.study.cross_validate import cross_validate
 from trainwell.study.ensemble.make import ensemble
-from trainwell.study.folds import cross_validate
 from trainwell.train.fit import fit
 
 #: Tricks of the ablations: ten that have a place in a table, or in pictures.

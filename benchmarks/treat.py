@@ -28,7 +28,7 @@ from trainwell.data.data import Data
 from trainwell.data.load import load
 from trainwell.study.compare import judge
 from trainwell.study.improve import improve
-from trainwell.study.remedied import random_candidates
+from trainwell.study.prescribe import random_candidates
 from trainwell.study.repeats import repeats
 from trainwell.study.scores import higher_is_better, score_runs
 from trainwell.study.treat import Case, judged, pinned

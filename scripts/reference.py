@@ -24,8 +24,8 @@ from trainwell.cli.main import app
 from trainwell.core import errors
 from trainwell.core.part import Part
 from trainwell.core.recipe import ALIASES, Recipe
+from trainwell.core.recipe_sections import Column, Prepare, Series, Split, Transfer
 from trainwell.core.registry import Option, Registry
-from trainwell.core.sections import Column, Prepare, Series, Split, Transfer
 
 HEADINGS = {"Args", "Returns", "Raises", "Example", "Examples", "Source", "Shape", "Yields"}
 

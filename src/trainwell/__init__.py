@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainwell.core.errors import TrainwellError
+    from trainwell.core.i18n import speak as speak
     from trainwell.core.part import Part
     from trainwell.core.recipe import Recipe
-    from trainwell.core.speech import speak as speak
     from trainwell.data.data import Data
     from trainwell.data.load import load, wrap
     from trainwell.doctor.examine import examine
     from trainwell.doctor.finding import Finding
-    from trainwell.evaluate.deciding import calibrate
+    from trainwell.evaluate.calibrate import calibrate
     from trainwell.evaluate.drift import drift
     from trainwell.evaluate.evaluation import Evaluation
     from trainwell.evaluate.run import evaluate
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from trainwell.ship.serve.start import serve
     from trainwell.study.ablate import ablate
     from trainwell.study.compare import compare
+    from trainwell.study.compare_runs import compare_runs
+    from trainwell.study.cross_validate import cross_validate
     from trainwell.study.ensemble.distil import distil
+    from trainwell.study.ensemble.ensemble import Ensemble
     from trainwell.study.ensemble.make import ensemble
-    from trainwell.study.ensemble.team import Ensemble
-    from trainwell.study.existing import compare_runs
-    from trainwell.study.folds import cross_validate
     from trainwell.study.guide import guide
     from trainwell.study.honesty import honesty
     from trainwell.study.improve import improve
@@ -56,22 +56,22 @@ if TYPE_CHECKING:
     from trainwell.study.tuning.result import Tuned
     from trainwell.train.adversarial.sample import sample
     from trainwell.train.adversarial.translate import translate
-    from trainwell.train.again import resume
     from trainwell.train.fit import fit
-    from trainwell.train.five_steps import compile
     from trainwell.train.generate import generate
+    from trainwell.train.keras_style import compile
+    from trainwell.train.lr_find import find_rate
     from trainwell.train.many import fit_many
-    from trainwell.train.rate_range import find_rate
     from trainwell.train.replay import replay
+    from trainwell.train.resume import resume
     from trainwell.train.run import Run
-    from trainwell.train.watching import watch
+    from trainwell.train.watch import watch
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Bundle": "trainwell.ship.bundle",
     "Data": "trainwell.data.data",
-    "Ensemble": "trainwell.study.ensemble.team",
+    "Ensemble": "trainwell.study.ensemble.ensemble",
     "Evaluation": "trainwell.evaluate.evaluation",
     "Finding": "trainwell.doctor.finding",
     "Part": "trainwell.core.part",
@@ -84,18 +84,18 @@ _HOME = {
     "ablate": "trainwell.study.ablate",
     "bundle": "trainwell.ship.bundle",
     "compare": "trainwell.study.compare",
-    "compare_runs": "trainwell.study.existing",
-    "compile": "trainwell.train.five_steps",
-    "cross_validate": "trainwell.study.folds",
+    "compare_runs": "trainwell.study.compare_runs",
+    "compile": "trainwell.train.keras_style",
+    "cross_validate": "trainwell.study.cross_validate",
     "distil": "trainwell.study.ensemble.distil",
     "ensemble": "trainwell.study.ensemble.make",
-    "calibrate": "trainwell.evaluate.deciding",
+    "calibrate": "trainwell.evaluate.calibrate",
     "drift": "trainwell.evaluate.drift",
     "evaluate": "trainwell.evaluate.run",
     "mislabelled": "trainwell.study.mislabelled",
     "examine": "trainwell.doctor.examine",
     "export": "trainwell.ship.export",
-    "find_rate": "trainwell.train.rate_range",
+    "find_rate": "trainwell.train.lr_find",
     "fit": "trainwell.train.fit",
     "fit_many": "trainwell.train.many",
     "generate": "trainwell.train.generate",
@@ -109,17 +109,17 @@ _HOME = {
     "open_bundle": "trainwell.ship.bundle",
     "replay": "trainwell.train.replay",
     "report": "trainwell.report.run",
-    "resume": "trainwell.train.again",
+    "resume": "trainwell.train.resume",
     "safe_augment": "trainwell.study.safe_augment",
     "sample": "trainwell.train.adversarial.sample",
     "serve": "trainwell.ship.serve.start",
     "simplify": "trainwell.study.simplify",
-    "speak": "trainwell.core.speech",
+    "speak": "trainwell.core.i18n",
     "transfer_check": "trainwell.study.transfer_check",
     "translate": "trainwell.train.adversarial.translate",
     "treat": "trainwell.study.treat",
     "tune": "trainwell.study.tune",
-    "watch": "trainwell.train.watching",
+    "watch": "trainwell.train.watch",
     "wrap": "trainwell.data.load",
 }
 

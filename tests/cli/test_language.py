@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from house.verbs import verbs
-from trainwell.core.speech import VARIABLES
+from trainwell.core.i18n import VARIABLES
 
 from .command import done, plain, trainwell
 

@@ -15,8 +15,8 @@ from trainwell.data.load import load
 from trainwell.evaluate.run import evaluate
 from trainwell.report.parts import describe_parts
 from trainwell.report.runs import list_runs
-from trainwell.train.again import load_again
-from trainwell.train.rate_range import find_rate
+from trainwell.train.lr_find import find_rate
+from trainwell.train.resume import load_again
 from trainwell.train.run import Run
 
 from .command import TINY, Said, done, like, plain, trainwell

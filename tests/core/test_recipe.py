@@ -8,10 +8,10 @@ from pydantic import BaseModel
 
 from core.strategies import RECIPES
 from trainwell.core.errors import RecipeError, UnknownName
+from trainwell.core.nested import differences
 from trainwell.core.part import Part, path_of
 from trainwell.core.recipe import ALIASES, Recipe
-from trainwell.core.sections import Column, Prepare, Split
-from trainwell.core.trees import differences
+from trainwell.core.recipe_sections import Column, Prepare, Split
 
 
 @given(RECIPES, RECIPES)

@@ -13,7 +13,6 @@ from trainwell.core.stats import (
     Interval,
     bca_shares,
     bootstrap_mean,
-    compare_paired,
     count_blocks,
     decimals_for,
     holm,
@@ -123,14 +122,6 @@ def test_sign_flip_p_is_uniform_when_nothing_differs():
     rng = np.random.default_rng(1)
     p = [sign_flip_p(rng.normal(size=9)) for _ in range(300)]
     assert scipy_stats.kstest(p, "uniform").pvalue > 0.01
-
-
-def test_comparison_counts_wins_and_needs_pairs():
-    found = compare_paired([1, 2, 3, 4], [0, 2, 4, 1])
-    assert (found.wins, found.losses, found.difference.n) == (2, 1, 4)
-    assert found.difference.value == 0.75
-    with pytest.raises(ValueError, match="same shape"):
-        compare_paired([1, 2], [1])
 
 
 def test_holm_by_hand():

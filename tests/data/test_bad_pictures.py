@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from trainwell.core.errors import DataError
-from trainwell.data.decode import CONVERTED as CONVERTED_SENTENCES
-from trainwell.data.decode import UNUSABLE, Geometry
+from trainwell.data.decode_picture import CONVERTED as CONVERTED_SENTENCES
+from trainwell.data.decode_picture import UNUSABLE, Geometry
 from trainwell.data.kinds import picture
 from trainwell.data.kinds.kind import Raw, Rule
 
@@ -256,7 +256,7 @@ def test_bombs_take_no_memory(tmp_path: Path) -> None:
     code = """
 import resource, sys
 import numpy as np, polars as pl
-from trainwell.data import scan
+from trainwell.data import scan_pictures
 from trainwell.data.kinds import picture
 from trainwell.data.kinds.kind import Raw, Rule
 scan.threads = lambda: 8

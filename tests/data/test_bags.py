@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainwell.core.recipe import Recipe
-from trainwell.core.sections import Split
+from trainwell.core.recipe_sections import Split
 from trainwell.data.load import load
 from trainwell.data.splits import Table, draw_bag
 

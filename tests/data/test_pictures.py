@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 
 from trainwell.core.errors import DataError
-from trainwell.data import pictures, scan
+from trainwell.data import pictures, scan_pictures
 from trainwell.data.cache import cache_home
-from trainwell.data.decode import Geometry
+from trainwell.data.decode_picture import Geometry
 from trainwell.data.pictures import auto_size, load
-from trainwell.data.scan import Pile
+from trainwell.data.scan_pictures import Pile
 
 N = 100
 SHAPE = Geometry(3, 12, 10)
@@ -55,7 +55,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def read(pile: Pile) -> pictures.Pictures:
-    return load(pile, scan.scan(pile), SHAPE)
+    return load(pile, scan_pictures.scan(pile), SHAPE)
 
 
 def test_every_pixel_arrives(pile: Pile, pixels: np.ndarray) -> None:
@@ -74,19 +74,19 @@ def test_a_second_load_decodes_nothing_and_gives_the_same(pile: Pile, decoded: l
 
 
 def test_files_that_did_not_change_are_not_read_again(pile: Pile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "_SETTLED_SECONDS", -60.0)
-    first = scan.scan(pile)
-    monkeypatch.setattr(scan, "read_bytes", lambda path: pytest.fail("a file was read"))
-    assert scan.scan(pile).equals(first)
+    monkeypatch.setattr(scan_pictures, "_SETTLED_SECONDS", -60.0)
+    first = scan_pictures.scan(pile)
+    monkeypatch.setattr(scan_pictures, "read_bytes", lambda path: pytest.fail("a file was read"))
+    assert scan_pictures.scan(pile).equals(first)
 
 
 def test_files_of_the_last_seconds_are_not_trusted_to_stay(pile: Pile) -> None:
-    scan.scan(pile)
+    scan_pictures.scan(pile)
     assert not cache_home().exists()
 
 
 def test_a_file_rewritten_with_the_same_size_and_time_is_noticed(pile: Pile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "_SETTLED_SECONDS", -60.0)
+    monkeypatch.setattr(scan_pictures, "_SETTLED_SECONDS", -60.0)
     path = Path(pile.path("007.png"))
     for name, colour in (("007.png", "#000007"), ("008.png", "#000008")):
         Image.new("RGB", (10, 12), colour).save(pile.path(name), compress_level=0)
@@ -113,7 +113,7 @@ def test_writing_into_the_array_does_not_reach_the_cache(pile: Pile) -> None:
 
 
 def test_a_changed_file_between_scan_and_decoding_is_refused(pile: Pile) -> None:
-    headers = scan.scan(pile)
+    headers = scan_pictures.scan(pile)
     Image.new("RGB", (10, 12)).save(pile.path("050.png"))
     with pytest.raises(DataError, match=r"050\.png: the file changed while it was read"):
         load(pile, headers, SHAPE)
@@ -136,8 +136,8 @@ def test_bytes_and_paths_give_the_same(pile: Pile) -> None:
 def test_a_run_killed_while_decoding_leaves_no_entry(pile: Pile, tmp_path: Path) -> None:
     code = """
 import sys, time
-from trainwell.data import pictures, scan
-from trainwell.data.decode import Geometry
+from trainwell.data import pictures, scan_pictures
+from trainwell.data.decode_picture import Geometry
 original = pictures.decode
 def slow(blob, geometry):
     print("decoding", flush=True); time.sleep(0.05); return original(blob, geometry)
@@ -165,7 +165,7 @@ def test_auto_size_of_a_few_odd_ones_is_the_common_rectangle() -> None:
 
 
 def test_the_shape_follows_the_train_rows_alone(pile: Pile) -> None:
-    headers = scan.scan(pile)
+    headers = scan_pictures.scan(pile)
     poisoned = headers.with_columns(
         height=pl.when(pl.int_range(pl.len()) >= 60).then(9_999).otherwise("height"),
         grey=pl.int_range(pl.len()) < 60,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trainwell.core.errors import DataError, RecipeError
 from trainwell.core.recipe import Recipe
-from trainwell.core.sections import Split
+from trainwell.core.recipe_sections import Split
 from trainwell.data.load import load
 from trainwell.data.splits import NOWHERE, TEST, TRAIN, VALID, Table, assign
 

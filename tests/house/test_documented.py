@@ -15,7 +15,7 @@ from house.tree import MODULES, ROOT
 from house.verbs import commands, verbs
 from trainwell.core.part import Part
 from trainwell.core.recipe import Recipe
-from trainwell.core.sections import Column, Prepare, Series, Split, Transfer
+from trainwell.core.recipe_sections import Column, Prepare, Series, Split, Transfer
 
 GUIDE = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs" / "guide").glob("*.md")))
 

@@ -11,7 +11,7 @@ import pytest
 
 from house.sentences import sentences_in, told_by
 from house.tree import FILES, PACKAGE, parsed
-from trainwell.core.speech import chinese, entries
+from trainwell.core.i18n import chinese, entries
 
 #: Who shows a text to a reader, and at which place it takes it.
 SPEAKERS = {"spoken": 0, "say": 0, "note": 0, "told": 0, "section": 0, "figure": 0, "masthead": 0, "Check": 2, "_remark": 0}

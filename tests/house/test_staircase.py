@@ -116,7 +116,7 @@ EXTRAS = declared(
 #: Files written in the words of an extra. They import it at once, for nobody imports them at once: whoever does so, inside a
 #: function, has made sure that the extra is there.
 BEHIND_AN_EXTRA = {
-    *(f"trainwell.ship.serve.{name}" for name in ("app", "protocol", "reading", "running", "state")),
+    *(f"trainwell.ship.serve.{name}" for name in ("app", "protocol", "request_body", "server", "state")),
     "trainwell.report.board.serve",
 }
 USERS_OWN = {"pandas", "pyarrow", "timm", "torchvision"}  # looked for in what the user hands over, never required

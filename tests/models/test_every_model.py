@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from trainwell.core.errors import CompileError
 from trainwell.core.registry import options_of
 from trainwell.core.shape import Input, Shape
-from trainwell.core.suggest_pairs import PICTURE_MAKERS
+from trainwell.core.suggest_generation import PICTURE_MAKERS
 from trainwell.models.adaptive import adapt
 from trainwell.models.build import build
 from trainwell.models.registry import models

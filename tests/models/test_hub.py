@@ -20,7 +20,7 @@ from trainwell.core.shape import Input, Shape
 from trainwell.models.build import build
 from trainwell.models.hub import fetched
 from trainwell.models.pretrained import take_over
-from trainwell.models.spellings import spelled
+from trainwell.models.transformers_names import spelled
 
 COLOUR = Shape((Input("picture", "picture", (3, 32, 32)),))
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

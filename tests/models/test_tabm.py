@@ -10,7 +10,7 @@ import torch
 from trainwell.core.errors import RecipeError
 from trainwell.core.shape import Input, Shape
 from trainwell.models.build import build
-from trainwell.models.linear import ManyLinear
+from trainwell.models.many_linear import ManyLinear
 from trainwell.models.tabm import Scale, SharedLinear
 
 SHAPE = Shape((Input("number", "number", (6,)),))

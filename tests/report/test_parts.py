@@ -10,7 +10,7 @@ from house.registries import REGISTRIES as ALL
 from trainwell.core.errors import UnknownName
 from trainwell.core.recipe import ALIASES, Recipe
 from trainwell.core.recipe_file import parse_value
-from trainwell.core.sections import Column, Prepare, Series, Split, Transfer
+from trainwell.core.recipe_sections import Column, Prepare, Series, Split, Transfer
 from trainwell.report.parts import REGISTRIES, describe_parts, recipe_keys, registry, show_explanation, show_parts, value_text
 
 EVERYTHING = {noun: describe_parts(noun)[noun] for noun in REGISTRIES}

@@ -11,7 +11,7 @@ from importlib import import_module
 import pytest
 
 import trainwell as tw
-from trainwell.core.onlookers import nobody_looks_on, usual_onlookers
+from trainwell.core.default_observers import clear_default_observers, default_observers
 from trainwell.doctor.finding import Finding
 from trainwell.report import jupyter
 from trainwell.report.live import LiveCurves
@@ -110,7 +110,7 @@ def shell():
     made = interactive.InteractiveShell()
     jupyter.register(made)
     yield made
-    nobody_looks_on()
+    clear_default_observers()
     interactive.InteractiveShell.clear_instance()
 
 
@@ -120,7 +120,7 @@ def test_a_shell_that_knows_them_shows_them_and_draws_trainings(shell, trained):
     formats, _ = shell.display_formatter.format(run)
     assert formats["text/html"].startswith('<div class="trainwell">')
     assert "Run(" in formats["text/plain"]
-    assert [type(onlooker) for onlooker in usual_onlookers()] == [LiveCurves]
+    assert [type(onlooker) for onlooker in default_observers()] == [LiveCurves]
 
 
 def test_a_training_draws_one_place_over_and_over(monkeypatch, trained):
@@ -144,7 +144,9 @@ def test_a_training_draws_one_place_over_and_over(monkeypatch, trained):
 
 
 def test_outside_a_notebook_nothing_is_registered():
-    assert not jupyter.in_notebook()
-    code = "import IPython, trainwell; from trainwell.core.onlookers import usual_onlookers; print(usual_onlookers())"
+    assert jupyter.running_shell() is None
+    code = (
+        "import IPython, trainwell; from trainwell.core.default_observers import default_observers; print(default_observers())"
+    )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

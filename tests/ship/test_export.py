@@ -25,7 +25,8 @@ from trainwell.ship.bundle import bundle
 from trainwell.ship.export import export, said
 from trainwell.study.ensemble.make import ensemble
 from trainwell.train.fit import fit
-from trainwell.train.run import Run, as_source
+from trainwell.train.raw_rows import as_source
+from trainwell.train.run import Run
 
 from .small import odd_rows, people, recipe, trained
 
@@ -127,7 +128,7 @@ def test_several_labels_and_ranks_are_said_by_the_graph():
 def test_pictures_of_any_size_are_resized_as_training_does_it_to_the_bit(channels: int, height: int, width: int):
     from onnx import TensorProto, helper
 
-    from trainwell.data.decode import Geometry, conform_array
+    from trainwell.data.decode_picture import Geometry, conform_array
 
     graph = Graph("p/")
     out = picture_column(graph, "x", State(channels, height, width))

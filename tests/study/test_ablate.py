@@ -11,7 +11,7 @@ import pytest
 from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load
-from trainwell.report.ablations import good, show_ablation, write_ablation
+from trainwell.report.ablate import good, show_ablation, write_ablation
 from trainwell.study.ablate import ablate, designed, size_of
 
 FIXED = {"threads": 1, "memory_format": "contiguous", "compile": "off", "batch_size": 32}

@@ -18,7 +18,7 @@ from trainwell.core.stats import sign_flip_p
 from trainwell.data.load import load
 from trainwell.study.ablate import ablate
 from trainwell.study.compare import aa_check, compare, judge, judge_many
-from trainwell.study.folds import cross_validate
+from trainwell.study.cross_validate import cross_validate
 from trainwell.study.learning_curve import learning_curve
 from trainwell.study.power import detectable, fewest_pairs, pairs_needed
 from trainwell.study.repeats import again, repeats

@@ -14,10 +14,10 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts, Input, Shape
 from trainwell.core.stats import Interval
 from trainwell.data.load import load
-from trainwell.report.guidance import show_guidance, write_guidance
+from trainwell.report.guide import show_guidance, write_guidance
 from trainwell.study.advice import advised
 from trainwell.study.guide import TOPICS, guide, sweep_of
-from trainwell.study.point import Point, Sweep
+from trainwell.study.sweep import Point, Sweep
 
 FACTS = Facts(400, Shape((Input("number", "number", (5,)),)), "classification", 3)
 FIXED = {"threads": 1, "memory_format": "contiguous", "compile": "off", "batch_size": 32}

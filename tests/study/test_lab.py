@@ -7,7 +7,7 @@ import pytest
 
 from trainwell.core.errors import UnknownName
 from trainwell.data.load import load
-from trainwell.report.lessons import show_claims, show_lesson, write_lessons
+from trainwell.report.lab import show_claims, show_lesson, write_lessons
 from trainwell.study.compare import judge
 from trainwell.study.lab.carry_out import lab
 from trainwell.study.lab.claim import outcome_of

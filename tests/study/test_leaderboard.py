@@ -10,7 +10,7 @@ import pytest
 from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load
-from trainwell.study.existing import runs_in
+from trainwell.study.compare_runs import runs_in
 from trainwell.study.leaderboard import leaderboard, leaderboard_of_runs, named_by_difference
 from trainwell.study.scores import predictions_of
 from trainwell.study.ties import tie_groups

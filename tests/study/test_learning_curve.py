@@ -11,7 +11,7 @@ import pytest
 from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load
-from trainwell.study.existing import runs_in
+from trainwell.study.compare_runs import runs_in
 from trainwell.study.learning_curve import _curve, learning_curve, settled, wider
 from trainwell.study.power_law import bootstrap_laws, fit_power_law, widened
 

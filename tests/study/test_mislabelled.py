@@ -15,8 +15,8 @@ from trainwell.data.load import load
 from trainwell.data.source import Source
 from trainwell.report.mislabelled import write_mislabelled
 from trainwell.study.mislabelled import confident_joint, mislabelled, suspicious, thresholds
-from trainwell.train.again import load_again
 from trainwell.train.fit import fit
+from trainwell.train.resume import load_again
 
 QUICK = Recipe(preset="quick", model={"name": "mlp", "width": 32}, epochs=12, threads=1, doctor="off", target="kind")
 WRONG = 30

@@ -9,7 +9,7 @@ from trainwell.core.errors import UsageError
 from trainwell.core.part import Part
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load
-from trainwell.report.augment_safety import show_augment_safety, write_augment_safety
+from trainwell.report.safe_augment import show_augment_safety, write_augment_safety
 from trainwell.study.safe_augment import safe_augment, told
 
 RECIPE = Recipe(model={"name": "mlp", "width": 32}, optimizer="adam", lr=0.01, epochs=6, threads=1, early_stopping=0)

@@ -12,7 +12,7 @@ from torch import nn
 from train.small import pictures, recipe
 from trainwell.core.errors import CompileError, RecipeError, UsageError
 from trainwell.models.int8 import int8_network, packed, unpacked
-from trainwell.report.simplified import show_simplified
+from trainwell.report.simplify import show_simplified
 from trainwell.study.onnx_forms import OnnxNetwork
 from trainwell.study.simplify import Simplified, simplify
 from trainwell.train.compile import compile_program

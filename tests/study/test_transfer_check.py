@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from train.small import numbers, recipe
 from trainwell.core.errors import UsageError
 from trainwell.data.load import wrap
-from trainwell.report.transfer import show_transfer, write_transfer
+from trainwell.report.transfer_check import show_transfer, write_transfer
 from trainwell.study.transfer_check import transfer_check
 from trainwell.train.fit import fit
 

@@ -12,9 +12,9 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe
 from trainwell.data.load import load
 from trainwell.doctor.finding import Finding
-from trainwell.report.treatments import show_improvement, show_treatment, write_improvement, write_treatment
+from trainwell.report.treat import show_improvement, show_treatment, write_improvement, write_treatment
 from trainwell.study.improve import improve
-from trainwell.study.remedied import candidates, prescribe, random_candidates, trainable
+from trainwell.study.prescribe import candidates, prescribe, random_candidates, trainable
 from trainwell.study.treat import pinned, treat
 from trainwell.train.fit import attempt, fit
 

@@ -13,8 +13,9 @@ from trainwell.data.batches import RowStream
 from trainwell.data.data import Data
 from trainwell.data.load import load
 from trainwell.doctor.examine import examine
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import compile_program
-from trainwell.train.fit import build_batches, fit
+from trainwell.train.fit import fit
 from trainwell.train.generate import drawn, generate
 from trainwell.train.many import fit_many
 from trainwell.train.run import Run

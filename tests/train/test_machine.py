@@ -9,8 +9,9 @@ import torch
 
 from trainwell.core.recipe import Recipe
 from trainwell.train import machine
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import compile_program
-from trainwell.train.fit import build_batches, fit
+from trainwell.train.fit import fit
 from trainwell.train.plan import Machine
 
 from .small import pictures, recipe

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from trainwell.core.errors import CompileError, DataError, RecipeError
-from trainwell.core.suggest_pairs import PICTURE_MAKERS
+from trainwell.core.suggest_generation import PICTURE_MAKERS
 from trainwell.data.batches import Batches
 from trainwell.models.registry import models
 from trainwell.optim.registry import optimizers
 from trainwell.testing import FIXED, KINDS, SMALL
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import Program, compile_program
-from trainwell.train.fit import build_batches
 from trainwell.train.machine import build_engine
 from trainwell.train.plan import Machine
 

@@ -17,8 +17,8 @@ from trainwell.core.shape import Input, Shape
 from trainwell.data.data import Data
 from trainwell.data.load import load
 from trainwell.models.mixture import mixture
-from trainwell.train.again import load_again, resume
 from trainwell.train.fit import fit
+from trainwell.train.resume import load_again, resume
 from trainwell.train.run import Run
 
 RECIPE = Recipe(preset="quick", epochs=3, threads=1, memory_format="contiguous", compile="off")

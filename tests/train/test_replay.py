@@ -11,7 +11,7 @@ import torch
 from trainwell.core.errors import CheckpointError, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load
-from trainwell.report.replays import show_replay, write_replay
+from trainwell.report.replay import show_replay, write_replay
 from trainwell.train.checkpoint import checkpoints, read_checkpoint
 from trainwell.train.fit import attempt, fit
 from trainwell.train.replay import Tape, outcome, replay

@@ -13,7 +13,8 @@ from trainwell.core.errors import CheckpointError, TrainwellError
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load, wrap
 from trainwell.train.fit import fit
-from trainwell.train.run import Run, picture_paths
+from trainwell.train.raw_rows import picture_paths
+from trainwell.train.run import Run
 
 from .small import numbers, recipe
 

@@ -8,8 +8,9 @@ import torch
 
 from train.small import recipe, reviews, weights
 from trainwell.data.batches import trimmed
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import compile_program
-from trainwell.train.fit import build_batches, fit
+from trainwell.train.fit import fit
 from trainwell.train.run import Run
 
 SMALL = {"name": "text_team", "width": 8, "maps": 8, "buckets": 1024}

@@ -12,7 +12,7 @@ import pytest
 from torch import nn
 
 from trainwell.core.errors import CompileError
-from trainwell.train.watching import watch
+from trainwell.train.watch import watch
 
 PROGRAM = """
 import keras

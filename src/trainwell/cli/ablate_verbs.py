@@ -7,18 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import (
-    AsJson,
-    Assignments,
-    Config,
-    Preset,
-    StudyOut,
-    Target,
-    Test,
-    Valid,
-    recipe_from,
-    study_folder,
-)
+from trainwell.cli.arguments import AsJson, Assignments, Given, Source, StudyOut, spreads_given, study_folder
 from trainwell.cli.output import emit_json, note
 
 ABLATE_EXAMPLES = r"""
@@ -36,15 +25,12 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=ABLATE_EXAMPLES)(ablate)
 
 
+@spreads_given
 def ablate(
-    source: Annotated[str, typer.Argument(help="File, folder, or named set (digits, mnist, …).")],
+    source: Source,
     assignments: Assignments = None,
     *,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     out: StudyOut = None,
     trick: Annotated[list[str] | None, typer.Option(help="Only this trick; can be given more than once.")] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Pairs per comparison; as many as it takes if not given.")] = None,
@@ -55,13 +41,12 @@ def ablate(
 ) -> None:
     """Take each known trick out of a recipe, or put it in, and say which of them help on these data."""
     from trainwell.cli.study_progress import StudyProgress
-    from trainwell.data.load import load
-    from trainwell.report.ablations import show_ablation, write_ablation
+    from trainwell.report.ablate import show_ablation, write_ablation
     from trainwell.study.ablate import ablate as study
     from trainwell.study.ablate import size_of
 
-    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "ablation")
+    recipe, data = given.load(source, assignments)
+    folder = study_folder(out, source, "ablation")
     runs = size_of(recipe, data, tricks=trick or (), repeats=repeats, alone=alone)
     with StudyProgress(f"ablation on {Path(source).name}", runs) as progress:
         found = study(

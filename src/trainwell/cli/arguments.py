@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +15,9 @@ from trainwell.core.errors import UsageError
 
 if TYPE_CHECKING:
     from trainwell.core.recipe import Recipe
+    from trainwell.data.data import Data
 
+Source = Annotated[str, typer.Argument(help="File, folder, or named set (digits, mnist, …).")]
 Assignments = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Recipe keys: model.width=256 learning_rate=3e-3 …")
 ]
@@ -35,7 +41,51 @@ StudyOut = Annotated[
     Path | None, typer.Option("--out", "-o", help="Folder of the study and its runs; runs/NAME-VERB if not given.")
 ]
 
+#: What studies are asked.
+Metric = Annotated[str | None, typer.Option(help="What is scored; the recipe's monitor or first metric if not given.")]
+ScoredPart = Annotated[str, typer.Option(help="Rows that are scored: valid while choosing, test for the final word.")]
+
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Given:
+    """The options that say from which data and which recipe a verb begins; `spreads_given` makes them options of a verb."""
+
+    target: Target = None
+    test: Test = None
+    valid: Valid = None
+    config: Config = None
+    preset: Preset = None
+
+    def recipe(self, assignments: list[str] | None, *, config: Path | None = None) -> Recipe:
+        """The recipe of these options and `key=value`, or of another file's."""
+        return recipe_from(assignments, config=config or self.config, target=self.target, preset=self.preset)
+
+    def data(self, source: str, recipe: Recipe) -> Data:
+        """The data of a source, as a recipe wants them."""
+        from trainwell.data.load import load
+
+        return load(source, recipe=recipe, test=self.test, valid=self.valid)
+
+    def load(self, source: str, assignments: list[str] | None) -> tuple[Recipe, Data]:
+        """Recipe and data of a command line."""
+        recipe = self.recipe(assignments)
+        return recipe, self.data(source, recipe)
+
+
+def spreads_given(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with the options of `Given` in the place of its parameter `given`; one that it has itself stays its own."""
+    own, fields = signature(verb, eval_str=True).parameters, signature(Given, eval_str=True).parameters
+    options = [own.get(name, field.replace(kind=Parameter.KEYWORD_ONLY)) for name, field in fields.items()]
+
+    @wraps(verb)
+    def spread(**asked: Any) -> None:
+        verb(given=Given(**{name: asked.pop(name) for name in fields if name not in own}), **asked)
+
+    listed = [p for name, one in own.items() if name not in fields for p in (options if name == "given" else [one])]
+    vars(spread)["__signature__"] = signature(verb).replace(parameters=listed)
+    return spread
 
 
 def recipe_from(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trainwell.cli.arguments import AsJson, Assignments, Config, Preset, Target, Test, Valid, parse_assignments, recipe_from
+from trainwell.cli.arguments import AsJson, Assignments, Given, parse_assignments, spreads_given
 from trainwell.cli.output import emit_json, note
 
 EXAMPLES = r"""
@@ -22,16 +22,13 @@ def add_to(app: typer.Typer) -> None:
     app.command("safe-augment", epilog=EXAMPLES)(safe_augment)
 
 
+@spreads_given
 def safe_augment(
     source: Annotated[str, typer.Argument(help="Folder of pictures, or a named set (digits, mnist, …).")],
     assignments: Assignments = None,
     *,
     tries: Annotated[list[str] | None, typer.Option("--try", help='A transform, as "NAME OPTION=VALUE".')] = None,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     folds: Annotated[int, typer.Option(min=2, help="Folds of the reference networks.")] = 3,
     repeats: Annotated[int | None, typer.Option("--repeats", "-n", min=1, help="Pairs of the confirmation.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the study and its runs.")] = Path("runs/augment-safety"),
@@ -39,12 +36,10 @@ def safe_augment(
 ) -> None:
     """Say which augmentations keep examples what they are, and refuse those that are proved to hurt."""
     from trainwell.cli.study_progress import StudyProgress
-    from trainwell.data.load import load
-    from trainwell.report.augment_safety import show_augment_safety, write_augment_safety
+    from trainwell.report.safe_augment import show_augment_safety, write_augment_safety
     from trainwell.study.safe_augment import safe_augment as judge
 
-    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data = load(source, recipe=recipe, test=test, valid=valid)
+    recipe, data = given.load(source, assignments)
     parts = [_part(text) for text in tries or []]
     with StudyProgress(f"augmentations on {source}", folds) as progress:
         found = judge(recipe, data, parts, folds=folds, repeats=repeats, folder=out, observers=[progress])

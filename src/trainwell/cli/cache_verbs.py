@@ -10,7 +10,7 @@ import typer
 from trainwell.cli.arguments import AsJson
 from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UsageError
-from trainwell.core.speech import spoken
+from trainwell.core.i18n import spoken
 
 if TYPE_CHECKING:
     from trainwell.data.cache import Entry

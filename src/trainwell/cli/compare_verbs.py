@@ -10,14 +10,13 @@ import typer
 from trainwell.cli.arguments import (
     AsJson,
     Assignments,
-    Config,
-    Preset,
+    Given,
+    Metric,
+    ScoredPart,
+    Source,
     StudyOut,
-    Target,
-    Test,
-    Valid,
     parse_assignments,
-    recipe_from,
+    spreads_given,
     study_folder,
 )
 from trainwell.cli.output import emit_json, note
@@ -50,12 +49,9 @@ Examples:
   trainwell learning-curve people.csv -t income model=mlp --metric auroc --repeats 10
 """
 
-Source = Annotated[str, typer.Argument(help="File, folder, or named set (digits, mnist, …).")]
 SourceOrRuns = Annotated[str, typer.Argument(help="File, folder or named set (digits, …); or a folder of runs.")]
-Metric = Annotated[str | None, typer.Option(help="What is scored; the recipe's monitor or first metric if not given.")]
 Repeats = Annotated[int, typer.Option("--repeats", "-n", min=1, help="Trainings of each recipe, each with its own split.")]
 NoAA = Annotated[bool, typer.Option("--no-aa", help="Skip training a recipe against itself.")]
-ScoredPart = Annotated[str, typer.Option(help="Rows that are scored: valid while choosing, test for the final word.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -67,6 +63,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("learning-curve", epilog=CURVE_EXAMPLES)(learning_curve)
 
 
+@spreads_given
 def compare(
     source: SourceOrRuns,
     assignments: Annotated[
@@ -76,11 +73,7 @@ def compare(
     change: Annotated[
         str | None, typer.Option("--try", help='The change in question, as "KEY=VALUE KEY=VALUE".', rich_help_panel="Recipe")
     ] = None,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     repeats: Repeats = 8,
     metric: Metric = None,
     part: ScoredPart = "valid",
@@ -89,25 +82,24 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Say whether a change helps, hurts or cannot be told: pairs of trainings with the same seeds and splits, and p."""
-    from trainwell.report.studies import show_comparison
+    from trainwell.report.study_tables import show_comparison
 
     _known(part)
     if change is None:
-        from trainwell.study.existing import compare_runs
+        from trainwell.study.compare_runs import compare_runs
 
         if not _holds_runs(source) or len(assignments or []) != 1:
             raise UsageError("there is nothing to compare with", remedy='Give --try "KEY=VALUE", or two folders of runs.')
         found = compare_runs(source, (assignments or [""])[0], metric=metric, part=part)  # type: ignore[arg-type]
     else:
         from trainwell.cli.study_progress import StudyProgress
-        from trainwell.data.load import load
         from trainwell.report.study_pages import write_comparison
         from trainwell.study.compare import compare as judge
 
         folder = study_folder(out, source, "compared")
-        base = recipe_from(assignments, config=config, target=target, preset=preset)
+        base = given.recipe(assignments)
         changed = base.with_keys(parse_assignments(change.split()))
-        data = load(source, recipe=base, test=test, valid=valid)
+        data = given.data(source, base)
         with StudyProgress(f"comparing on {Path(source).name}", repeats * (2 if no_aa else 3)) as progress:
             found = judge(
                 changed,
@@ -125,36 +117,33 @@ def compare(
     emit_json(found.to_dict()) if as_json else show_comparison(found)
 
 
+@spreads_given
 def cross_validate(
     source: Source,
     assignments: Assignments = None,
     *,
     folds: Annotated[int, typer.Option("--folds", "-k", min=2, help="Parts of the rows; each is the test part once.")] = 5,
     repeats: Annotated[int, typer.Option("--repeats", "-n", min=1, help="Partitions of the rows.")] = 1,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     metric: Metric = None,
     out: StudyOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a recipe on every row by k-fold cross-validation; split.how says how: stratified, group, time."""
     from trainwell.cli.study_progress import StudyProgress
-    from trainwell.data.load import load
-    from trainwell.report.studies import show_cross_validation
     from trainwell.report.study_pages import write_cross_validation
-    from trainwell.study.folds import cross_validate as validate
+    from trainwell.report.study_tables import show_cross_validation
+    from trainwell.study.cross_validate import cross_validate as validate
 
-    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "folds")
+    recipe, data = given.load(source, assignments)
+    folder = study_folder(out, source, "folds")
     with StudyProgress(f"cross-validating on {Path(source).name}", folds * repeats) as progress:
         found = validate(recipe, data, folds=folds, repeats=repeats, metric=metric, folder=folder, observers=[progress])
     emit_json(found.to_dict()) if as_json else show_cross_validation(found)
     note(f"page: {write_cross_validation(found, folder)}\nout-of-fold predictions: {folder / 'out-of-fold.parquet'}")
 
 
+@spreads_given
 def leaderboard(
     source: SourceOrRuns,
     assignments: Assignments = None,
@@ -163,13 +152,10 @@ def leaderboard(
         list[str] | None,
         typer.Option("--try", help='A candidate, as "KEY=VALUE KEY=VALUE" on top of the rest.', rich_help_panel="Recipe"),
     ] = None,
-    configs: Annotated[
+    config: Annotated[
         list[Path] | None, typer.Option("--config", "-c", help="A candidate's recipe.yaml.", rich_help_panel="Recipe")
     ] = None,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    preset: Preset = None,
+    given: Given,
     repeats: Repeats = 8,
     metric: Metric = None,
     no_aa: NoAA = False,
@@ -177,12 +163,12 @@ def leaderboard(
     as_json: AsJson = False,
 ) -> None:
     """Rank recipes with intervals and ties: which cannot be told from the best, what they cost, and how good the best is."""
-    from trainwell.report.studies import show_leaderboard
+    from trainwell.report.study_tables import show_leaderboard
 
-    if not tries and not configs:
-        from trainwell.study.existing import runs_in
+    if not tries and not config:
+        from trainwell.study.compare_runs import runs_in
         from trainwell.study.leaderboard import leaderboard_of_runs
-        from trainwell.train.again import load_again
+        from trainwell.train.resume import load_again
 
         if not _holds_runs(source):
             raise UsageError("there is nothing to rank", remedy='Give --try "KEY=VALUE" twice or more, or a folder of runs.')
@@ -190,28 +176,24 @@ def leaderboard(
         found = leaderboard_of_runs(runs, load_again(str(runs[0].folder)), metric=metric)
     else:
         from trainwell.cli.study_progress import StudyProgress
-        from trainwell.data.load import load
         from trainwell.report.study_pages import write_leaderboard
         from trainwell.study.leaderboard import leaderboard as rank
 
         folder = study_folder(out, source, "leaderboard")
-        recipes = _candidates(tries or [], configs or [], assignments, target=target, preset=preset)
-        data = load(source, recipe=next(iter(recipes.values())), test=test, valid=valid)
+        recipes = _candidates(given, assignments, tries or [], config or [])
+        data = given.data(source, next(iter(recipes.values())))
         with StudyProgress(f"ranking on {Path(source).name}", repeats * (len(recipes) + (0 if no_aa else 1))) as progress:
             found = rank(recipes, data, repeats=repeats, metric=metric, aa=not no_aa, folder=folder, observers=[progress])
         note(f"page: {write_leaderboard(found, folder)}")
     emit_json(found.to_dict()) if as_json else show_leaderboard(found)
 
 
+@spreads_given
 def learning_curve(
     source: Source,
     assignments: Assignments = None,
     *,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     repeats: Repeats = 6,
     metric: Metric = None,
     part: ScoredPart = "valid",
@@ -221,15 +203,14 @@ def learning_curve(
 ) -> None:
     """Say whether more data would help: nested samples of the training rows, a fitted curve, and a wider network beside it."""
     from trainwell.cli.study_progress import StudyProgress
-    from trainwell.data.load import load
-    from trainwell.report.studies import show_learning_curve
     from trainwell.report.study_pages import write_learning_curve
+    from trainwell.report.study_tables import show_learning_curve
     from trainwell.study.learning_curve import SHARES
     from trainwell.study.learning_curve import learning_curve as measure
 
     _known(part)
-    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "curve")
+    recipe, data = given.load(source, assignments)
+    folder = study_folder(out, source, "curve")
     with StudyProgress(f"learning curve on {Path(source).name}", repeats * (len(SHARES) + (1 if no_aa else 2))) as progress:
         found = measure(
             recipe,
@@ -254,12 +235,10 @@ def _holds_runs(place: str) -> bool:
     return Path(place).is_dir() and next(Path(place).rglob("plan.json"), None) is not None
 
 
-def _candidates(
-    tries: list[str], configs: list[Path], assignments: list[str] | None, *, target: str | None, preset: str | None
-) -> dict[str, Recipe]:
+def _candidates(given: Given, assignments: list[str] | None, tries: list[str], configs: list[Path]) -> dict[str, Recipe]:
     """Recipes by what one typed for them: a changed key, or the name of a file."""
-    base = recipe_from(assignments, target=target, preset=preset)
+    base = given.recipe(assignments)
     found = {text: base.with_keys(parse_assignments(text.split())) for text in tries}
     for path in configs:
-        found[path.stem] = recipe_from(assignments, config=path, target=target, preset=preset)
+        found[path.stem] = given.recipe(assignments, config=path)
     return found

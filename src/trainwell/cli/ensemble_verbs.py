@@ -11,13 +11,12 @@ from trainwell.cli.arguments import (
     AsJson,
     Assignments,
     Config,
-    Preset,
+    Given,
     Seed,
+    Source,
     StudyOut,
-    Target,
-    Test,
-    Valid,
-    recipe_from,
+    parse_assignments,
+    spreads_given,
     study_folder,
 )
 from trainwell.cli.output import emit_json, note
@@ -43,15 +42,13 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="\nExample:\n  trainwell distil runs/team --out runs/one model=mlp model.width=64")(distil)
 
 
+@spreads_given
 def ensemble(
-    source: Annotated[str, typer.Argument(help="File, folder, or named set (digits, mnist, …).")],
+    source: Source,
     assignments: Assignments = None,
     *,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
     config: Configs = None,
-    preset: Preset = None,
+    given: Given,
     out: StudyOut = None,
     members: Annotated[int, typer.Option("--members", "-n", min=1, help="Networks of each recipe.")] = 16,
     how: Annotated[str, typer.Option(help="seeds, bagging, folds, snapshot or boosting.")] = "seeds",
@@ -62,13 +59,12 @@ def ensemble(
 ) -> None:
     """Train several networks that answer together; the same command again continues."""
     from trainwell.cli.study_progress import StudyProgress
-    from trainwell.data.load import load
-    from trainwell.report.studies import show_lines
+    from trainwell.report.study_tables import show_lines
     from trainwell.study.ensemble.make import ensemble as make
 
     starts: list[Path | None] = [*config] if config else [None]
-    recipes = [recipe_from(assignments, config=one, target=target, preset=preset) for one in starts]
-    data, folder = load(source, recipe=recipes[0], test=test, valid=valid), study_folder(out, source, "team")
+    recipes = [given.recipe(assignments, config=one) for one in starts]
+    data, folder = given.data(source, recipes[0]), study_folder(out, source, "team")
     with StudyProgress(f"{how} on {Path(source).name}", members * len(recipes)) as progress:
         team = make(
             recipes,
@@ -97,13 +93,12 @@ def distil(
     as_json: AsJson = False,
 ) -> None:
     """Train one network to say what an ensemble says, and show what is lost."""
-    from trainwell.cli.arguments import parse_assignments
     from trainwell.cli.study_progress import StudyProgress
     from trainwell.core.recipe_file import read_recipe
-    from trainwell.report.studies import show_lines
+    from trainwell.report.study_tables import show_lines
     from trainwell.study.ensemble.distil import distil as teach
-    from trainwell.study.ensemble.team import Ensemble
-    from trainwell.train.again import load_again
+    from trainwell.study.ensemble.ensemble import Ensemble
+    from trainwell.train.resume import load_again
 
     opened = Ensemble.open(team)
     recipe = (read_recipe(config) if config else opened.recipe).with_keys(parse_assignments(assignments or []))

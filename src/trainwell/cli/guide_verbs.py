@@ -7,18 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import (
-    AsJson,
-    Assignments,
-    Config,
-    Preset,
-    StudyOut,
-    Target,
-    Test,
-    Valid,
-    recipe_from,
-    study_folder,
-)
+from trainwell.cli.arguments import AsJson, Assignments, Given, Source, StudyOut, spreads_given, study_folder
 from trainwell.cli.output import emit_json, note
 
 GUIDE_EXAMPLES = r"""
@@ -37,16 +26,13 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=GUIDE_EXAMPLES)(guide)
 
 
+@spreads_given
 def guide(
     topic: Annotated[str, typer.Argument(help="depth, width, dropout, activation, batch or learning_rate.")],
-    source: Annotated[str, typer.Argument(help="File, folder, or named set (digits, mnist, …).")],
+    source: Source,
     assignments: Assignments = None,
     *,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     out: StudyOut = None,
     values: Annotated[str | None, typer.Option(help="What to try: 32,64,128. A usual sweep if not given.")] = None,
     repeats: Annotated[int, typer.Option(min=2, help="Networks per value.")] = 6,
@@ -56,15 +42,14 @@ def guide(
     """Sweep one choice and advise: the cheapest value that cannot be told from the best, with what the networks showed."""
     from trainwell.cli.study_progress import StudyProgress
     from trainwell.core.recipe_file import parse_value
-    from trainwell.data.load import load
-    from trainwell.report.guidance import show_guidance, write_guidance
+    from trainwell.report.guide import show_guidance, write_guidance
     from trainwell.study.guide import guide as study
     from trainwell.study.guide import sweep_of
 
-    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "guide")
-    given = parse_value(values if values.startswith("[") else f"[{values}]") if values else []
-    tried = given if isinstance(given, list) else [given]
+    recipe, data = given.load(source, assignments)
+    folder = study_folder(out, source, "guide")
+    read = parse_value(values if values.startswith("[") else f"[{values}]") if values else []
+    tried = read if isinstance(read, list) else [read]
     whole, _ = recipe.resolved(data.facts)
     runs = repeats * len(sweep_of(topic, whole, data.facts, tried).values)
     with StudyProgress(f"{topic} on {Path(source).name}", runs) as progress:

@@ -7,19 +7,8 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import (
-    AsJson,
-    Assignments,
-    Config,
-    Preset,
-    StudyOut,
-    Target,
-    Test,
-    Valid,
-    recipe_from,
-    study_folder,
-)
-from trainwell.cli.compare_verbs import Metric, Repeats, Source
+from trainwell.cli.arguments import AsJson, Assignments, Given, Metric, Source, StudyOut, spreads_given, study_folder
+from trainwell.cli.compare_verbs import Repeats
 from trainwell.cli.output import emit_json
 
 HONESTY_EXAMPLES = r"""
@@ -34,15 +23,12 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=HONESTY_EXAMPLES)(honesty)
 
 
+@spreads_given
 def honesty(
     source: Source,
     assignments: Assignments = None,
     *,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     repeats: Repeats = 6,
     shuffles: Annotated[int, typer.Option(min=1, help="Trainings on shuffled targets.")] = 3,
     metric: Metric = None,
@@ -51,12 +37,11 @@ def honesty(
 ) -> None:
     """Check that scores can be believed: shuffled targets, rows that must not matter, a recipe against itself, looks."""
     from trainwell.cli.study_progress import StudyProgress
-    from trainwell.data.load import load
-    from trainwell.report.studies import show_honesty
+    from trainwell.report.study_tables import show_honesty
     from trainwell.study.honesty import honesty as check
 
-    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "honesty")
+    recipe, data = given.load(source, assignments)
+    folder = study_folder(out, source, "honesty")
     with StudyProgress(f"checking {Path(source).name}", 2 * repeats + shuffles) as progress:
         found = check(recipe, data, repeats=repeats, shuffles=shuffles, metric=metric, folder=folder, observers=[progress])
     emit_json(found.to_dict()) if as_json else show_honesty(found)

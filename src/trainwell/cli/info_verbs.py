@@ -81,8 +81,8 @@ def _compare(places: list[str], metric: str | None, part: str, as_json: bool) ->
     if part not in ("train", "valid", "test"):
         raise UsageError(f"--part {part} is no part", remedy="Use valid, test or train.")
     from trainwell.report.runs import differences, show_differences
-    from trainwell.report.studies import show_comparison
-    from trainwell.study.existing import compare_runs, runs_in
+    from trainwell.report.study_tables import show_comparison
+    from trainwell.study.compare_runs import compare_runs, runs_in
 
     firsts = [runs_in(place)[0] for place in places]
     found = compare_runs(*places, metric=metric, part=part)  # type: ignore[arg-type]  # checked above

@@ -9,7 +9,7 @@ import typer
 
 from trainwell.cli.arguments import AsJson, Target
 from trainwell.cli.output import emit_json, note
-from trainwell.core.speech import language
+from trainwell.core.i18n import language
 
 EXAMPLES = r"""
 Examples:
@@ -35,7 +35,7 @@ def lab(
     as_json: AsJson = False,
 ) -> None:
     """Try the craft's claims in small controlled experiments: each within a minute, also where the claim fails."""
-    from trainwell.report.lessons import show_claims, show_lesson, write_lessons
+    from trainwell.report.lab import show_claims, show_lesson, write_lessons
     from trainwell.study.lab.claims import CLAIMS
 
     speech = language()

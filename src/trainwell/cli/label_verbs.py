@@ -6,19 +6,7 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import (
-    AsJson,
-    Assignments,
-    Config,
-    Preset,
-    RunFolder,
-    StudyOut,
-    Target,
-    Test,
-    Valid,
-    recipe_from,
-    study_folder,
-)
+from trainwell.cli.arguments import AsJson, Assignments, Given, RunFolder, StudyOut, spreads_given, study_folder
 from trainwell.cli.output import emit_json, note, told
 
 MISLABELLED_EXAMPLES = """
@@ -46,8 +34,8 @@ def calibrate(
 ) -> None:
     """Fit calibration and threshold of a trained network on validation rows; predict and evaluate use them from then on."""
     from trainwell.core.errors import UsageError
-    from trainwell.evaluate.deciding import calibrate as fit
-    from trainwell.train.again import load_again
+    from trainwell.evaluate.calibrate import calibrate as fit
+    from trainwell.train.resume import load_again
     from trainwell.train.run import Run
 
     if how not in ("temperature", "isotonic", "none"):
@@ -63,27 +51,22 @@ def _number(text: str) -> float | str:
         return text
 
 
+@spreads_given
 def mislabelled(
     source: Annotated[str, typer.Argument(help="File, folder, or named set.")],
     assignments: Assignments = None,
     *,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     folds: Annotated[int, typer.Option(min=2, help="Networks; each judges the rows that the others were trained on.")] = 5,
     out: StudyOut = None,
     as_json: AsJson = False,
 ) -> None:
     """List the rows whose labels look wrong to networks that never saw them, with a page and a file to correct."""
     from trainwell.cli.study_progress import StudyProgress
-    from trainwell.data.load import load
     from trainwell.report.mislabelled import write_mislabelled
     from trainwell.study.mislabelled import mislabelled as find
 
-    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data = load(source, recipe=recipe, test=test, valid=valid)
+    recipe, data = given.load(source, assignments)
     folder = study_folder(out, source, "mislabelled")
     with StudyProgress(f"labels of {source}", folds) as progress:
         found = find(recipe, data, folds=folds, folder=folder, observers=[progress])
@@ -101,7 +84,7 @@ def drift(
     """Say how new rows differ from the training rows, column by column and jointly; without rows, the run's own parts."""
     from trainwell.evaluate.drift import drift as measure
     from trainwell.report.drift import show_drift, write_drift
-    from trainwell.train.again import load_again
+    from trainwell.train.resume import load_again
     from trainwell.train.run import Run
 
     found = measure(Run.open(run), load_again(run), rows)

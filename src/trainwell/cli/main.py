@@ -15,34 +15,36 @@ from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_st
 import typer
 from typer.exceptions import TyperException
 
-from trainwell.cli.ablate_verbs import add_to as add_ablate_verbs
-from trainwell.cli.augment_verbs import add_to as add_augment_verbs
-from trainwell.cli.cache_verbs import add_to as add_cache_verbs
-from trainwell.cli.compare_verbs import add_to as add_compare_verbs
+from trainwell.cli import (
+    ablate_verbs,
+    augment_verbs,
+    cache_verbs,
+    compare_verbs,
+    data_verbs,
+    doctor_verbs,
+    ensemble_verbs,
+    guide_verbs,
+    honesty_verbs,
+    info_verbs,
+    lab_verbs,
+    label_verbs,
+    language_verbs,
+    picture_verbs,
+    replay_verbs,
+    serve_verbs,
+    ship_verbs,
+    simplify_verbs,
+    train_verbs,
+    transfer_verbs,
+    treat_verbs,
+    tune_verbs,
+    use_verbs,
+)
 from trainwell.cli.contents import arrange
-from trainwell.cli.data_verbs import add_to as add_data_verbs
-from trainwell.cli.doctor_verbs import add_to as add_doctor_verbs
-from trainwell.cli.ensemble_verbs import add_to as add_ensemble_verbs
-from trainwell.cli.guide_verbs import add_to as add_guide_verbs
-from trainwell.cli.honesty_verbs import add_to as add_honesty_verbs
-from trainwell.cli.info_verbs import add_to as add_info_verbs
-from trainwell.cli.lab_verbs import add_to as add_lab_verbs
-from trainwell.cli.label_verbs import add_to as add_label_verbs
-from trainwell.cli.language_verbs import add_to as add_language_verbs
 from trainwell.cli.output import complain
-from trainwell.cli.picture_verbs import add_to as add_picture_verbs
-from trainwell.cli.replay_verbs import add_to as add_replay_verbs
-from trainwell.cli.serve_verbs import add_to as add_serve_verbs
-from trainwell.cli.ship_verbs import add_to as add_ship_verbs
-from trainwell.cli.simplify_verbs import add_to as add_simplify_verbs
-from trainwell.cli.train_verbs import add_to as add_train_verbs
-from trainwell.cli.transfer_verbs import add_to as add_transfer_verbs
-from trainwell.cli.treat_verbs import add_to as add_treat_verbs
-from trainwell.cli.tune_verbs import add_to as add_tune_verbs
-from trainwell.cli.use_verbs import add_to as add_use_verbs
 from trainwell.cli.verbs import Verbs, words_of
 from trainwell.core.errors import TrainwellError
-from trainwell.core.process import is_follower
+from trainwell.core.torchrun import is_follower
 
 EPILOG = """
 Start here:
@@ -67,32 +69,32 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for add_verbs in (
-    add_train_verbs,
-    add_data_verbs,
-    add_compare_verbs,
-    add_honesty_verbs,
-    add_tune_verbs,
-    add_ensemble_verbs,
-    add_ablate_verbs,
-    add_guide_verbs,
-    add_transfer_verbs,
-    add_simplify_verbs,
-    add_use_verbs,
-    add_label_verbs,
-    add_serve_verbs,
-    add_language_verbs,
-    add_picture_verbs,
-    add_ship_verbs,
-    add_doctor_verbs,
-    add_treat_verbs,
-    add_replay_verbs,
-    add_lab_verbs,
-    add_augment_verbs,
-    add_info_verbs,
-    add_cache_verbs,
+for verbs in (
+    train_verbs,
+    data_verbs,
+    compare_verbs,
+    honesty_verbs,
+    tune_verbs,
+    ensemble_verbs,
+    ablate_verbs,
+    guide_verbs,
+    transfer_verbs,
+    simplify_verbs,
+    use_verbs,
+    label_verbs,
+    serve_verbs,
+    language_verbs,
+    picture_verbs,
+    ship_verbs,
+    doctor_verbs,
+    treat_verbs,
+    replay_verbs,
+    lab_verbs,
+    augment_verbs,
+    info_verbs,
+    cache_verbs,
 ):
-    add_verbs(app)
+    verbs.add_to(app)
 arrange(app)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from trainwell.core.speech import spoken
+from trainwell.core.i18n import spoken
 
 
 def complain(text: str) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from trainwell.core.speech import spoken
+from trainwell.core.i18n import spoken
 from trainwell.report.findings import in_words
 from trainwell.report.numbers import short
 

@@ -34,7 +34,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Execute one update again, exactly: where NaN or an explosion began, the rows in it, and what would have helped."""
-    from trainwell.report.replays import show_replay, write_replay
+    from trainwell.report.replay import show_replay, write_replay
     from trainwell.train.replay import replay as again
 
     found = again(run, step, back=back, ahead=ahead, clip=clip)

@@ -60,7 +60,7 @@ def _open(path: Path) -> Any:
         from trainwell.ship.bundle import open_bundle
 
         return open_bundle(path)
-    from trainwell.study.ensemble.team import open_any
+    from trainwell.study.ensemble.ensemble import open_any
 
     return open_any(path)
 

@@ -39,7 +39,7 @@ def bundle(
     as_json: AsJson = False,
 ) -> None:
     """Write a run or an ensemble as one file that holds data and no code; of a bundle, show what is in it."""
-    from trainwell.cli.opening import open_trained
+    from trainwell.cli.open_trained import open_trained
     from trainwell.ship.bundle import Bundle, open_bundle
     from trainwell.ship.bundle import bundle as write
 
@@ -67,7 +67,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a network for another program, after comparing what both answer to real rows."""
-    from trainwell.cli.opening import open_trained
+    from trainwell.cli.open_trained import open_trained
     from trainwell.ship.export import export as write
     from trainwell.ship.export import suffix_of
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import AsJson
+from trainwell.cli.arguments import AsJson, ScoredPart
 from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UsageError
 
@@ -30,16 +30,16 @@ def simplify(
     prune: Annotated[str, typer.Option(help="Shares of the weights that become 0; '' for none.")] = "0.5,0.8,0.9",
     units: Annotated[str, typer.Option(help="Shares of all units and channels that are taken out; '' for none.")] = "0.5,0.75",
     distil: Annotated[bool, typer.Option(help="Teach a network of the smallest of these sizes what the run says.")] = True,
-    part: Annotated[str, typer.Option(help="Rows that are scored: valid while choosing, test for the final word.")] = "valid",
+    part: ScoredPart = "valid",
     seed: Annotated[int, typer.Option(help="Seed of the further training.")] = 0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the forms; RUN-simple if not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Prune weights and units of a run, teach a smaller one, round to eight bits: size, time and score, with intervals."""
     from trainwell.cli.study_progress import StudyProgress
-    from trainwell.report.simplified import show_simplified
+    from trainwell.report.simplify import show_simplified
     from trainwell.study.simplify import simplify as study
-    from trainwell.train.again import load_again
+    from trainwell.train.resume import load_again
     from trainwell.train.run import Run
 
     if part not in ("valid", "test"):

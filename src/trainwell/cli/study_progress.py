@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from trainwell.core.speech import spoken
+from trainwell.core.i18n import spoken
 
 
 class StudyProgress:

@@ -12,7 +12,7 @@ import typer
 
 from trainwell.cli.output import note
 from trainwell.core.errors import UsageError
-from trainwell.core.process import is_follower
+from trainwell.core.torchrun import is_follower
 
 if TYPE_CHECKING:
     from trainwell.evaluate.evaluation import Evaluation

@@ -28,7 +28,7 @@ from trainwell.cli.output import emit_json, note, told
 from trainwell.cli.tracking import Trackers, keep, tracked
 from trainwell.cli.treat_verbs import follow
 from trainwell.core.errors import UsageError
-from trainwell.core.process import is_follower
+from trainwell.core.torchrun import is_follower
 
 if TYPE_CHECKING:
     from trainwell.train.run import Run
@@ -116,8 +116,8 @@ def fit(
 
 def resume(run: RunFolder, *, tracker: Trackers = None, no_report: NoReport = False, as_json: AsJson = False) -> None:
     """Continue a run that was stopped, to the same bits as if it had not been."""
-    from trainwell.train.again import load_again
-    from trainwell.train.again import resume as again
+    from trainwell.train.resume import load_again
+    from trainwell.train.resume import resume as again
 
     data = load_again(run)
     with tracked(tracker) as trackers:
@@ -139,7 +139,7 @@ def lr_find(
     """Try growing learning rates on a fresh network and suggest one (range test)."""
     from trainwell.data.load import load
     from trainwell.report.terminal import show_rates
-    from trainwell.train.rate_range import find_rate
+    from trainwell.train.lr_find import find_rate
 
     recipe = recipe_from(assignments, config=config, target=target, preset=preset)
     found = find_rate(recipe, load(source, recipe=recipe), seed=seed)
@@ -156,7 +156,7 @@ def verify_resume(
     as_json: AsJson = False,
 ) -> None:
     """Train once undisturbed and once killed at random instants, and compare the final weights bit by bit."""
-    from trainwell.train.verify import verify
+    from trainwell.train.verify_resume import verify
 
     recipe = recipe_from(assignments, target=target)
     outcome = verify(source, recipe, kills=kills, seed=seed, say=note)

@@ -10,14 +10,12 @@ import typer
 from trainwell.cli.arguments import (
     AsJson,
     Assignments,
-    Config,
-    Preset,
+    Given,
+    ScoredPart,
+    Source,
     StudyOut,
-    Target,
-    Test,
-    Valid,
     parse_assignments,
-    recipe_from,
+    spreads_given,
     study_folder,
 )
 from trainwell.cli.output import emit_json, note
@@ -35,36 +33,32 @@ def add_to(app: typer.Typer) -> None:
     app.command("transfer-check", epilog=TRANSFER_EXAMPLES)(transfer_check)
 
 
+@spreads_given
 def transfer_check(
-    source: Annotated[str, typer.Argument(help="File, folder, or named set (digits, mnist, …).")],
+    source: Source,
     assignments: Assignments = None,
     *,
     rows: Annotated[str | None, typer.Option(help="Numbers of training rows: 100,400. A usual three if not given.")] = None,
     scratch: Annotated[
         str | None, typer.Option(help='What training from scratch does otherwise, as "KEY=VALUE KEY=VALUE".')
     ] = None,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     out: StudyOut = None,
     repeats: Annotated[int, typer.Option("--repeats", "-n", min=2, help="Pairs of every size.")] = 8,
     metric: Annotated[str | None, typer.Option(help="What is scored; the recipe's first metric if not given.")] = None,
-    part: Annotated[str, typer.Option(help="Rows that are scored: valid while choosing, test for the final word.")] = "valid",
+    part: ScoredPart = "valid",
     as_json: AsJson = False,
 ) -> None:
     """Say whether the weights of init_from help: fine-tuned against from scratch, in pairs, over numbers of training rows."""
     from trainwell.cli.study_progress import StudyProgress
-    from trainwell.data.load import load
-    from trainwell.report.transfer import show_transfer, write_transfer
+    from trainwell.report.transfer_check import show_transfer, write_transfer
     from trainwell.study.transfer_check import SHARES
     from trainwell.study.transfer_check import transfer_check as check
 
     if part not in ("valid", "test"):
         raise UsageError(f"--part {part} is no part", remedy="Use valid or test.")
-    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data, folder = load(source, recipe=recipe, test=test, valid=valid), study_folder(out, source, "transfer")
+    recipe, data = given.load(source, assignments)
+    folder = study_folder(out, source, "transfer")
     numbers = _numbers(rows)
     with StudyProgress(f"transfer on {Path(source).name}", 2 * repeats * (len(numbers) or len(SHARES))) as progress:
         found = check(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from trainwell.cli.arguments import AsJson, Assignments, Config, Preset, RunFolder, Target, Test, Valid, recipe_from
+from trainwell.cli.arguments import AsJson, Assignments, Given, Metric, RunFolder, Source, spreads_given
 from trainwell.cli.output import emit_json, note
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ Examples:
 The same command again trains only what is missing. ledger.jsonl lists everything that was tried and what it did.
 """
 Pairs = Annotated[int | None, typer.Option("--repeats", "-n", min=1, help="Pairs per comparison; 8 or more if not given.")]
-Metric = Annotated[str | None, typer.Option(help="What is scored; the recipe's monitor or first metric if not given.")]
 Most = Annotated[int, typer.Option(min=1, help="Remedies that are trained at a time.")]
 
 
@@ -56,7 +55,7 @@ def treat(
     from trainwell.cli.study_progress import StudyProgress
     from trainwell.doctor.finding import Finding
     from trainwell.doctor.pages import explain
-    from trainwell.report.treatments import show_treatment, write_treatment
+    from trainwell.report.treat import show_treatment, write_treatment
     from trainwell.study.treat import treat as mend
     from trainwell.train.run import Run
 
@@ -79,15 +78,12 @@ def treat(
     note(f"page: {write_treatment(found, folder)}")
 
 
+@spreads_given
 def improve(
-    source: Annotated[str, typer.Argument(help="File, folder, or named set (digits, mnist, …).")],
+    source: Source,
     assignments: Assignments = None,
     *,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     repeats: Annotated[int, typer.Option("--repeats", "-n", min=1, help="Pairs per comparison.")] = 8,
     most: Most = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Remedies kept at most.")] = 6,
@@ -98,12 +94,10 @@ def improve(
 ) -> None:
     """Train, examine, treat, and begin again with what is proved; the last word has the test part, which chose nothing."""
     from trainwell.cli.study_progress import StudyProgress
-    from trainwell.data.load import load
-    from trainwell.report.treatments import show_improvement, write_improvement
+    from trainwell.report.treat import show_improvement, write_improvement
     from trainwell.study.improve import improve as better
 
-    recipe = recipe_from(assignments, config=config, target=target, preset=preset)
-    data = load(source, recipe=recipe, test=test, valid=valid)
+    recipe, data = given.load(source, assignments)
     with StudyProgress(f"improving on {source}", repeats) as progress:
         found = better(
             recipe,
@@ -123,14 +117,14 @@ def improve(
 def follow(run: Run, data: Data, *, as_json: bool) -> dict[str, Any]:
     """What the recipe's `doctor` asks for after a training, a prescription or a treatment; as plain data, empty for neither."""
     if run.recipe.doctor == "prescribe":
-        from trainwell.study.remedied import prescribe
+        from trainwell.study.prescribe import prescribe
 
         found = prescribe(run)
         note(f"prescribed for {found.code}: {found.sentence} Prove it: trainwell treat {run.folder}" if found else "no remedy")
         return {"prescription": {"code": found.code, "sentence": found.sentence} if found else None}
     if run.recipe.doctor == "treat" and run.folder is not None:
         from trainwell.cli.study_progress import StudyProgress
-        from trainwell.report.treatments import show_treatment, write_treatment
+        from trainwell.report.treat import show_treatment, write_treatment
         from trainwell.study.treat import treat as mend
 
         with StudyProgress(f"treating {run.folder}", 1) as progress:

@@ -12,8 +12,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from trainwell.core.speech import spoken
-from trainwell.report.tuning import leaderboard, short, value_text
+from trainwell.core.i18n import spoken
+from trainwell.report.tune import leaderboard, short, value_text
 
 #: Candidates on the live board.
 SHOWN = 8

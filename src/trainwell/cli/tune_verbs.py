@@ -7,20 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trainwell.cli.arguments import (
-    AsJson,
-    Config,
-    Preset,
-    Seed,
-    StudyOut,
-    Target,
-    Test,
-    TimeLimit,
-    Valid,
-    recipe_from,
-    seconds,
-    study_folder,
-)
+from trainwell.cli.arguments import AsJson, Given, Seed, Source, StudyOut, TimeLimit, seconds, spreads_given, study_folder
 from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UsageError
 
@@ -53,15 +40,12 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=TUNE_EXAMPLES)(tune)
 
 
+@spreads_given
 def tune(
-    source: Annotated[str, typer.Argument(help="File, folder, or named set (digits, mnist, …).")],
+    source: Source,
     assignments: Searched = None,
     *,
-    target: Target = None,
-    test: Test = None,
-    valid: Valid = None,
-    config: Config = None,
-    preset: Preset = None,
+    given: Given,
     out: StudyOut = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Candidates; 64, or the whole grid.")] = None,
     method: Annotated[str, typer.Option(help="tpe, gp, random or grid.")] = "tpe",
@@ -83,12 +67,10 @@ def tune(
 ) -> None:
     """Search for a better recipe, and say how much of the gain is luck; workers may be killed, nothing is lost."""
     fixed, searched = divided(assignments or [])
-    from trainwell.data.load import load
-    from trainwell.report.tuning import show_tuned, write_tuning
+    from trainwell.report.tune import show_tuned, write_tuning
     from trainwell.study.tune import tune as search
 
-    recipe = recipe_from(fixed, config=config, target=target, preset=preset)
-    data = load(source, recipe=recipe, test=test, valid=valid)
+    recipe, data = given.load(source, fixed)
     folder = study_folder(out, source, "tuned")
     with _board(source, metric, recipe, data) as board:
         found = search(

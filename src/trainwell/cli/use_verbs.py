@@ -10,7 +10,7 @@ import typer
 from trainwell.cli.arguments import AsJson, RunFolder, Trained
 from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UnknownName, UsageError, did_you_mean
-from trainwell.core.speech import spoken
+from trainwell.core.i18n import spoken
 
 NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Skip the free baselines.")]
 Part = Annotated[str, typer.Option(help="train, valid or test.")]
@@ -42,7 +42,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a run, an ensemble or a bundle with 95% intervals, and against baselines that cost nothing."""
-    from trainwell.cli.opening import labelled_rows, open_trained
+    from trainwell.cli.open_trained import labelled_rows, open_trained
     from trainwell.evaluate.run import evaluate as score
     from trainwell.report.terminal import show_evaluation
 
@@ -60,8 +60,8 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Answer raw rows or pictures with the training's preparation; what was odd about a row stands beside its answer."""
-    from trainwell.cli.opening import open_trained
-    from trainwell.train.run import as_source
+    from trainwell.cli.open_trained import open_trained
+    from trainwell.train.raw_rows import as_source
 
     network = open_trained(run)
     source = as_source(rows, network.preparation)
@@ -103,7 +103,7 @@ def _write(answers: Any, to: Path) -> None:
 
 def report(run: RunFolder, *, no_baseline: NoBaseline = False, as_json: AsJson = False) -> None:
     """Evaluate a run and write its report, one HTML file that needs no network."""
-    from trainwell.train.again import load_again
+    from trainwell.train.resume import load_again
     from trainwell.train.run import Run
 
     found = evaluate_and_report(Run.open(run), load_again(run), as_json=True, baselines=not no_baseline)

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from trainwell.cli.output import complain
-from trainwell.core.speech import speak, spoken
+from trainwell.core.i18n import speak, spoken
 
 #: Typer's own words, by the names under which it keeps them.
 TYPERS_WORDS = {

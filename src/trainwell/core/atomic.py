@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -23,12 +26,26 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    flush_folder(path.parent)
+    flush(path.parent)
 
 
-def flush_folder(folder: Path) -> None:
-    """Make renames and deletions in `folder` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+def write_json(
+    path: Path,
+    value: Any,
+    *,
+    indent: int | None = 2,
+    ensure_ascii: bool = True,
+    default: Callable[[Any], Any] | None = None,
+) -> Path:
+    """Write plain data as JSON, whole or not at all, in a folder that is made where there is none; returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, default=default) + "\n")
+    return path
+
+
+def flush(path: Path) -> None:
+    """Make what was written into a file survive a power cut; of a folder, renames and deletions in it."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

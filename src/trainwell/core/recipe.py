@@ -12,8 +12,9 @@ from typing import Any, Literal, Protocol, Self
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
+from trainwell.core.nested import differences, set_path
 from trainwell.core.part import Part, Plain
-from trainwell.core.sections import (
+from trainwell.core.recipe_sections import (
     AtLeastOne,
     Auto,
     Column,
@@ -28,8 +29,7 @@ from trainwell.core.sections import (
 )
 from trainwell.core.shape import Facts
 from trainwell.core.suggest import suggestions
-from trainwell.core.suggest_pairs import PICTURE_MAKERS
-from trainwell.core.trees import differences, set_path
+from trainwell.core.suggest_generation import PICTURE_MAKERS
 
 #: What users of Keras, Lightning, fastai, Hugging Face and Ludwig type, and what it is called here.
 ALIASES = {

@@ -213,54 +213,6 @@ def _small_sample_tail(n: int, level: float) -> float:
     return max(1e-16, _NORMAL.cdf(math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, (1 - level) / 2))))
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Whether `a` and `b`, measured on the same examples or seeds, differ.
-
-    Args:
-        difference: mean of a - b with its BCa interval.
-        p: two-sided sign-flip permutation p-value.
-        wins: pairs in which a is larger.
-        losses: pairs in which b is larger.
-    """
-
-    difference: Interval
-    p: float
-    wins: int
-    losses: int
-
-    def __str__(self) -> str:
-        return f"{self.difference.text(sign=True)[:-1]}, p={self.p:.2g})"
-
-
-def compare_paired(
-    a: ArrayLike, b: ArrayLike, *, level: float = 0.95, resamples: int = 2000, seed: int = 0, method: Method = "bca"
-) -> Comparison:
-    """The mean difference of pairs with a BCa interval, and a sign-flip permutation test.
-
-    Args:
-        a: scores of one way, one per seed or example, `(n,)`.
-        b: scores of the other way on the same seeds or examples, `(n,)`.
-        level: confidence level.
-        resamples: of the bootstrap.
-        seed: of the resampling.
-        method: of the bootstrap.
-
-    Raises:
-        ValueError: when a and b have different lengths.
-
-    Example:
-        >>> print(compare_paired([0.86, 0.87, 0.88, 0.87, 0.86], [0.85, 0.85, 0.87, 0.86, 0.86]))
-        +0.010 (95% CI +0.001 to +0.018, n=5, p=0.12)
-    """
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if a.shape != b.shape:
-        raise ValueError(f"paired scores must have the same shape, however: {a.shape} and {b.shape}")
-    d = a - b
-    interval = bootstrap_mean(d, method=method, level=level, resamples=resamples, seed=seed)
-    return Comparison(interval, sign_flip_p(d, seed=seed), int((d > 0).sum()), int((d < 0).sum()))
-
-
 def sign_flip_p(differences: ArrayLike, *, draws: int = 20_000, seed: int = 0) -> float:
     """Two-sided p-value of "each difference could as well have had the other sign".
 

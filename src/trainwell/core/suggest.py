@@ -10,7 +10,7 @@ from typing import NamedTuple
 from trainwell.core.choice import Choice, Choices
 from trainwell.core.part import Part
 from trainwell.core.shape import Facts, Shape
-from trainwell.core.suggest_pairs import for_generation
+from trainwell.core.suggest_generation import for_generation
 
 #: Pixels at which larger pictures are trained and judged: a few thousand photographs gain more from many passes.
 WORKING_SIDE = 64
@@ -124,6 +124,18 @@ class Table(NamedTuple):
 TABLES = {"quick": Table(128, 8, 1_000), "good": Table(128, 16, 2_200), "best": Table(256, 32, 3_500)}
 
 
+def _cosine_with_adamw(facts: Facts, batch: int) -> Choices:
+    """What most networks are trained with unless something else was measured to be better."""
+    return {
+        "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
+        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
+        "batch_size": Choice(batch, f"{facts.rows} training rows"),
+        "clip_norm": Choice(0.0, "not needed with adamw and a warm-up"),
+        "label_smoothing": Choice(0.0, "probabilities stay honest"),
+        "validate_every": _once_an_epoch(facts, batch),
+    }
+
+
 def _for_tables(facts: Facts, preset: str) -> Choices:
     size = TABLES[preset]
     batch = _batch_for(facts.rows)
@@ -132,20 +144,14 @@ def _for_tables(facts: Facts, preset: str) -> Choices:
     model = {"name": "tabm", "width": size.width, "depth": 2, "k": size.k, "dropout": 0.0 if smooth else 0.1}
     if smooth:
         model["number_width"] = 32
-    return {
+    return _cosine_with_adamw(facts, batch) | {
         "model": Choice(Part.of(model), f"{size.k} networks in one, piecewise-linear numbers: best measured on tables"),
-        "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
         "learning_rate": Choice(6e-3 if smooth else 3e-3, "measured on tables with adamw"),
-        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
-        "batch_size": Choice(batch, f"{facts.rows} training rows"),
         "epochs": Choice(epochs, f"preset {preset}: about {size.updates} updates, 10 to 100 passes"),
         "early_stopping": Choice(max(8, epochs // 3), "a third of the run without a better score"),
         "weight_decay": Choice(3e-4, "a little, on weight matrices only"),
-        "clip_norm": Choice(0.0, "not needed with adamw and a warm-up"),
-        "label_smoothing": Choice(0.0, "probabilities stay honest"),
         "ema": Choice(0.0, "the members are already an average"),
         "augment": Choice([], "none for tables"),
-        "validate_every": _once_an_epoch(facts, batch),
     }
 
 
@@ -155,20 +161,14 @@ def _for_texts(facts: Facts, preset: str) -> Choices:
     updates = {"quick": 400, "good": 800, "best": 1_200}[preset]
     epochs = min(60, max({"quick": 3, "good": 5, "best": 8}[preset], round(updates * batch / facts.rows)))
     model = {"name": "text_team", "buckets": 1 << (17 if facts.n_out <= 8 else 15)}
-    return {
+    return _cosine_with_adamw(facts, batch) | {
         "model": Choice(Part.of(model), "a linear bag of n-grams and a convolutional network err on different texts"),
-        "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
         "learning_rate": Choice(2e-3, "measured on reviews in English and Chinese"),
-        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
-        "batch_size": Choice(batch, f"{facts.rows} training rows"),
         "epochs": Choice(epochs, f"preset {preset}: about {updates} updates; texts are soon learnt by heart"),
         "early_stopping": Choice(max(3, epochs // 3), "a third of the run without a better score"),
         "weight_decay": Choice(0.0, "rare tokens would decay to nothing"),
-        "clip_norm": Choice(0.0, "not needed with adamw and a warm-up"),
-        "label_smoothing": Choice(0.0, "probabilities stay honest"),
         "ema": Choice(0.0, "the rate falls to zero"),
         "augment": Choice([], "none was measured to pay"),
-        "validate_every": _once_an_epoch(facts, batch),
     }
 
 
@@ -218,20 +218,14 @@ def _for_mixtures(facts: Facts, preset: str) -> Choices:
     updates = {"quick": 400, "good": 900, "best": 2_000}[preset]
     epochs = min(60, max({"quick": 3, "good": 5, "best": 8}[preset], round(updates * batch / facts.rows)))
     kinds = " and ".join(dict.fromkeys(given.kind for given in facts.shape.inputs))
-    return {
+    return _cosine_with_adamw(facts, batch) | {
         "model": Choice(Part(name="mixture"), f"columns of several kinds ({kinds}): a network for each, joined by one"),
-        "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
         "learning_rate": Choice(2e-3, "measured on a made table of pictures, texts, numbers and categories"),
-        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
-        "batch_size": Choice(batch, f"{facts.rows} training rows"),
         "epochs": Choice(epochs, f"preset {preset}: about {updates} updates"),
         "early_stopping": Choice(max(5, epochs // 3), "a third of the run without a better score"),
         "weight_decay": Choice(0.0, "rare tokens would decay to nothing"),
-        "clip_norm": Choice(0.0, "not needed with adamw and a warm-up"),
-        "label_smoothing": Choice(0.0, "probabilities stay honest"),
         "ema": Choice(0.0, "the heads are already an average"),
         "augment": Choice([], "a change must suit the labels: flip, crop and others can be added"),
-        "validate_every": _once_an_epoch(facts, batch),
     }
 
 
@@ -320,14 +314,12 @@ def _for_forecasts(facts: Facts, preset: str) -> Choices:
     updates = {"quick": 400, "good": 1_300, "best": 4_000}[preset]
     batch = min(64, max(2, facts.rows // 8))
     epochs = min(100, max(2, round(updates * batch / facts.rows)))
-    return {
+    return _cosine_with_adamw(facts, batch) | {
         "model": Choice(Part.of({"name": "nlinear"}), "a linear layer on the window: best measured for its cost"),
         "loss": Choice(Part(name="huber"), "large misses of a spiky series pull it less than squares"),
         "metrics": Choice(["mse", "mae"], "the usual scores for forecasts, of scaled values"),
         "monitor": Choice("loss", "Huber loss on validation windows"),
-        "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
         "learning_rate": Choice(3e-3 if facts.shape.inputs[0].shape[1] <= 400 else 1e-3, "measured on hourly loads"),
-        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
         "batch_size": Choice(batch, f"{facts.rows:,} training windows, which overlap"),
         "epochs": Choice(epochs, f"preset {preset}: about {updates:,} updates, 2 to 100 passes"),
         "early_stopping": Choice(0, "the best validated weights are kept, and the run is short"),
@@ -336,7 +328,6 @@ def _for_forecasts(facts: Facts, preset: str) -> Choices:
         "label_smoothing": Choice(0.0, "a forecast has no classes"),
         "ema": Choice(0.99, "averaged weights: what one season's validation picks is less by chance"),
         "augment": Choice([], "none for forecasts"),
-        "validate_every": _once_an_epoch(facts, batch),
     }
 
 
@@ -345,20 +336,16 @@ def _for_series(facts: Facts, preset: str) -> Choices:
     updates = {"quick": 200, "good": 500, "best": 2_000}[preset]
     batch = min(64, max(4, facts.rows // 8), max(2, facts.rows))
     epochs = max(3, round(updates * batch / facts.rows))
-    return {
+    return _cosine_with_adamw(facts, batch) | {
         "model": Choice(Part(name="fcn"), "three convolutions and an average over time: best measured on small sets of series"),
-        "optimizer": Choice(Part(name="adamw"), "robust to the scale of gradients"),
         "learning_rate": Choice(1e-3, "measured on series of the UCR archive"),
-        "schedule": Choice(Part.of({"name": "cosine", "warmup": 0.1}), "rises for a tenth of the run, then falls to zero"),
         "batch_size": Choice(batch, f"{facts.rows:,} training series"),
         "epochs": Choice(epochs, f"preset {preset}: about {updates:,} updates"),
         "early_stopping": Choice(0, "few validation series say little; the schedule ends in a flat place"),
         "weight_decay": Choice(1e-2, "usual with adamw"),
         "clip_norm": Choice(0.0, "batch norm keeps gradients in range"),
-        "label_smoothing": Choice(0.0, "probabilities stay honest"),
         "ema": Choice(0.0, "the schedule ends in a flat place by itself"),
         "augment": Choice([], "warping and slicing did harm on gestures"),
-        "validate_every": _once_an_epoch(facts, batch),
     }
 
 

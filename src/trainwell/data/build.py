@@ -14,24 +14,23 @@ from trainwell.core.errors import DataError
 from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
 from trainwell.data import clean
+from trainwell.data.column_rules import check_recipe
 from trainwell.data.columns import Around, Prepared, prepare_column
 from trainwell.data.data import Data
 from trainwell.data.draft import Draft, not_features, raw_of, start
 from trainwell.data.forecast.build import build_forecast
-from trainwell.data.gather import arrays_as_series, gather_of, gathered
-from trainwell.data.gathering import Gather
+from trainwell.data.gather_series import arrays_as_series, gather_of, gathered
+from trainwell.data.generation import with_one_class
 from trainwell.data.inputs import gather_inputs, shape_of
 from trainwell.data.kinds import number
-from trainwell.data.labels import label_checks
 from trainwell.data.language.build import build_language
-from trainwell.data.parting import split_rows
+from trainwell.data.multilabel import label_checks
 from trainwell.data.preparation import Preparation
-from trainwell.data.rules import check_recipe
-from trainwell.data.source import Source
+from trainwell.data.source import Gather, Source
+from trainwell.data.split_rows import split_rows
 from trainwell.data.stored import Stored
 from trainwell.data.streaming import settled, streamed
 from trainwell.data.target import Target
-from trainwell.data.unlabelled import with_one_class
 
 
 def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-from trainwell.core.atomic import flush_folder
+from trainwell.core.atomic import flush
 from trainwell.core.errors import DataError, UsageError
 
 _log = logging.getLogger("trainwell")
@@ -110,29 +110,21 @@ def _publish(temporary: Path, folder: Path) -> Path:
     except OSError:
         if not (folder.is_dir() and _whole(folder)):
             raise
-    flush_folder(folder.parent)
+    flush(folder.parent)
     return folder
 
 
 def _seal(folder: Path, about: str) -> None:
     files = {p.name: {"bytes": p.stat().st_size, "crc": sampled_crc(p)} for p in sorted(folder.iterdir())}
     for path in folder.iterdir():
-        _flush(path)
+        flush(path)
     body = json.dumps(files)
     manifest = folder / _MANIFEST
     manifest.write_text(
         json.dumps({"version": VERSION, "files": body, "crc": crc32(body.encode()), "about": about, "made": time.time()})
     )
-    _flush(manifest)
-    flush_folder(folder)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush(manifest)
+    flush(folder)
 
 
 def _whole(folder: Path) -> bool:

@@ -13,15 +13,15 @@ import polars as pl
 
 from trainwell.core.recipe import Recipe
 from trainwell.data.card import Check
+from trainwell.data.column_rules import rule_for
 from trainwell.data.columns import Prepared
+from trainwell.data.id_columns import looks_unique, may_be_unique
 from trainwell.data.kinds import number
 from trainwell.data.kinds.kind import Raw
 from trainwell.data.kinds.known import is_scalar, kind_of
 from trainwell.data.kinds.text import recognise as sentences
 from trainwell.data.kinds.words import as_cells
 from trainwell.data.leaks import DRIFT, LEAST_TESTED
-from trainwell.data.roles import looks_unique, may_be_unique
-from trainwell.data.rules import rule_for
 from trainwell.data.source import Source
 from trainwell.data.splits import PARTS, TEST, TRAIN
 from trainwell.data.stored import Stored, Table

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from trainwell.core.recipe import Recipe
-from trainwell.core.sections import Column
+from trainwell.core.recipe_sections import Column
 from trainwell.core.shape import Task
-from trainwell.data import leaks, roles
+from trainwell.data import id_columns, leaks
 from trainwell.data.card import Check
+from trainwell.data.column_rules import rule_for
 from trainwell.data.inputs import Fitted
 from trainwell.data.kinds.kind import Cleaned, Guess, Raw, Rule
 from trainwell.data.kinds.known import KINDS, kind_of
-from trainwell.data.rules import rule_for
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _unworthy(raw: Raw, kind: str, recipe: Recipe) -> Prepared | None:
     """Names of rows, which a network could only learn by heart."""
     if kind not in ("category", "number") or recipe.prepare.identifier == "keep":
         return None
-    why = roles.names_rows(raw) if kind == "category" or raw.series.dtype.is_integer() else ""
+    why = id_columns.names_rows(raw) if kind == "category" or raw.series.dtype.is_integer() else ""
     return _warned(raw.name, kind, f"it names the rows ({why})", "identifier", "was left out") if why else None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from trainwell.core.errors import DataError, did_you_mean
 from trainwell.core.recipe import Recipe
-from trainwell.core.sections import Split
+from trainwell.core.recipe_sections import Split
 from trainwell.data.card import Card, Check
 from trainwell.data.kinds import text
 from trainwell.data.kinds.kind import Raw

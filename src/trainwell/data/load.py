@@ -15,11 +15,11 @@ from trainwell.data.card import Card
 from trainwell.data.corrections import corrected
 from trainwell.data.data import Data
 from trainwell.data.draft import target_names
+from trainwell.data.generation import loose_pictures
 from trainwell.data.language.read import read_documents
-from trainwell.data.readers import many, remote, sql
+from trainwell.data.readers import many_files, remote, sql
 from trainwell.data.readers.read import read
 from trainwell.data.tensors import columns_as_tensors
-from trainwell.data.unlabelled import loose_pictures
 
 
 def load(
@@ -74,7 +74,7 @@ def _absolute(place: str | Path) -> str:
     if sql.is_sql(str(place)):
         return sql.absolute(str(place))
     path = Path(place).expanduser()
-    if many.is_pattern(str(place)) and not path.exists() and not remote.is_remote(str(place)):
+    if many_files.is_pattern(str(place)) and not path.exists() and not remote.is_remote(str(place)):
         return str(path.absolute())
     return str(path.resolve()) if path.exists() else str(place)
 

@@ -15,8 +15,8 @@ import polars as pl
 
 from trainwell.core.errors import DataError
 from trainwell.data import cache
-from trainwell.data.decode import Geometry, UnusableError, conform_array, decode, has_colour
-from trainwell.data.scan import CODE_VERSION, SMALL, Pile, file_digest, in_blocks
+from trainwell.data.decode_picture import Geometry, UnusableError, conform_array, decode, has_colour
+from trainwell.data.scan_pictures import CODE_VERSION, SMALL, Pile, file_digest, in_blocks
 
 #: Largest side that `auto` chooses: larger pictures rarely pay from scratch, and cost four times as much per doubling.
 AUTO_SIDE = 128

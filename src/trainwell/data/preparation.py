@@ -20,15 +20,14 @@ from safetensors.numpy import save as save_tensors
 from trainwell.core.errors import DataError, did_you_mean
 from trainwell.core.shape import Input, Shape
 from trainwell.data import preparation_file
-from trainwell.data.forecast.ends import ends_of
+from trainwell.data.forecast.last_windows import ends_of
 from trainwell.data.forecast.state import Forecast
-from trainwell.data.gather import gathered
-from trainwell.data.gathering import Gather
+from trainwell.data.gather_series import gathered
 from trainwell.data.inputs import Fitted, gather_inputs, text_arrays, whole_names
 from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.words import as_cells, cell_text
 from trainwell.data.language.state import Language
-from trainwell.data.source import Source
+from trainwell.data.source import Gather, Source
 from trainwell.data.target import Target
 
 #: (row, column, sentence); row -1 is about the whole column.

@@ -18,10 +18,10 @@ from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import CheckpointError
 from trainwell.core.shape import Input, Shape
 from trainwell.data.forecast.state import Forecast
-from trainwell.data.gathering import Gather
 from trainwell.data.inputs import Fitted
 from trainwell.data.kinds.known import KINDS
 from trainwell.data.language.state import Language
+from trainwell.data.source import Gather
 from trainwell.data.target import Target
 
 VERSION = 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainwell.core.errors import DataError, RecipeError
-from trainwell.core.sections import Split
+from trainwell.core.recipe_sections import Split
 from trainwell.core.seeds import draw_seed
 
 PARTS = ("train", "valid", "test")
@@ -156,6 +156,18 @@ def draw_sample(rule: Split, pool: np.ndarray, table: Table) -> np.ndarray:
     chosen = np.zeros(len(size), bool)
     chosen[order[:taken]] = True
     return pool[chosen[unit]]
+
+
+def drawn(rule: Split, rows: dict[str, np.ndarray], table: Table) -> dict[str, np.ndarray]:
+    """The rows of every part, the training rows as the sample or the bag of them that the rule asks for.
+
+    Rows that are in no bag become the part `out_of_bag`.
+    """
+    train = draw_sample(rule, rows["train"], table) if rule.sample < 1 else rows["train"]
+    if rule.bag is None:
+        return rows | {"train": train}
+    bag = draw_bag(rule, train, table)
+    return rows | {"train": bag, "out_of_bag": np.setdiff1d(train, bag)}
 
 
 def given_parts(table: Table) -> np.ndarray:

@@ -16,7 +16,7 @@ import polars as pl
 from trainwell.core.errors import DataError, RecipeError
 from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Task
-from trainwell.data import labels
+from trainwell.data import multilabel
 from trainwell.data.card import Check
 from trainwell.data.kinds import number
 from trainwell.data.kinds.kind import Raw, Rule
@@ -72,9 +72,9 @@ class Target:
         Labels are 0 or 1 each, (N, L) float64.
         """
         if self.labels and len(self.names) > 1:
-            return labels.from_columns(frame, self.names, self.forms)
+            return multilabel.from_columns(frame, self.names, self.forms)
         if self.labels:
-            return labels.indicator(labels.lists_of(frame[self.names[0]], self.forms[0]["separator"]), self.labels)
+            return multilabel.indicator(multilabel.lists_of(frame[self.names[0]], self.forms[0]["separator"]), self.labels)
         if self.classes is None:
             rows = np.arange(len(frame))
             raws = [Raw(name, frame[name], rows) for name in self.names]
@@ -161,29 +161,29 @@ def _several(raws: list[Raw], *, said: bool) -> Found | None:
     if not isinstance(raw.values, pl.Series):
         return None
     listed = isinstance(raw.values.dtype, pl.List) and raw.values.dtype.inner == pl.String
-    mark = labels.separator_of(raw.words.texts, raw.counts, said=said) if raw.values.dtype == pl.String else ""
+    mark = multilabel.separator_of(raw.words.texts, raw.counts, said=said) if raw.values.dtype == pl.String else ""
     if not (listed or mark or (said and raw.values.dtype == pl.String)):
         return None
-    cells = labels.lists_of(raw.values, mark)
-    known = tuple(in_order(labels.all_labels(cells, raw.name)))
-    listed |= mark == labels.LISTS
+    cells = multilabel.lists_of(raw.values, mark)
+    known = tuple(in_order(multilabel.all_labels(cells, raw.name)))
+    listed |= mark == multilabel.LISTS
     why = "lists of labels" if listed else f"labels with {mark!r} between them" if mark else "the recipe says multilabel"
     checks = []
     if not listed and (n := raw.values.null_count()):
         said_so = f"{n:,} empty cells of {raw.name!r} count as rows without a label."
         checks.append(Check("empty_labels", "WARN", said_so, raw.name, n))
     target = Target((raw.name,), "multilabel", labels=known, forms=({"separator": mark},))
-    return Found(target, labels.indicator(cells, known), why, checks)
+    return Found(target, multilabel.indicator(cells, known), why, checks)
 
 
 def _yes_or_no(raws: list[Raw], *, said: bool) -> Found | None:
-    forms = labels.yes_or_no(raws, said=said)
+    forms = multilabel.yes_or_no(raws, said=said)
     if forms is None:
         return None
     names = tuple(raw.name for raw in raws)
     target = Target(names, "multilabel", labels=names, forms=tuple(forms))
     frame = pl.DataFrame([raw.series for raw in raws])
-    return Found(target, labels.from_columns(frame, names, forms), "several yes/no columns are labels of their own", [])
+    return Found(target, multilabel.from_columns(frame, names, forms), "several yes/no columns are labels of their own", [])
 
 
 def ranked(found: Found, recipe: Recipe) -> Found:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from trainwell.core.errors import MissingExtra
-from trainwell.data.texts import SPACELESS
+from trainwell.data.clean_text import SPACELESS
 
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 #: Tokens kept of a text at most where the recipe leaves it to us.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.history import History
 from trainwell.doctor.causes import in_order
 from trainwell.doctor.chart import Chart
@@ -83,7 +83,7 @@ def examine(run: Examined) -> list[Finding]:
 def write_findings(findings: Sequence[Finding], folder: Path) -> Path:
     """Write findings as JSON into a run folder; returns the file."""
     path = folder / FILE
-    write_atomic(path, json.dumps([f.to_dict() for f in findings], indent=2, ensure_ascii=False, default=str) + "\n")
+    write_json(path, [f.to_dict() for f in findings], ensure_ascii=False, default=str)
     return path
 
 

@@ -17,11 +17,11 @@ import numpy as np
 
 from trainwell.core.seeds import draw_seed
 from trainwell.evaluate.baseline_cache import read_cached, write_cached
+from trainwell.evaluate.baseline_output import BaselineOutput
 from trainwell.evaluate.features import linear_columns, pixels_of, table_of, text_columns, texts_of, tree_categories
-from trainwell.evaluate.fitted import Fitted
 from trainwell.evaluate.forecast_baselines import forecast_baselines
+from trainwell.evaluate.generation import picture_baselines
 from trainwell.evaluate.language_baselines import language_baselines
-from trainwell.evaluate.making import picture_baselines
 from trainwell.evaluate.turning import turned_baselines
 from trainwell.score.predictions import Array, Predictions
 
@@ -36,7 +36,9 @@ ROUNDS, FEWEST_ROUNDS, TREES = 300, 20, 600
 PIXEL_STRENGTH = 100.0
 
 
-def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None = None, turned: bool = False) -> list[Fitted]:
+def run_baselines(
+    data: Data, part: str, *, threads: int = 1, cache: Path | None = None, turned: bool = False
+) -> list[BaselineOutput]:
     """Fit every baseline that suits the data on its training rows and let it answer the rows of `part`.
 
     Args:
@@ -54,7 +56,7 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
     kept = f"{part}-turned" if turned else part
     known = read_cached(cache, data.fingerprint, kept)
     if known is not None:
-        return [Fitted(**entry) for entry in known]
+        return [BaselineOutput(**entry) for entry in known]
     from threadpoolctl import threadpool_limits
 
     if data.task == "generation":
@@ -70,7 +72,7 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
         return found
     pictures = data.shape.of_kind("picture") is not None
     kinds = {i.kind for i in data.shape.inputs}
-    ways: list[Callable[[Data, str], Fitted]] = [_constant, *([_pixels] if pictures else [])]
+    ways: list[Callable[[Data, str], BaselineOutput]] = [_constant, *([_pixels] if pictures else [])]
     ways += [_words] if "text" in kinds else []
     ways += [_linear, _trees] if kinds - {"picture", "text"} else []
     if data.shape.of_kind("series") is not None:
@@ -82,28 +84,28 @@ def run_baselines(data: Data, part: str, *, threads: int = 1, cache: Path | None
     return found
 
 
-def as_predictions(fitted: Fitted, like: Predictions) -> Predictions:
+def as_predictions(fitted: BaselineOutput, like: Predictions) -> Predictions:
     """A baseline's answers beside the same targets as `like`."""
     ahead = like.ahead and replace(like.ahead, **{end: np.asarray(given) for end, given in fitted.limits.items()})
     decision = like.decision and like.decision.plain
     return Predictions(like.task, fitted.output, like.target, like.classes, ahead, like.told, decision, like.within)
 
 
-def _constant(data: Data, part: str) -> Fitted:
+def _constant(data: Data, part: str) -> BaselineOutput:
     """What is most frequent, with the frequencies as probabilities; or the mean."""
     started = time.perf_counter()
     target = np.asarray(data.arrays["target"][data.rows["train"]])
     n = len(data.rows[part])
     if data.task == "classification":
         shares = np.bincount(target, minlength=data.n_out) / len(target)
-        return Fitted("most frequent class", np.tile(shares, (n, 1)), time.perf_counter() - started)
+        return BaselineOutput("most frequent class", np.tile(shares, (n, 1)), time.perf_counter() - started)
     mean = np.tile(target.mean(axis=0, dtype=np.float64), (n, 1))
     if data.task == "multilabel":
-        return Fitted("how frequent labels are", mean, time.perf_counter() - started)
-    return Fitted("mean of the target", _own_unit(data, mean), time.perf_counter() - started)
+        return BaselineOutput("how frequent labels are", mean, time.perf_counter() - started)
+    return BaselineOutput("mean of the target", _own_unit(data, mean), time.perf_counter() - started)
 
 
-def _linear(data: Data, part: str) -> Fitted:
+def _linear(data: Data, part: str) -> BaselineOutput:
     started = time.perf_counter()
     rows = _sample(data.rows["train"], LINEAR_ROWS)
     table = table_of(data, rows)
@@ -111,19 +113,19 @@ def _linear(data: Data, part: str) -> Fitted:
     x = columns.fit_transform(table.values)
     output = _line(data, x, rows, columns.transform(table_of(data, data.rows[part]).values))
     name = "ridge regression" if data.task == "regression" else "logistic regression"
-    return Fitted(name, output, time.perf_counter() - started, _note(data, rows))
+    return BaselineOutput(name, output, time.perf_counter() - started, _note(data, rows))
 
 
-def _words(data: Data, part: str) -> Fitted:
+def _words(data: Data, part: str) -> BaselineOutput:
     started = time.perf_counter()
     rows = _sample(data.rows["train"], LINEAR_ROWS)
     columns = text_columns(data)
     x = columns.fit_transform(texts_of(data, rows))
     output = _line(data, x, rows, columns.transform(texts_of(data, data.rows[part])), strength=10.0)
-    return Fitted("linear on TF-IDF", output, time.perf_counter() - started, _note(data, rows))
+    return BaselineOutput("linear on TF-IDF", output, time.perf_counter() - started, _note(data, rows))
 
 
-def _pixels(data: Data, part: str) -> Fitted:
+def _pixels(data: Data, part: str) -> BaselineOutput:
     from sklearn.preprocessing import StandardScaler
 
     started = time.perf_counter()
@@ -135,10 +137,10 @@ def _pixels(data: Data, part: str) -> Fitted:
     output = _line(
         data, x / spread, rows, scaler.transform(pixels_of(data, data.rows[part])) / spread, strength=PIXEL_STRENGTH / len(rows)
     )
-    return Fitted("linear on pixels", output, time.perf_counter() - started, _note(data, rows))
+    return BaselineOutput("linear on pixels", output, time.perf_counter() - started, _note(data, rows))
 
 
-def _nearest(data: Data, part: str) -> Fitted:
+def _nearest(data: Data, part: str) -> BaselineOutput:
     """The answer of the training series that is most alike, step by step: hard to beat where few are known."""
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
@@ -151,7 +153,7 @@ def _nearest(data: Data, part: str) -> Fitted:
     else:
         model = KNeighborsClassifier(1).fit(x, target)
         output = _spread(data, model.predict_proba(new), model.classes_)
-    return Fitted("nearest training series", output, time.perf_counter() - started, _note(data, rows))
+    return BaselineOutput("nearest training series", output, time.perf_counter() - started, _note(data, rows))
 
 
 def _line(data: Data, x: Any, rows: Array, x_new: Any, *, strength: float = 1.0) -> Array:
@@ -168,14 +170,14 @@ def _line(data: Data, x: Any, rows: Array, x_new: Any, *, strength: float = 1.0)
     return _spread(data, model.predict_proba(x_new), model.classes_)
 
 
-def _trees(data: Data, part: str) -> Fitted:
+def _trees(data: Data, part: str) -> BaselineOutput:
     started = time.perf_counter()
     rows = _sample(data.rows["train"], TREE_ROWS)
     table, new = table_of(data, rows), table_of(data, data.rows[part])
     target = np.asarray(data.arrays["target"][rows])
     settings = _tree_settings(data, len(rows)) | {"categorical_features": tree_categories(table) or None}
     output = _boosted(data, table.values, target, new.values, settings)
-    return Fitted("gradient-boosted trees", output, time.perf_counter() - started, _note(data, rows))
+    return BaselineOutput("gradient-boosted trees", output, time.perf_counter() - started, _note(data, rows))
 
 
 def _tree_settings(data: Data, n: int) -> dict[str, Any]:

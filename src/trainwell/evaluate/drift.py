@@ -22,7 +22,8 @@ from trainwell.data.inputs import Fitted
 from trainwell.evaluate.features import table_of
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
-from trainwell.train.run import Run, as_source
+from trainwell.train.raw_rows import as_source
+from trainwell.train.run import Run
 
 Array = NDArray[Any]
 

@@ -9,13 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.shape import Task
 from trainwell.core.stats import Interval, luck_of_the_best
-from trainwell.evaluate.continued import Future
-from trainwell.evaluate.decided import Decided
-from trainwell.evaluate.made import Making
-from trainwell.evaluate.writing import Writing
+from trainwell.evaluate.details import Decided, Future, Making, Writing
 
 Judgement = Literal["better", "worse", "unclear"]
 Fitting = Literal["overfit", "underfit", "balanced"]
@@ -287,7 +284,7 @@ class Evaluation:
     def save(self, folder: Path) -> Path:
         """Write `evaluation.json` into a run folder."""
         path = Path(folder) / "evaluation.json"
-        write_atomic(path, json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n")
+        write_json(path, self.to_dict(), ensure_ascii=False, indent=1)
         return path
 
     @classmethod

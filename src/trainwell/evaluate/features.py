@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trainwell.data.clean_text import plain_text
 from trainwell.data.kinds.words import texts_of as texts_of_column
-from trainwell.data.texts import plain_text
 from trainwell.data.tokens import words
 from trainwell.score.predictions import Array
 

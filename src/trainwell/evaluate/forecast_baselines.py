@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainwell.evaluate.fitted import Fitted
+from trainwell.evaluate.baseline_output import BaselineOutput
 from trainwell.score.predictions import Array
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FEWEST_WINDOWS, MOST_ERRORS = 20, 20_000_000
 Way = Callable[[Array], Array]
 
 
-def forecast_baselines(data: Data, part: str) -> list[Fitted]:
+def forecast_baselines(data: Data, part: str) -> list[BaselineOutput]:
     """The free forecasts of the windows of `part`, scaled like those of a network, `(N, H * C)`."""
     state = data.preparation.forecast
     assert state is not None
@@ -46,7 +46,7 @@ def forecast_baselines(data: Data, part: str) -> list[Fitted]:
     return [*found, _answered("least squares on the window", data, rows, lambda x: _line(x, weights), started, note)]
 
 
-def _answered(name: str, data: Data, rows: Array, way: Way, started: float, note: str = "") -> Fitted:
+def _answered(name: str, data: Data, rows: Array, way: Way, started: float, note: str = "") -> BaselineOutput:
     """The answers of one way, and how far off it was on validation windows."""
     limits: dict[str, list[float]] = {}
     valid = data.rows["valid"]
@@ -55,7 +55,7 @@ def _answered(name: str, data: Data, rows: Array, way: Way, started: float, note
         short = np.asarray(data.arrays["target"][valid]) - _answers(data, valid, way)
         low, high = np.quantile(short, [0.1, 0.9], axis=0)
         limits = {"low": low.tolist(), "high": high.tolist()}
-    return Fitted(name, _answers(data, rows, way), time.perf_counter() - started, note, limits)
+    return BaselineOutput(name, _answers(data, rows, way), time.perf_counter() - started, note, limits)
 
 
 def _answers(data: Data, rows: Array, way: Way) -> Array:

@@ -21,12 +21,13 @@ from trainwell.evaluate.curves import (
     roc_curves,
     value_bins,
 )
+from trainwell.evaluate.details import Writing
 from trainwell.evaluate.evaluation import Baseline, Evaluation
-from trainwell.evaluate.future import errors_by_step, future_of
+from trainwell.evaluate.forecast import errors_by_step, future_of
+from trainwell.evaluate.language import losses_by_place, worst_passages
 from trainwell.evaluate.slices import find_slices
 from trainwell.evaluate.verdicts import gap_to, judge_fit
-from trainwell.evaluate.worst import losses_by_place, worst_examples, worst_passages
-from trainwell.evaluate.writing import Writing
+from trainwell.evaluate.worst import worst_examples
 from trainwell.score.defaults import forecast_metrics, report_metrics
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics

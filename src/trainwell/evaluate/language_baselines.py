@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainwell.evaluate.fitted import Fitted
+from trainwell.evaluate.baseline_output import BaselineOutput
 from trainwell.score.predictions import Array
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ LONGEST = 7
 MOST_TOKENS, CHOSEN_ON = 4_000_000, 400
 
 
-def language_baselines(data: Data, part: str) -> list[Fitted]:
+def language_baselines(data: Data, part: str) -> list[BaselineOutput]:
     """What counts say of the windows of `part`: minus the log of the probability of each token, `(N, L)`."""
     started = time.perf_counter()
     train, note = _training_codes(data)
@@ -36,7 +36,7 @@ def language_baselines(data: Data, part: str) -> list[Fitted]:
     longest = int(np.argmin([given.mean() for given in counts.losses(*_windows(data, chosen))]))
     found = counts.losses(*_windows(data, rows))
     names = {0: "how often tokens come", longest: f"{longest + 1}-gram counts"} if longest else {0: "how often tokens come"}
-    return [Fitted(name, found[k], time.perf_counter() - started, note) for k, name in names.items()]
+    return [BaselineOutput(name, found[k], time.perf_counter() - started, note) for k, name in names.items()]
 
 
 def _windows(data: Data, rows: Array) -> tuple[Array, Array]:

@@ -9,29 +9,26 @@ from typing import Protocol
 import numpy as np
 
 from trainwell.core.errors import DataError
-from trainwell.core.sections import Series
+from trainwell.core.recipe_sections import Series
 from trainwell.data.cache import cache_home
 from trainwell.data.data import Data
 from trainwell.data.forecast.grid import regular
 from trainwell.data.language.build import seen_with
 from trainwell.data.preparation import Preparation
-from trainwell.evaluate.deciding import change_of
+from trainwell.evaluate.calibrate import change_of
 from trainwell.evaluate.evaluation import Evaluation
+from trainwell.evaluate.generation import judge_making
 from trainwell.evaluate.judge import evaluate_predictions
+from trainwell.evaluate.language import write_samples
 from trainwell.evaluate.looks import note_look
-from trainwell.evaluate.making import judge_making
-from trainwell.evaluate.writing import Sample, Writing
 from trainwell.models.translation import Pair
 from trainwell.score.predictions import Predictions
-from trainwell.train.generate import generate
+from trainwell.train.forecast import ahead_of
 from trainwell.train.plan import Plan
-from trainwell.train.predicting import ahead_of
 from trainwell.train.run import Run
 
 #: Training rows scored for the overfit verdict; enough for a narrow interval.
 TRAIN_SAMPLE = 5_000
-#: Tokens of a sample in the report.
-SAMPLE = 300
 
 
 class Trained(Protocol):
@@ -94,7 +91,7 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
     if isinstance(run, Run) and "decision" in run.summary:
         found.decided = change_of(run.uncorrected(data, rows), predictions, run.summary["decision"])
     if found.writing is not None and isinstance(run, Run):
-        _write(run, data, rows, found.writing)
+        write_samples(run, data, rows, found.writing)
     if isinstance(run, Run) and isinstance(run.network, Pair):
         found.making = judge_making(run.network, data, rows, list(found.scores))
     if part == "test":
@@ -104,16 +101,6 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
     elif run.folder is not None and asked == "test":
         found.save(run.folder)
     return found
-
-
-def _write(run: Run, data: Data, rows: np.ndarray, writing: Writing) -> None:
-    """Samples: from a line's end, and from a passage of the judged text."""
-    state, (name,) = data.preparation.language, data.shape.names
-    assert state is not None
-    passage = state.text(np.asarray(data.arrays[name][rows[len(rows) // 2]]))
-    for seed, prompt in enumerate(["", passage]):
-        text = generate(run, prompt, length=SAMPLE, temperature=writing.temperature, top_p=writing.top_p, seed=seed)
-        writing.samples.append(Sample(prompt, text, seed))
 
 
 def _rows_of(data: Data, part: str) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainwell.core.stats import bootstrap_mean, wilson_interval
-from trainwell.evaluate.fitted import Fitted
-from trainwell.evaluate.made import Way
+from trainwell.evaluate.baseline_output import BaselineOutput
+from trainwell.evaluate.details import Way
 from trainwell.models.translation import Translator
 from trainwell.score.predictions import Array
 from trainwell.train.adversarial.features import MOST_ROWS, Eyes, eyes_for
@@ -37,7 +37,7 @@ def _way(network: Translator, data: Data, rows: Array, code: int, eyes: Eyes) ->
     return Way(names[code], names[1 - code], bootstrap_mean(errors), seen, before)
 
 
-def turned_baselines(data: Data, part: str) -> list[Fitted]:
+def turned_baselines(data: Data, part: str) -> list[BaselineOutput]:
     """What costs nothing in the place of turned pictures: the pictures as they are, and with the other class's colours."""
     eyes, rows, found = eyes_for(data), data.rows[part], []
     codes, pictures = data.arrays["target"][rows], data.arrays[data.shape.names[0]]
@@ -45,7 +45,7 @@ def turned_baselines(data: Data, part: str) -> list[Fitted]:
     for name, change in {"pictures as they are": _as_they_are, "colours of the other class": _recoloured}.items():
         started = time.perf_counter()
         features, _ = eyes.look(change(given, codes, data))
-        found.append(Fitted(name, features, time.perf_counter() - started))
+        found.append(BaselineOutput(name, features, time.perf_counter() - started))
     return found
 
 

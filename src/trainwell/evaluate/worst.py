@@ -7,7 +7,6 @@ import math
 import numpy as np
 import polars as pl
 
-from trainwell.data.language.state import Language
 from trainwell.evaluate.evaluation import Example
 from trainwell.score.predictions import Array, Predictions
 
@@ -28,36 +27,19 @@ def worst_examples(p: Predictions, rows: Array, frame: pl.DataFrame, most: int =
         frame: their raw cells, in the same order; may have no columns.
         most: rows returned.
     """
-    order = np.argsort(-p.loss, kind="stable")
-    if p.groups is not None:  # of windows that overlap, the worst alone
-        _, first = np.unique(p.groups[order], return_index=True)
-        order = order[np.sort(first)]
-    order = order[:most]
+    order = worst_first(p)[:most]
     if p.task in ("classification", "multilabel"):
         order = order[p.hit[order] == 0]
     return [_example(p, int(i), int(rows[i]), frame) for i in order]
 
 
-def worst_passages(p: Predictions, rows: Array, state: Language, most: int = MOST_ROWS // 2) -> list[Example]:
-    """The windows of running text that surprise the network most, one of each stretch of text, and their hardest tokens."""
+def worst_first(p: Predictions) -> Array:
+    """Places of the predictions by their loss, the largest first; of windows that overlap, the worst alone."""
     order = np.argsort(-p.loss, kind="stable")
-    if p.groups is not None:
-        _, first = np.unique(p.groups[order], return_index=True)
-        order = order[np.sort(first)]
-    return [_passage(p, int(i), int(rows[i]), state) for i in order[:most]]
-
-
-def _passage(p: Predictions, i: int, row: int, state: Language) -> Example:
-    hardest = int(p.output[i].argmax())
-    token, before = state.text(p.target[i][hardest : hardest + 1]), state.text(p.target[i][max(0, hardest - 20) : hardest])
-    cells = {"text": state.text(p.target[i])}
-    chance = f"{np.exp(-float(p.output[i][hardest])):.2g} likely"
-    return Example(row, f"{token!r} after {before!r}", chance, float(p.loss[i]), math.nan, cells)
-
-
-def losses_by_place(p: Predictions) -> list[float]:
-    """The mean loss of the first, second, … token of a window."""
-    return [round(float(loss), 5) for loss in p.output.mean(axis=0)]
+    if p.groups is None:
+        return order
+    _, first = np.unique(p.groups[order], return_index=True)
+    return order[np.sort(first)]
 
 
 def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, share
+from trainwell.models.check import at_least, shares
 from trainwell.models.dropout import Dropout
 from trainwell.models.ngrams import NgramBag, spans
 from trainwell.models.registry import models
@@ -78,7 +78,7 @@ def bag_of_ngrams(
     """
     for name, value, low in (("words", words, 1), ("characters", characters, 1), ("width", width, 0), ("buckets", buckets, 2)):
         at_least(name, value, low)
-    share("dropout", dropout)
+    shares(dropout=dropout)
     places = text_places(shape, "bag_of_ngrams", every=True)
     spanned = spans([shape.inputs[place] for place in places], words, characters)
     bags = [

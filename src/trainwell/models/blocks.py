@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.core.errors import CompileError, RecipeError
-from trainwell.models.check import at_least, share
+from trainwell.models.check import at_least, each_at_least, shares
 from trainwell.models.dropout import Dropout, SpatialDropout
 from trainwell.models.registry import Named, blocks
 
@@ -88,8 +88,7 @@ def conv(size: Size, *, width: int, kernel: int = 3, stride: int = 1, groups: in
         (4, 4, 4)
     """
     channels = picture(size, "conv")[0]
-    for name, value in {"width": width, "kernel": kernel, "stride": stride, "groups": groups}.items():
-        at_least(name, value, 1)
+    each_at_least(1, width=width, kernel=kernel, stride=stride, groups=groups)
     if channels % groups or width % groups:
         raise RecipeError(f"groups must divide the channels in ({channels}) and out ({width}), however: groups={groups}")
     return nn.Conv2d(channels, width, kernel, stride, kernel // 2, groups=groups)
@@ -164,7 +163,7 @@ def dropout(size: Size, *, rate: float = 0.1) -> nn.Module:  # noqa: ARG001 - an
         >>> tuple(dropout((6,), rate=0.5)(torch.rand(2, *(6,))).shape[1:])
         (6,)
     """
-    share("rate", rate)
+    shares(rate=rate)
     return Dropout(rate)
 
 
@@ -182,7 +181,7 @@ def spatial_dropout(size: Size, *, rate: float = 0.1) -> nn.Module:  # noqa: ARG
         >>> tuple(spatial_dropout((6, 4, 4), rate=0.5)(torch.rand(2, *(6, 4, 4))).shape[1:])
         (6, 4, 4)
     """
-    share("rate", rate)
+    shares(rate=rate)
     return SpatialDropout(rate)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trainwell.core.errors import CompileError, RecipeError
 from trainwell.core.shape import Input, InputKind, Shape
 
@@ -18,16 +20,42 @@ def at_least(name: str, value: float, low: int) -> None:
         raise RecipeError(f"{name} must be at least {low}, however: {name}={value}")
 
 
-def share(name: str, value: float) -> None:
-    """Raise `RecipeError` unless `value` lies in [0, 1).
+def each_at_least(low: int, **options: float) -> None:
+    """Raise `RecipeError` unless each of these options is `low` or more.
 
     Example:
-        >>> share("dropout", 1.5)
+        >>> each_at_least(1, width=64, depth=0)
+        Traceback (most recent call last):
+        trainwell.core.errors.RecipeError: depth must be at least 1, however: depth=0
+    """
+    for name, value in options.items():
+        at_least(name, value, low)
+
+
+def shares(**options: float) -> None:
+    """Raise `RecipeError` unless each of these options lies in [0, 1).
+
+    Example:
+        >>> shares(dropout=1.5)
         Traceback (most recent call last):
         trainwell.core.errors.RecipeError: dropout must be at least 0 and below 1, however: dropout=1.5
     """
-    if not 0 <= value < 1:
-        raise RecipeError(f"{name} must be at least 0 and below 1, however: {name}={value}")
+    for name, value in options.items():
+        if not 0 <= value < 1:
+            raise RecipeError(f"{name} must be at least 0 and below 1, however: {name}={value}")
+
+
+def blocks_per_stage(blocks: Sequence[int]) -> None:
+    """Raise `RecipeError` unless there is a stage, and a block in each of them."""
+    at_least("number of stages in blocks", len(blocks), 1)
+    for count in blocks:
+        at_least("every number in blocks", count, 1)
+
+
+def width_for_heads(width: int, heads: int) -> None:
+    """Raise `RecipeError` unless each head of an attention layer has the same share of the width."""
+    if width % heads:
+        raise RecipeError(f"width must be a multiple of heads, however: width={width}, heads={heads}")
 
 
 def only(shape: Shape, kind: InputKind, *, model: str, instead: str) -> Input:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, only, share
-from trainwell.models.conv import OTHER_INPUTS
+from trainwell.models.check import at_least, blocks_per_stage, each_at_least, only, shares
+from trainwell.models.cnn import OTHER_INPUTS
 from trainwell.models.dropout import Dropout, StochasticDepth, rising
 from trainwell.models.picture import Normalize, judged, size_within, within
 from trainwell.models.registry import models
@@ -146,13 +146,9 @@ def convnext(
         torch.Size([2, 10])
     """
     at_least("width", width, 1)
-    at_least("number of stages in blocks", len(blocks), 1)
-    for count in blocks:
-        at_least("every number in blocks", count, 1)
-    for name, value in {"patch": patch, "side": side}.items():
-        at_least(name, value, 0)
-    for name, rate in {"dropout": dropout, "stochastic_depth": stochastic_depth}.items():
-        share(name, rate)
+    blocks_per_stage(blocks)
+    each_at_least(0, patch=patch, side=side)
+    shares(dropout=dropout, stochastic_depth=stochastic_depth)
     channels, *full = only(shape, "picture", model="convnext", instead=OTHER_INPUTS).shape
     shorter = min(size_within(tuple(full), side))
     patch = min(patch or (4 if shorter >= SMALL else 2 if shorter >= SMALL // 2 else 1), shorter)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from trainwell.models.adaptive import Adaptive
 from trainwell.models.check import at_least
-from trainwell.models.linear import ManyLinear
+from trainwell.models.many_linear import ManyLinear
 
 
 class PiecewiseLinear(Adaptive):

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainwell.core.errors import CompileError, RecipeError
+from trainwell.core.errors import CompileError
 from trainwell.core.shape import Shape
 from trainwell.models.categories import CategoryEmbeddings
-from trainwell.models.check import at_least, share
+from trainwell.models.check import each_at_least, shares, width_for_heads
 from trainwell.models.dropout import Dropout
 from trainwell.models.registry import models
 from trainwell.models.transformer import Attention
@@ -114,11 +114,9 @@ def ft_transformer(
         >>> ft_transformer(shape, 2, width=16)(torch.randn(4, 3), torch.zeros(4, 1, dtype=torch.int32)).shape
         torch.Size([4, 2])
     """
-    for name, value in {"width": width, "depth": depth, "heads": heads}.items():
-        at_least(name, value, 1)
-    share("dropout", dropout)
-    if width % heads:
-        raise RecipeError(f"width must be a multiple of heads, however: width={width}, heads={heads}")
+    each_at_least(1, width=width, depth=depth, heads=heads)
+    shares(dropout=dropout)
+    width_for_heads(width, heads)
     tokens: list[nn.Module] = []
     for given in shape.inputs:
         if given.kind not in ("number", "category"):

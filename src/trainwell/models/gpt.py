@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from trainwell.core.errors import RecipeError
 from trainwell.core.shape import Input, Shape
-from trainwell.models.check import at_least, share
+from trainwell.models.check import each_at_least, shares
 from trainwell.models.dropout import Dropout
 from trainwell.models.registry import models
 from trainwell.models.text import running_text
@@ -165,9 +165,8 @@ def gpt(
         >>> gpt(text, 50, width=8, depth=1, heads=2)(torch.randint(0, 50, (5, 9))).shape
         torch.Size([5, 9, 50])
     """
-    for name, value in {"width": width, "depth": depth, "heads": heads}.items():
-        at_least(name, value, 1)
-    share("dropout", dropout)
+    each_at_least(1, width=width, depth=depth, heads=heads)
+    shares(dropout=dropout)
     given = running_text(shape, n_out, "gpt")
     if width % (2 * heads):
         raise RecipeError(f"width must be an even multiple of heads, however: width={width}, heads={heads}")

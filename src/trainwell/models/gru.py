@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, only, share
+from trainwell.models.check import at_least, each_at_least, only, shares
 from trainwell.models.dropout import Dropout
 from trainwell.models.forecast import Forecaster, Normalize, Windows
 from trainwell.models.registry import models
@@ -77,10 +77,9 @@ def gru(
         >>> gru(Shape((Input("series", "series", (3, 100)),)), 4)(torch.randn(2, 3, 100)).shape
         torch.Size([2, 4])
     """
-    at_least("width", width, 1)
-    at_least("depth", depth, 1)
+    each_at_least(1, width=width, depth=depth)
     at_least("segment", segment, 0)
-    share("dropout", dropout)
+    shares(dropout=dropout)
     if not shape.horizon:
         channels, length = only(shape, "series", model="gru", instead="Use mlp, which takes every mixture of inputs.").shape
         reader = Reader(channels, segment or ceil(length / SEGMENTS), width, depth, both_ways=True)

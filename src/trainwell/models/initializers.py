@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from trainwell.models.activations import ACTIVATIONS
-from trainwell.models.linear import ManyLinear
+from trainwell.models.many_linear import ManyLinear
 from trainwell.models.registry import Named, initializers, name_and_options
 
 

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, share
+from trainwell.models.check import at_least, shares
 from trainwell.models.dropout import Dropout
 from trainwell.models.forecast import Forecaster, Normalize, Windows
-from trainwell.models.linear import ManyLinear
+from trainwell.models.many_linear import ManyLinear
 from trainwell.models.registry import models
 
 
@@ -60,7 +60,7 @@ def nlinear(
         >>> nlinear(Shape((Input("series", "series", (7, 48), horizon=12),)), 84)(torch.randn(2, 7, 48)).shape
         torch.Size([2, 84])
     """
-    share("dropout", dropout)
+    shares(dropout=dropout)
     sizes = Windows.of(shape, n_out, model="nlinear")
     return Forecaster(
         sizes, nn.Sequential(Dropout(dropout), over_time(sizes, sizes.lookback, individual=individual)), normalize
@@ -96,7 +96,7 @@ def dlinear(
         torch.Size([2, 84])
     """
     at_least("window", window, 1)
-    share("dropout", dropout)
+    shares(dropout=dropout)
     sizes = Windows.of(shape, n_out, model="dlinear")
     parts = Decomposed(over_time(sizes, 2 * sizes.lookback, individual=individual), min(window, sizes.lookback))
     return Forecaster(sizes, nn.Sequential(Dropout(dropout), parts), normalize)

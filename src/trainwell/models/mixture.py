@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from trainwell.core.errors import CompileError, RecipeError
 from trainwell.core.shape import Input, Shape
 from trainwell.models.adaptive import Adaptive
-from trainwell.models.check import at_least, share
+from trainwell.models.check import each_at_least, shares
 from trainwell.models.dropout import drop
-from trainwell.models.linear import ManyLinear
+from trainwell.models.many_linear import ManyLinear
 from trainwell.models.registry import Named, models, name_and_options
 from trainwell.models.tabm import Scale, SharedDropout
 
@@ -134,10 +134,8 @@ def mixture(
         >>> mixture(both, 2, k=4)(torch.randn(5, 3), torch.rand(5, 1, 8, 8)).shape
         torch.Size([5, 4, 2])
     """
-    for name, value in {"width": width, "hidden": hidden, "k": k}.items():
-        at_least(name, value, 1)
-    share("dropout", dropout)
-    share("hide", hide)
+    each_at_least(1, width=width, hidden=hidden, k=k)
+    shares(dropout=dropout, hide=hide)
     plans = _plans(shape, {"table": tables, "picture": pictures, "series": series}, READERS if texts is None else texts)
     parts = [_part(shape, plan, width, hide if len(plans) > 1 else 0.0) for plan in plans]
     n_in = width * len(parts)

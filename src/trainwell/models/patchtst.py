@@ -6,9 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainwell.core.errors import RecipeError
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, share
+from trainwell.models.check import each_at_least, shares, width_for_heads
 from trainwell.models.dropout import Dropout
 from trainwell.models.forecast import Forecaster, Normalize, Windows
 from trainwell.models.registry import models
@@ -96,18 +95,9 @@ def patchtst(
         >>> patchtst(Shape((Input("series", "series", (7, 48), horizon=12),)), 84)(torch.randn(2, 7, 48)).shape
         torch.Size([2, 84])
     """
-    for name, value in {
-        "width": width,
-        "depth": depth,
-        "heads": heads,
-        "hidden": hidden,
-        "patch": patch,
-        "stride": stride,
-    }.items():
-        at_least(name, value, 1)
-    share("dropout", dropout)
-    if width % heads:
-        raise RecipeError(f"heads must divide the width, however: heads={heads}, width={width}")
+    each_at_least(1, width=width, depth=depth, heads=heads, hidden=hidden, patch=patch, stride=stride)
+    shares(dropout=dropout)
+    width_for_heads(width, heads)
     sizes = Windows.of(shape, n_out, model="patchtst")
     blocks: list[nn.Module] = [Block(width, heads, hidden, dropout) for _ in range(depth)]
     body = Patches(sizes, min(patch, sizes.lookback), min(stride, sizes.lookback), blocks, dropout)

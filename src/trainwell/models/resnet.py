@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, only, share
-from trainwell.models.conv import OTHER_INPUTS
+from trainwell.models.check import at_least, blocks_per_stage, only, shares
+from trainwell.models.cnn import OTHER_INPUTS
 from trainwell.models.dropout import Dropout, StochasticDepth, rising
 from trainwell.models.picture import Normalize, judged, size_within, within
 from trainwell.models.registry import Named, activation, models, norm
@@ -206,12 +207,9 @@ def resnet(
         torch.Size([2, 10])
     """
     at_least("width", width, 1)
-    at_least("number of stages in blocks", len(blocks), 1)
-    for count in blocks:
-        at_least("every number in blocks", count, 1)
+    blocks_per_stage(blocks)
     at_least("side", side, 0)
-    share("dropout", dropout)
-    share("stochastic_depth", stochastic_depth)
+    shares(dropout=dropout, stochastic_depth=stochastic_depth)
     channels, *size = only(shape, "picture", model="resnet", instead=OTHER_INPUTS).shape
     size = list(size_within(tuple(size), side))
     return ResNet(
@@ -229,9 +227,14 @@ def resnet(
     )
 
 
-@models.register
-def resnet18(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
-    """ResNet-18: 8 basic blocks, 11 million parameters.
+def _of_the_paper(layers: int, blocks: tuple[int, ...], said: str, *, bottleneck: bool) -> Callable[..., nn.Module]:
+    """Register the network of so many layers; `said` counts its blocks and parameters."""
+
+    def build(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
+        return resnet(shape, n_out, blocks=blocks, width=width, bottleneck=bottleneck, stem=stem, dropout=dropout)
+
+    build.__name__ = build.__qualname__ = f"resnet{layers}"
+    build.__doc__ = f"""ResNet-{layers}: {said}.
 
     Args:
         width: channels of the first stage; 64 as in the paper.
@@ -244,91 +247,14 @@ def resnet18(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", 
         >>> import torch
         >>> from trainwell.core.shape import Input
         >>> shape = Shape((Input("picture", "picture", (3, 32, 32)),))
-        >>> resnet18(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
+        >>> resnet{layers}(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
         torch.Size([2, 10])
     """
-    return resnet(shape, n_out, blocks=(2, 2, 2, 2), width=width, stem=stem, dropout=dropout)
+    return models.register(build)
 
 
-@models.register
-def resnet34(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
-    """ResNet-34: 16 basic blocks, 21 million parameters.
-
-    Args:
-        width: channels of the first stage; 64 as in the paper.
-        stem: `imagenet` quarters the size at once, `half` halves it, `small` keeps it; `auto` is `small` under 96 pixels.
-        dropout: share of the averaged features dropped before the head.
-
-    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
-
-    Example:
-        >>> import torch
-        >>> from trainwell.core.shape import Input
-        >>> shape = Shape((Input("picture", "picture", (3, 32, 32)),))
-        >>> resnet34(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
-        torch.Size([2, 10])
-    """
-    return resnet(shape, n_out, blocks=(3, 4, 6, 3), width=width, stem=stem, dropout=dropout)
-
-
-@models.register
-def resnet50(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
-    """ResNet-50: 16 bottleneck blocks, 24 million parameters.
-
-    Args:
-        width: channels of the first stage; 64 as in the paper.
-        stem: `imagenet` quarters the size at once, `half` halves it, `small` keeps it; `auto` is `small` under 96 pixels.
-        dropout: share of the averaged features dropped before the head.
-
-    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
-
-    Example:
-        >>> import torch
-        >>> from trainwell.core.shape import Input
-        >>> shape = Shape((Input("picture", "picture", (3, 32, 32)),))
-        >>> resnet50(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
-        torch.Size([2, 10])
-    """
-    return resnet(shape, n_out, blocks=(3, 4, 6, 3), width=width, bottleneck=True, stem=stem, dropout=dropout)
-
-
-@models.register
-def resnet101(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
-    """ResNet-101: 33 bottleneck blocks, 43 million parameters.
-
-    Args:
-        width: channels of the first stage; 64 as in the paper.
-        stem: `imagenet` quarters the size at once, `half` halves it, `small` keeps it; `auto` is `small` under 96 pixels.
-        dropout: share of the averaged features dropped before the head.
-
-    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
-
-    Example:
-        >>> import torch
-        >>> from trainwell.core.shape import Input
-        >>> shape = Shape((Input("picture", "picture", (3, 32, 32)),))
-        >>> resnet101(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
-        torch.Size([2, 10])
-    """
-    return resnet(shape, n_out, blocks=(3, 4, 23, 3), width=width, bottleneck=True, stem=stem, dropout=dropout)
-
-
-@models.register
-def resnet152(shape: Shape, n_out: int, *, width: int = 64, stem: Stem = "auto", dropout: float = 0.0) -> nn.Module:
-    """ResNet-152: 50 bottleneck blocks, 58 million parameters.
-
-    Args:
-        width: channels of the first stage; 64 as in the paper.
-        stem: `imagenet` quarters the size at once, `half` halves it, `small` keeps it; `auto` is `small` under 96 pixels.
-        dropout: share of the averaged features dropped before the head.
-
-    Source: He et al., "Deep residual learning for image recognition", CVPR 2016.
-
-    Example:
-        >>> import torch
-        >>> from trainwell.core.shape import Input
-        >>> shape = Shape((Input("picture", "picture", (3, 32, 32)),))
-        >>> resnet152(shape, 10, width=4)(torch.rand(2, 3, 32, 32)).shape
-        torch.Size([2, 10])
-    """
-    return resnet(shape, n_out, blocks=(3, 8, 36, 3), width=width, bottleneck=True, stem=stem, dropout=dropout)
+resnet18 = _of_the_paper(18, (2, 2, 2, 2), "8 basic blocks, 11 million parameters", bottleneck=False)
+resnet34 = _of_the_paper(34, (3, 4, 6, 3), "16 basic blocks, 21 million parameters", bottleneck=False)
+resnet50 = _of_the_paper(50, (3, 4, 6, 3), "16 bottleneck blocks, 24 million parameters", bottleneck=True)
+resnet101 = _of_the_paper(101, (3, 4, 23, 3), "33 bottleneck blocks, 43 million parameters", bottleneck=True)
+resnet152 = _of_the_paper(152, (3, 8, 36, 3), "50 bottleneck blocks, 58 million parameters", bottleneck=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.core.shape import Input, Shape
-from trainwell.models.check import at_least, share
+from trainwell.models.check import each_at_least, shares
 from trainwell.models.registry import models
 from trainwell.models.tabm import SharedDropout
 from trainwell.models.text import Reader, TextNetwork, Tokens, filled, masked_max, masked_mean, running_text, text_places
@@ -141,10 +141,8 @@ def rnn(
         >>> rnn(texts, 3, width=8, cell="gru")(torch.randint(0, 50, (5, 9))).shape
         torch.Size([5, 3])
     """
-    for name, value in {"width": width, "depth": depth}.items():
-        at_least(name, value, 1)
-    share("token_dropout", token_dropout)
-    share("dropout", dropout)
+    each_at_least(1, width=width, depth=depth)
+    shares(token_dropout=token_dropout, dropout=dropout)
 
     if shape.of_kind("tokens") is not None:
         size = running_text(shape, n_out, "rnn").cardinalities[0]

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, only, share
+from trainwell.models.check import each_at_least, only, shares
 from trainwell.models.dropout import Dropout
 from trainwell.models.registry import models
 
@@ -95,9 +95,8 @@ def fcn(shape: Shape, n_out: int, *, width: int = 128, kernel: int = 7, dropout:
         >>> fcn(Shape((Input("series", "series", (3, 50)),)), 4, width=8)(torch.randn(2, 3, 50)).shape
         torch.Size([2, 4])
     """
-    at_least("width", width, 1)
-    at_least("kernel", kernel, 1)
-    share("dropout", dropout)
+    each_at_least(1, width=width, kernel=kernel)
+    shares(dropout=dropout)
     channels = only(shape, "series", model="fcn", instead=OTHER_INPUTS).shape[0]
     sizes = [channels, width, 2 * width, width]
     kernels = [max(1, kernel - 2 * place) | 1 for place in range(3)]
@@ -123,9 +122,8 @@ def resnet1d(shape: Shape, n_out: int, *, width: int = 64, kernel: int = 7, drop
         >>> resnet1d(Shape((Input("series", "series", (3, 50)),)), 4, width=8)(torch.randn(2, 3, 50)).shape
         torch.Size([2, 4])
     """
-    at_least("width", width, 1)
-    at_least("kernel", kernel, 1)
-    share("dropout", dropout)
+    each_at_least(1, width=width, kernel=kernel)
+    shares(dropout=dropout)
     channels = only(shape, "series", model="resnet1d", instead=OTHER_INPUTS).shape[0]
     sizes, kernels = [channels, width, 2 * width, 2 * width], [max(1, kernel - 2 * place) | 1 for place in range(3)]
     blocks = []
@@ -157,9 +155,8 @@ def inception_time(
         >>> inception_time(Shape((Input("series", "series", (3, 50)),)), 4, width=4)(torch.randn(2, 3, 50)).shape
         torch.Size([2, 4])
     """
-    for name, value in {"width": width, "depth": depth, "kernel": kernel}.items():
-        at_least(name, value, 1)
-    share("dropout", dropout)
+    each_at_least(1, width=width, depth=depth, kernel=kernel)
+    shares(dropout=dropout)
     channels, length = only(shape, "series", model="inception_time", instead=OTHER_INPUTS).shape
     groups, n_in = nn.Sequential(), channels
     for start in range(0, depth, 3):

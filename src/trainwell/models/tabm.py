@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, share
+from trainwell.models.check import each_at_least, shares
 from trainwell.models.dropout import drop
 from trainwell.models.inputs import Inputs, Numbers
-from trainwell.models.linear import ManyLinear
+from trainwell.models.many_linear import ManyLinear
 from trainwell.models.registry import Named, activation, models
 
 
@@ -151,9 +151,8 @@ def tabm(
         >>> tabm(Shape((Input("number", "number", (3,)),)), 2, k=4)(torch.randn(5, 3)).shape
         torch.Size([5, 4, 2])
     """
-    for name, value in {"width": width, "depth": depth, "k": k}.items():
-        at_least(name, value, 1)
-    share("dropout", dropout)
+    each_at_least(1, width=width, depth=depth, k=k)
+    shares(dropout=dropout)
     encoder = Inputs(
         shape, numbers=numbers, number_width=number_width, bins=bins, one_hot=one_hot, category_width=category_width
     )

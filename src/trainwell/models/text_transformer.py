@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainwell.core.errors import RecipeError
 from trainwell.core.shape import Input, Shape
-from trainwell.models.check import at_least, share
+from trainwell.models.check import each_at_least, shares, width_for_heads
 from trainwell.models.registry import models
 from trainwell.models.tabm import SharedDropout
 from trainwell.models.text import Reader, TextNetwork, Tokens, filled, masked_mean, text_places
@@ -120,12 +119,9 @@ def text_transformer(
         >>> text_transformer(texts, 3, width=8)(torch.randint(0, 50, (5, 9))).shape
         torch.Size([5, 3])
     """
-    for name, value in {"width": width, "depth": depth, "heads": heads}.items():
-        at_least(name, value, 1)
-    share("token_dropout", token_dropout)
-    share("dropout", dropout)
-    if width % heads:
-        raise RecipeError(f"width must be a multiple of heads, however: width={width}, heads={heads}")
+    each_at_least(1, width=width, depth=depth, heads=heads)
+    shares(token_dropout=token_dropout, dropout=dropout)
+    width_for_heads(width, heads)
 
     def read(given: Input) -> Reader:
         size, length = given.cardinalities[0], given.shape[0]

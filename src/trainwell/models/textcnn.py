@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainwell.core.errors import RecipeError
 from trainwell.core.shape import Input, Shape
 from trainwell.models.bag_of_ngrams import bag_of_ngrams
-from trainwell.models.check import at_least, share
+from trainwell.models.check import each_at_least, shares
 from trainwell.models.registry import models
 from trainwell.models.text import Reader, TextNetwork, Tokens, filled, masked_max, text_places
 
@@ -76,10 +76,8 @@ def textcnn(
     kernels = [2, 3, 4] if kernels is None else kernels
     if not kernels or min(kernels) < 1:
         raise RecipeError(f"kernels must be numbers of tokens, at least one, however: kernels={kernels}")
-    for name, value in {"width": width, "maps": maps}.items():
-        at_least(name, value, 1)
-    share("token_dropout", token_dropout)
-    share("dropout", dropout)
+    each_at_least(1, width=width, maps=maps)
+    shares(token_dropout=token_dropout, dropout=dropout)
 
     def read(given: Input) -> Reader:
         return ConvReader(given.cardinalities[0], width, maps, kernels, token_dropout)

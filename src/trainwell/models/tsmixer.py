@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, share
+from trainwell.models.check import each_at_least, shares
 from trainwell.models.dropout import Dropout
 from trainwell.models.forecast import Forecaster, Normalize, Windows
 from trainwell.models.registry import models
@@ -67,9 +67,8 @@ def tsmixer(
         >>> tsmixer(Shape((Input("series", "series", (7, 48), horizon=12),)), 84)(torch.randn(2, 7, 48)).shape
         torch.Size([2, 84])
     """
-    at_least("width", width, 1)
-    at_least("depth", depth, 1)
-    share("dropout", dropout)
+    each_at_least(1, width=width, depth=depth)
+    shares(dropout=dropout)
     sizes = Windows.of(shape, n_out, model="tsmixer")
     blocks = [Mixing(sizes.channels, sizes.lookback, width, dropout) for _ in range(depth)]
     return Forecaster(sizes, nn.Sequential(*blocks, nn.Linear(sizes.lookback, sizes.horizon)), normalize)

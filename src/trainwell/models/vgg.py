@@ -7,8 +7,8 @@ from typing import Literal
 from torch import Tensor, nn
 
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, only, share
-from trainwell.models.conv import OTHER_INPUTS, conv_layer
+from trainwell.models.check import at_least, only, shares
+from trainwell.models.cnn import OTHER_INPUTS, conv_layer
 from trainwell.models.dropout import Dropout
 from trainwell.models.picture import Normalize
 from trainwell.models.registry import Named, models
@@ -71,7 +71,7 @@ def vgg(
         torch.Size([2, 10])
     """
     at_least("width", width, 1)
-    share("dropout", dropout)
+    shares(dropout=dropout)
     channels, *size = only(shape, "picture", model="vgg", instead=OTHER_INPUTS).shape
     small = stem == "small" or (stem == "auto" and min(size) < SMALL)
     features, side, n_in = nn.Sequential(), min(size), channels

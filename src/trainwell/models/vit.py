@@ -11,10 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainwell.core.errors import RecipeError
 from trainwell.core.shape import Shape
-from trainwell.models.check import at_least, only, share
-from trainwell.models.conv import OTHER_INPUTS
+from trainwell.models.check import each_at_least, only, shares, width_for_heads
+from trainwell.models.cnn import OTHER_INPUTS
 from trainwell.models.dropout import Dropout, rising
 from trainwell.models.picture import Normalize, judged, size_within, within
 from trainwell.models.registry import models
@@ -132,14 +131,10 @@ def vit(
         >>> vit(Shape((Input("picture", "picture", (1, 28, 28)),)), 10)(torch.rand(2, 1, 28, 28)).shape
         torch.Size([2, 10])
     """
-    for name, value in {"width": width, "depth": depth, "heads": heads}.items():
-        at_least(name, value, 1)
-    for name, value in {"patch": patch, "side": side}.items():
-        at_least(name, value, 0)
-    for name, rate in {"dropout": dropout, "stochastic_depth": stochastic_depth}.items():
-        share(name, rate)
-    if width % heads:
-        raise RecipeError(f"width must be a multiple of heads, however: width={width}, heads={heads}")
+    each_at_least(1, width=width, depth=depth, heads=heads)
+    each_at_least(0, patch=patch, side=side)
+    shares(dropout=dropout, stochastic_depth=stochastic_depth)
+    width_for_heads(width, heads)
     channels, *full = only(shape, "picture", model="vit", instead=OTHER_INPUTS).shape
     size = size_within(tuple(full), side)
     patch = min(patch or min(16, max(1, min(size) // PATCHES)), min(size))

@@ -49,10 +49,6 @@ def limit_norm(parameters: Sequence[Tensor], largest: float) -> None:
                 weight.copy_(torch.renorm(weight, p=2, dim=0, maxnorm=largest))
 
 
-#: Constraints on weight matrices by the word of a recipe.
-CONSTRAINTS = ("none", "unit_norm", "non_negative")
-
-
 def constrain(parameters: Sequence[Tensor], constraint: str) -> None:
     """Put weight matrices back where they must be: weights into each unit of norm 1, or none below 0.
 

@@ -8,11 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from trainwell.core.atomic import write_atomic
-from trainwell.core.speech import spoken
+from trainwell.core.i18n import capital, spoken
 from trainwell.evaluate.drift import LARGE, SMALL, ColumnDrift, Compared, Drift
-from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join, masthead, say
+from trainwell.report.html import write_page
+from trainwell.report.markup import Markup, el, say
 from trainwell.report.sections import section
 from trainwell.report.tables import Cell, Heads, table
 
@@ -49,17 +48,12 @@ def _style(c: ColumnDrift) -> str:
 
 def write_drift(found: Drift, path: str | Path) -> Path:
     """Write the page; a folder gets `drift.html`."""
-    path = Path(path)
-    path = path / "drift.html" if path.is_dir() else path
-    head = masthead("Drift")
-    parts = [_part(compared) for compared in found.compared]
-    write_atomic(path, document("Drift", join(head, *parts)))
-    return path
+    return write_page(path, "drift", "Drift", *map(_part, found.compared))
 
 
 def _part(compared: Compared) -> Markup:
     a, b = compared.names
-    said = [el("p", say(compared.sentence[:1].upper() + compared.sentence[1:] + "."), class_="big")]
+    said = [el("p", say(f"{capital(compared.sentence)}."), class_="big")]
     said += [el("p", say(problem), class_="note") for problem in compared.problems]
     note = (
         f"{compared.rows[0]:,} {a} rows against {compared.rows[1]:,} {b} rows, as the network sees them. Index: population "

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from trainwell.core.i18n import capital
 from trainwell.evaluate.evaluation import Bin, Curve, Evaluation, Residuals, label
 from trainwell.report.markup import Markup, el, say
 from trainwell.report.numbers import short
@@ -76,7 +77,7 @@ def _score_curve(valid: Sequence[Mapping[str, Any]], name: str) -> Markup:
     panel = Panel(_epochs(valid), axis_of(ys, ""), name=f"{label(name)} on validation rows over epochs")
     panel.line(xs, ys, "c0", label(name))
     _mark_best(panel, valid, name)
-    title = label(name)[0].upper() + label(name)[1:]
+    title = capital(label(name))
     return figure(title, panel.svg(), note="On validation rows; the ring marks the weights that were kept.")
 
 

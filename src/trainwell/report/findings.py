@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from trainwell.core.speech import chinese, language, spoken
+from trainwell.core.i18n import capital, chinese, language, spoken
 from trainwell.doctor.finding import Finding
 from trainwell.doctor.pages import chinese_pages, explain, pages
 from trainwell.doctor.registry import diagnoses
@@ -35,7 +35,7 @@ def show_findings(findings: Sequence[Finding], *, console: Console | None = None
             out.print(Text.assemble(head, f"{spoken(finding.sentence)} ", (f"({cause})", "dim")))
             continue
         out.print(head)
-        said = spoken(f"{finding.sentence[0].upper()}{finding.sentence[1:]}.")
+        said = spoken(f"{capital(finding.sentence)}.")
         lines = [said, f"→ {remedy_of(finding)[language()]}", *_changes(finding)]
         out.print(Padding(Text("\n".join(lines)), (0, 0, 1, 2)))
 
@@ -102,7 +102,7 @@ def findings_section(findings: Sequence[Finding], rows: Sequence[Mapping[str, An
 def _item(finding: Finding, findings: Sequence[Finding], rows: Sequence[Mapping[str, Any]]) -> Markup:
     explained = [f"{f.code} {f.name}" for f in findings if f.because_of == finding.code]
     remedy = remedy_of(finding)
-    told = say(f"{finding.sentence[:1].upper()}{finding.sentence[1:]}.")
+    told = say(f"{capital(finding.sentence)}.")
     parts: list[Any] = [
         el("strong", f"{finding.code} {finding.name} "),
         told,

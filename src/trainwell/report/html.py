@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from trainwell.core.atomic import write_atomic
-from trainwell.core.speech import language
+from trainwell.core.i18n import language
 from trainwell.report import about, sections
 from trainwell.report.findings import findings_section
-from trainwell.report.markup import Markup, el, join, say
+from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.story import Story
 
 META = Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">')
@@ -33,6 +34,26 @@ def write_report(story: Story, path: str | Path) -> Path:
     path = Path(path)
     path = path / "report.html" if path.is_dir() else path
     write_atomic(path, page(story))
+    return path
+
+
+def write_page(
+    path: str | Path, name: str, title: str, *parts: str | Markup, heading: str = "", said: Sequence[str] = ()
+) -> Path:
+    """Write sections as a page of their own, whole or not at all.
+
+    Args:
+        path: the file, or a folder for `NAME.html` in it.
+        name: of the file in a folder.
+        title: of the page.
+        parts: its sections.
+        heading: what stands at its head; the title if empty.
+        said: sentences below the heading; empty ones are left out.
+    """
+    path = Path(path)
+    path = path / f"{name}.html" if path.is_dir() else path
+    head = masthead(heading or title, *(el("p", say(sentence), class_="soft") for sentence in said if sentence))
+    write_atomic(path, document(title, join(head, *parts)))
     return path
 
 

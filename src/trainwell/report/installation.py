@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from trainwell.core.speech import spoken
+from trainwell.core.i18n import spoken
 
 CORE = ("torch", "numpy", "polars", "pydantic", "pyyaml", "safetensors", "typer", "rich", "pillow", "scikit-learn")
 #: Extras that only those need who work on this package.

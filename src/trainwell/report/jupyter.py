@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from trainwell.core.onlookers import look_on
+from trainwell.core.default_observers import observe_by_default
 
 #: Where each type that shows itself is defined, by its name.
 SHOWN = {
@@ -18,11 +18,11 @@ SHOWN = {
     "Bundle": "trainwell.ship.bundle",
     "Card": "trainwell.data.card",
     "Comparison": "trainwell.study.compare",
-    "Compiled": "trainwell.train.five_steps",
-    "CrossValidation": "trainwell.study.folds",
+    "Compiled": "trainwell.train.keras_style",
+    "CrossValidation": "trainwell.study.cross_validate",
     "Data": "trainwell.data.data",
     "Distilled": "trainwell.study.ensemble.distil",
-    "Ensemble": "trainwell.study.ensemble.team",
+    "Ensemble": "trainwell.study.ensemble.ensemble",
     "Evaluation": "trainwell.evaluate.evaluation",
     "Finding": "trainwell.doctor.finding",
     "Guidance": "trainwell.study.guide",
@@ -33,7 +33,7 @@ SHOWN = {
     "LearningCurve": "trainwell.study.learning_curve",
     "Lesson": "trainwell.study.lab.claim",
     "Part": "trainwell.core.part",
-    "RateRange": "trainwell.train.rate_range",
+    "RateRange": "trainwell.train.lr_find",
     "Recipe": "trainwell.core.recipe",
     "Replay": "trainwell.train.replay",
     "Run": "trainwell.train.run",
@@ -41,11 +41,6 @@ SHOWN = {
     "Treatment": "trainwell.study.treat",
     "Tuned": "trainwell.study.tuning.result",
 }
-
-
-def in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook (Jupyter, Colab, VS Code), not a terminal."""
-    return running_shell() is not None
 
 
 def running_shell() -> Any:
@@ -60,7 +55,7 @@ def register(shell: Any) -> None:
     formatter = shell.display_formatter.formatters["text/html"]
     for name, module in SHOWN.items():
         formatter.for_type_by_name(module, name, _html)
-    look_on(_curves)
+    observe_by_default(_curves)
 
 
 def _html(thing: Any) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from trainwell.core.i18n import spoken
 from trainwell.core.recipe import Recipe
-from trainwell.core.speech import spoken
 from trainwell.report.findings import in_words
 from trainwell.report.markup import Markup, el, join
 from trainwell.report.numbers import short

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from trainwell.core.speech import chinese
+from trainwell.core.i18n import chinese
 
 
 class Markup(str):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.i18n import capital
 from trainwell.data.data import Data
-from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join, masthead, say
+from trainwell.report.html import write_page
+from trainwell.report.markup import Markup, el, join, say
 from trainwell.report.run import data_uri
 from trainwell.report.sections import section
 from trainwell.report.tables import Cell, Heads, table
@@ -23,10 +23,7 @@ TINY = 64
 
 def write_mislabelled(found: Mislabelled, data: Data, path: str | Path) -> Path:
     """Write the page; a folder gets `mislabelled.html`."""
-    path = Path(path)
-    path = path / "mislabelled.html" if path.is_dir() else path
-    head = masthead(f"Labels of {found.target} that look wrong")
-    sentence = found.sentence[:1].upper() + found.sentence[1:] + "."
+    sentence = f"{capital(found.sentence)}."
     how = (
         "Each row was judged by networks that were trained on other rows. To mend labels, fill in the column `corrected` of "
         "corrections.csv (`?` where nobody can tell), and train with --corrections corrections.csv."
@@ -41,8 +38,8 @@ def write_mislabelled(found: Mislabelled, data: Data, path: str | Path) -> Path:
         parts.append(section("Pictures", el("div", *shown, class_="examples")))
     if found.suspects:
         parts.append(section("Rows", el("div", _rows(found), class_="card")))
-    write_atomic(path, document("Labels that look wrong", join(head, *parts)))
-    return path
+    heading = f"Labels of {found.target} that look wrong"
+    return write_page(path, "mislabelled", "Labels that look wrong", *parts, heading=heading)
 
 
 def _noise(found: Mislabelled) -> Markup:

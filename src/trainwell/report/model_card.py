@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from trainwell.core.atomic import write_atomic
+from trainwell.core.i18n import capital
 from trainwell.evaluate.evaluation import Evaluation, label, rows_named
 from trainwell.report.story import Story
 from trainwell.report.terminal import number
@@ -109,7 +110,7 @@ def _scores(e: Evaluation) -> str:
         row += [number(best.scores[name].value, d)] if best else []
         lines.append(f"| {' | '.join(row)} |")
     said = [f"On {e.n:,} {rows_named(e.part)}, which the network was not trained on."] if e.part != "train" else []
-    said += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in (e.gap.sentence if e.gap else "", e.looked) if sentence]
+    said += [f"{capital(sentence)}." for sentence in (e.gap.sentence if e.gap else "", e.looked) if sentence]
     return "## Scores\n\n" + "\n".join(lines) + ("\n\n" + " ".join(said) if said else "")
 
 
@@ -123,13 +124,13 @@ def _data(story: Story) -> str:
 
 
 def _limits(e: Evaluation, story: Story) -> str:
-    lines = [f"- {e.fit.sentence[0].upper()}{e.fit.sentence[1:]}."] if e.fit else []
+    lines = [f"- {capital(e.fit.sentence)}."] if e.fit else []
     weak = [s for s in e.slices if s.stands_out][:MOST]
     lines += [
         f"- Weaker where {s.column} is {s.value}: {label(e.slice_metric)} {s.score.text()} ({s.score.n:,} rows)." for s in weak
     ]
     lines += [f"- The doctor: {f.code} {f.name}: {f.sentence}." for f in story.findings or [] if not f.because_of][:MOST]
-    lines += [f"- {note[0].upper()}{note[1:].rstrip('.')}." for note in e.notes if note]
+    lines += [f"- {capital(note).rstrip('.')}." for note in e.notes if note]
     return "## Limits\n\n" + ("\n".join(lines) if lines else "None was found by the tests that were made.")
 
 

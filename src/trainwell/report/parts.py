@@ -14,11 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from trainwell.core.errors import UnknownName, did_you_mean
+from trainwell.core.i18n import spoken
 from trainwell.core.part import Part
 from trainwell.core.recipe import ALIASES, Recipe
+from trainwell.core.recipe_sections import Column, Prepare, Series, Split, Transfer
 from trainwell.core.registry import Option, Registry, options_of
-from trainwell.core.sections import Column, Prepare, Series, Split, Transfer
-from trainwell.core.speech import spoken
 
 #: Where each registry lives; imported only when it is asked for, for most of them load torch.
 REGISTRIES = {

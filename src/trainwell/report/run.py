@@ -23,7 +23,7 @@ from trainwell.evaluate.evaluation import Evaluation
 from trainwell.models.translation import Translator
 from trainwell.report.html import write_report
 from trainwell.report.model_card import MODEL_CARD, write_model_card
-from trainwell.report.sheets import sheets
+from trainwell.report.sample_sheets import sheets
 from trainwell.report.story import RecipeLine, Story
 from trainwell.train.run import Run
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from trainwell.core.errors import TrainwellError
-from trainwell.core.speech import spoken
+from trainwell.core.i18n import spoken
 from trainwell.report.numbers import short
 from trainwell.train.run import Run
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from trainwell.core.speech import chinese
+from trainwell.core.i18n import capital, chinese
 from trainwell.evaluate.evaluation import Evaluation, Example, label, rows_named
 from trainwell.report import figures
-from trainwell.report.decisions import decision_figures
-from trainwell.report.futures import future_figures
-from trainwell.report.makings import game_figures, samples_shown, teaching
+from trainwell.report.calibrate import decision_figures
+from trainwell.report.forecast import future_figures
+from trainwell.report.generation import game_figures, samples_shown, teaching
+from trainwell.report.language import samples, writing_figures
 from trainwell.report.markup import Markup, el, join, masthead, say
 from trainwell.report.numbers import short
 from trainwell.report.story import Story
@@ -24,7 +25,6 @@ from trainwell.report.tables import (
     slice_table,
     table,
 )
-from trainwell.report.writings import samples, writing_figures
 
 JUDGEMENTS = {
     "better": "beats the free baselines",
@@ -92,7 +92,7 @@ def _fact(value: str, name: str, small: str) -> Markup:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    return capital(text) + ("" if text.endswith(".") else ".")
 
 
 def scores(e: Evaluation) -> Markup:

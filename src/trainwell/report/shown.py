@@ -14,31 +14,31 @@ from typing import Any
 
 from rich.console import Console
 
+from trainwell.core.i18n import language, spoken
 from trainwell.core.part import Part
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import to_yaml
-from trainwell.core.speech import language, spoken
 from trainwell.data.card import Card
 from trainwell.data.data import Data
 from trainwell.doctor.finding import Finding
 from trainwell.evaluate.evaluation import Evaluation, label
-from trainwell.report import about, figures, sections, studies, study_pages
-from trainwell.report.ablations import write_ablation
-from trainwell.report.augment_safety import write_augment_safety
+from trainwell.report import about, figures, sections, study_pages, study_tables
+from trainwell.report.ablate import write_ablation
 from trainwell.report.findings import findings_section
-from trainwell.report.guidance import write_guidance
-from trainwell.report.lessons import write_lessons
+from trainwell.report.guide import write_guidance
+from trainwell.report.lab import write_lessons
 from trainwell.report.markup import Markup, el, join, say
 from trainwell.report.numbers import short
-from trainwell.report.replays import write_replay
+from trainwell.report.replay import write_replay
+from trainwell.report.safe_augment import write_augment_safety
 from trainwell.report.tables import table
 from trainwell.report.terminal import show_layers, show_rates
-from trainwell.report.transfer import write_transfer
-from trainwell.report.treatments import write_improvement, write_treatment
-from trainwell.report.tuning import write_tuning
+from trainwell.report.transfer_check import write_transfer
+from trainwell.report.treat import write_improvement, write_treatment
+from trainwell.report.tune import write_tuning
 from trainwell.study.ablate import Ablation
 from trainwell.study.compare import Comparison
-from trainwell.study.folds import CrossValidation
+from trainwell.study.cross_validate import CrossValidation
 from trainwell.study.guide import Guidance
 from trainwell.study.honesty import Honesty
 from trainwell.study.improve import Improvement
@@ -49,8 +49,8 @@ from trainwell.study.safe_augment import AugmentSafety
 from trainwell.study.transfer_check import TransferCheck
 from trainwell.study.treat import Treatment
 from trainwell.study.tuning.result import Tuned
-from trainwell.train.five_steps import Compiled
-from trainwell.train.rate_range import RateRange
+from trainwell.train.keras_style import Compiled
+from trainwell.train.lr_find import RateRange
 from trainwell.train.replay import Replay
 from trainwell.train.run import Run
 from trainwell.train.summary import Layers
@@ -190,7 +190,7 @@ DRAWN: dict[type, Callable[[Any], Markup]] = {
     Evaluation: _evaluation,
     Finding: _finding,
     Guidance: _page(write_guidance),
-    Honesty: _printed(studies.show_honesty),
+    Honesty: _printed(study_tables.show_honesty),
     Improvement: _page(write_improvement),
     Layers: _printed(show_layers),
     Leaderboard: _page(study_pages.write_leaderboard),

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.i18n import capital
 from trainwell.core.stats import Interval
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.report.figures import figure
 from trainwell.report.forest import Mark, intervals
-from trainwell.report.html import document
-from trainwell.report.markup import Markup, el, join, masthead, say
+from trainwell.report.html import write_page
+from trainwell.report.markup import Markup, el
 from trainwell.report.sections import section
 from trainwell.report.svg import Axis, Panel, axis_of
 from trainwell.report.tables import table
 from trainwell.report.terminal import number
 from trainwell.study.compare import Comparison, FalseAlarms
-from trainwell.study.folds import CrossValidation
+from trainwell.study.cross_validate import CrossValidation
 from trainwell.study.leaderboard import Leaderboard
 from trainwell.study.learning_curve import LearningCurve
 
@@ -29,19 +28,6 @@ BROAD = 720
 #: Colours of verdicts, of single runs, of a recipe against itself, and of scores on rows that chose nothing.
 COLOURS = {"helps": "c3", "hurts": "c6", "cannot tell": "c1"}
 SINGLE, ITSELF, HELD_OUT = "c1", "c0", "c2"
-
-
-def _page(path: str | Path, name: str, title: str, sentences: Sequence[str], *parts: Markup) -> Path:
-    path = Path(path)
-    path = path / f"{name}.html" if path.is_dir() else path
-    lines = [el("p", say(sentence), class_="soft") for sentence in sentences if sentence]
-    head = masthead(title, *lines)
-    write_atomic(path, document(title, join(head, *parts)))
-    return path
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _whole(drawing: Markup) -> Markup:
@@ -78,9 +64,9 @@ def write_comparison(found: Comparison, path: str | Path) -> Path:
     note = f"{better} of the line, {found.names[0]} is better. Whiskers: 95% intervals over pairs, which share split and seed."
     drawn = figure("Differences", intervals(marks, axis, width=BROAD, zero=True), note=note)
     about = f"{found.names[0]} against {found.names[1]}: {what} on {rows_named(found.part)}, {len(found.seeds)} pairs."
-    title = _sentence(f"{verdict.word}: {verdict.evidence}").removesuffix(".")
-    said = [about, _sentence(verdict.advice) if verdict.advice else "", _against_itself(found.false_alarms)]
-    return _page(path, "comparison", title, said, section("Pairs", _whole(drawn)))
+    title = capital(f"{verdict.word}: {verdict.evidence}")
+    said = [about, f"{capital(verdict.advice)}." if verdict.advice else "", _against_itself(found.false_alarms)]
+    return write_page(path, "comparison", title, section("Pairs", _whole(drawn)), said=said)
 
 
 def write_leaderboard(found: Leaderboard, path: str | Path) -> Path:
@@ -96,11 +82,11 @@ def write_leaderboard(found: Leaderboard, path: str | Path) -> Path:
         marks.insert(1, Mark(f"{found.places[0].name} on test rows", found.held_out, HELD_OUT))
     axis = axis_of([v for m in marks for v in (m.interval.low, m.interval.high, m.interval.value)], what)
     keys = [("c0", "tied with the best"), ("c1", "worse"), (HELD_OUT, "rows that chose nothing")]
-    drawn = figure(what[0].upper() + what[1:], intervals(marks, axis, width=BROAD), note="Whiskers: 95% intervals.", keys=keys)
+    drawn = figure(capital(what), intervals(marks, axis, width=BROAD), note="Whiskers: 95% intervals.", keys=keys)
     costs = _whole(_cost_figure(found)) if any(p.seconds > 0 for p in found.places) else Markup("")
     title = f"{len(found.places)} recipes, {len(found.seeds)} repeats"
     rows = section("Places", _whole(drawn), costs, el("div", _place_table(found), class_="card"))
-    return _page(path, "leaderboard", title, [*found.sentences, _against_itself(found.false_alarms)], rows)
+    return write_page(path, "leaderboard", title, rows, said=[*found.sentences, _against_itself(found.false_alarms)])
 
 
 def _cost_figure(found: Leaderboard) -> Markup:
@@ -144,12 +130,12 @@ def write_cross_validation(found: CrossValidation, path: str | Path) -> Path:
         marks.append(Mark(f"repeat {f.repeat}, fold {f.fold}", _alone(f.scores[found.metric]), SINGLE))
     axis = axis_of([v for m in marks for v in (m.interval.low, m.interval.high, m.interval.value)], what)
     note = "Whiskers: 95% intervals. That of the mean counts the training rows that folds share."
-    drawn = figure(what[0].upper() + what[1:], intervals(marks, axis, width=BROAD), note=note)
+    drawn = figure(capital(what), intervals(marks, axis, width=BROAD), note=note)
     rows = [[label(name), mean.text(), found.pooled[name].text()] for name, mean in found.scores.items()]
     scores = el("div", table(["score", "mean of folds", "all rows together"], rows), class_="card")
     judged = f"{found.rows:,} of {found.of:,} rows were judged, each by networks that never saw it."
     parts = section("Folds", _whole(drawn)), section("Scores", scores)
-    return _page(path, "cross-validation", "Cross-validation", [_sentence(found.sentence), judged], *parts)
+    return write_page(path, "cross-validation", "Cross-validation", *parts, said=[f"{capital(found.sentence)}.", judged])
 
 
 def learning_curve_figure(found: LearningCurve) -> Markup:
@@ -165,7 +151,7 @@ def learning_curve_figure(found: LearningCurve) -> Markup:
     panel.whiskers(sizes, lows, highs, "c0")
     tips = [f"{p.rows:,} rows: {label(found.metric)} {p.score}" for p in found.points]
     panel.dots(sizes, [p.score.value for p in found.points], "c0", tips)
-    title = label(found.metric)[0].upper() + label(found.metric)[1:]
+    title = capital(label(found.metric))
     note = f"On {rows_named(found.part)}. Whiskers: 95% intervals over repeats. The line goes on to twice the rows."
     return figure(title, panel.svg(), note=note, keys=[("c0", "measured"), ("c1", "fitted")])
 
@@ -177,5 +163,6 @@ def write_learning_curve(found: LearningCurve, path: str | Path) -> Path:
         found: the curve.
         path: the file, or a folder for `learning-curve.html` in it.
     """
-    said = [_sentence(found.sentence), _against_itself(found.false_alarms)]
-    return _page(path, "learning-curve", "Will more data help?", said, section("Curve", _whole(learning_curve_figure(found))))
+    said = [f"{capital(found.sentence)}.", _against_itself(found.false_alarms)]
+    curve = section("Curve", _whole(learning_curve_figure(found)))
+    return write_page(path, "learning-curve", "Will more data help?", curve, said=said)

@@ -12,11 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from trainwell.core.speech import spoken
+from trainwell.core.i18n import capital, spoken
 from trainwell.core.stats import Interval
 from trainwell.data.card import Card
+from trainwell.evaluate.details import Making
 from trainwell.evaluate.evaluation import Baseline, Evaluation, label, rows_named
-from trainwell.evaluate.made import Making
 from trainwell.report.columns import column_facts
 from trainwell.train.summary import Layer
 
@@ -88,7 +88,7 @@ def _headline(e: Evaluation) -> Text:
         what += f"; {spoken(f'precision, recall and F1 are those of {e.names[1]}')}"
     line = Text.assemble((spoken(f"{e.n:,} {rows_named(e.part)}"), "bold"), f", {what}\n")
     if e.gap:
-        sentence = e.gap.sentence[0].upper() + e.gap.sentence[1:] + "."
+        sentence = f"{capital(e.gap.sentence)}."
         line.append(spoken(sentence), JUDGEMENT_STYLES[e.gap.judgement])
     else:
         line.append(f"{spoken(label(e.primary))} {spoken(str(e.scores[e.primary]))}", "bold")

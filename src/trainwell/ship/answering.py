@@ -16,9 +16,10 @@ from trainwell.data.preparation import Preparation
 from trainwell.data.target import Target
 from trainwell.score.decision import Decision
 from trainwell.ship.bundle import Bundle, Team
-from trainwell.train.run import Run, refuse_answers
+from trainwell.train.combined import Combined
+from trainwell.train.raw_rows import refuse_answers
+from trainwell.train.run import Run
 from trainwell.train.steps import as_floats
-from trainwell.train.together import Together
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _own_unit(values: Tensor, target: Target) -> Tensor:
     return values * spread + centre
 
 
-def answering_of(trained: Run | Team | Bundle | Together) -> tuple[Answering, list[View]]:
+def answering_of(trained: Run | Team | Bundle | Combined) -> tuple[Answering, list[View]]:
     """The module of a run, an ensemble or a bundle, and how its inputs come from rows."""
     inner = trained.answering if isinstance(trained, Bundle) else trained
     refuse_answers(inner.preparation)

@@ -27,11 +27,11 @@ from trainwell.score.predictions import Predictions
 from trainwell.ship import container
 from trainwell.ship.container import Container
 from trainwell.ship.examples import Examples, examples_of
-from trainwell.ship.opening import DAMAGED, Maker, preparation_from, run_from, without_base
+from trainwell.ship.read_bundle import DAMAGED, Maker, preparation_from, run_from, without_base
 from trainwell.ship.schema import schema_of
+from trainwell.train.combined import Combined
 from trainwell.train.plan import Plan
 from trainwell.train.run import Run, weights_of
-from trainwell.train.together import Together
 
 #: Version of what the blocks mean; that of the file around them is `container.VERSION`.
 FORMAT = 1
@@ -82,7 +82,7 @@ class Bundle:
 
     def __init__(
         self,
-        answering: Run | Together,
+        answering: Run | Combined,
         about: Mapping[str, Any],
         *,
         schema: dict[str, Any],
@@ -111,7 +111,7 @@ class Bundle:
     @property
     def members(self) -> tuple[Run, ...]:
         """The networks inside; one for a run."""
-        return self.answering.members if isinstance(self.answering, Together) else (self.answering,)
+        return self.answering.members if isinstance(self.answering, Combined) else (self.answering,)
 
     @property
     def plan(self) -> Plan:
@@ -309,7 +309,7 @@ def _examples_in(box: Container) -> Examples | None:
         raise box.refusal(f"its examples cannot be read ({type(error).__name__}: {str(error)[:200]})") from None
 
 
-def _answering(box: Container, about: Mapping[str, Any], make: Maker | None) -> Run | Together:
+def _answering(box: Container, about: Mapping[str, Any], make: Maker | None) -> Run | Combined:
     stems = {str(about["preparation"]), *(str(entry["preparation"]) for entry in about["members"])}
     known = {stem: preparation_from(box, stem) for stem in sorted(stems)}
     runs = tuple(run_from(box, entry, known[entry["preparation"]], make) for entry in about["members"])
@@ -322,4 +322,4 @@ def _answering(box: Container, about: Mapping[str, Any], make: Maker | None) -> 
     start = None if about["start"] is None else np.array(about["start"], np.float64)
     if start is not None and start.shape != (outer.target.n_out,):
         raise ValueError(f"a start of shape {start.shape}")
-    return Together(runs, weights, outer, start)
+    return Combined(runs, weights, outer, start)

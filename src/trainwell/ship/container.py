@@ -49,15 +49,6 @@ def content(blocks: Mapping[str, bytes]) -> bytes:
     return b"".join([head, index, *blocks.values()])
 
 
-def is_container(path: str | Path) -> bool:
-    """Whether a file begins as a bundle does."""
-    path = Path(path)
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
-
-
 class Container:
     """An open container, whose blocks are read and checked one by one.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_atomic, write_json
 from trainwell.ship.bundle import Bundle, Team
 from trainwell.train.run import Run
 
@@ -39,11 +38,11 @@ def write_project(
     write_atomic(folder / "README.md", _readme(trained, feeds))
     write_atomic(inside / "model.onnx", model)
     rows = {"columns": [_column(name, array) for name, array in feeds.items()]}
-    write_atomic(inside / "rows.json", json.dumps(rows, ensure_ascii=False) + "\n")
+    write_json(inside / "rows.json", rows, indent=None, ensure_ascii=False)
     target = trained.preparation.target
     unit = max(target.spread) if target.task == "regression" else 1.0
     expected = {"answers": answers.ravel().tolist(), "unit": unit, "names": target.classes or target.labels or target.names}
-    write_atomic(inside / "expected.json", json.dumps(expected, ensure_ascii=False) + "\n")
+    write_json(inside / "expected.json", expected, indent=None, ensure_ascii=False)
 
 
 def _template(name: str) -> str:

@@ -24,7 +24,7 @@ from trainwell.core.errors import CheckpointError, UsageError
 from trainwell.data.data import Data
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
-from trainwell.train.again import load_again
+from trainwell.train.resume import load_again
 from trainwell.train.run import Run
 
 #: Bytes that examples take in a file at most; what does not fit is left out.

@@ -22,9 +22,10 @@ from trainwell.ship.bundle import Bundle, Team
 from trainwell.ship.onnx_file import onnx_model
 from trainwell.ship.onnx_rows import answers_of, feeds_of, session_of
 from trainwell.ship.schema import schema_of
-from trainwell.train.again import load_again
-from trainwell.train.run import Run, as_source
-from trainwell.train.together import Together
+from trainwell.train.combined import Combined
+from trainwell.train.raw_rows import as_source
+from trainwell.train.resume import load_again
+from trainwell.train.run import Run
 
 #: Formats, and the suffix that asks for each.
 PROJECT = "-java"
@@ -253,7 +254,7 @@ def said(trained: Trained, source: Source) -> np.ndarray:
     if isinstance(inner, Run):
         arrays = inner.preparation.encode(source).arrays
         return inner.predict_arrays([arrays[name] for name in inner.preparation.shape.names])
-    team = Together(tuple(inner.members), tuple(inner.weights), inner.preparation, inner.start)
+    team = Combined(tuple(inner.members), tuple(inner.weights), inner.preparation, inner.start)
     return np.asarray(team.outputs(source))
 
 

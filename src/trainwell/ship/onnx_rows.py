@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from trainwell.core.errors import DataError
-from trainwell.data.gather import gathered
+from trainwell.data.gather_series import gathered
 from trainwell.data.inputs import Fitted
 from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.words import as_cells, words_of
@@ -20,7 +20,7 @@ from trainwell.ship.answering import View, encoded
 from trainwell.ship.onnx_file import PROBABILITY, VALUE, outside_inputs, raw_columns
 from trainwell.ship.onnx_graph import need_onnx
 from trainwell.ship.onnx_numbers import NO_MOMENT
-from trainwell.train.run import as_source
+from trainwell.train.raw_rows import as_source
 
 Feeds = dict[str, np.ndarray]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.errors import UsageError, did_you_mean
 from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
@@ -20,8 +19,8 @@ from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.models.registry import models
 from trainwell.study.compare import FalseAlarms, aa_check, judge_many
 from trainwell.study.cost import seconds_of
-from trainwell.study.names import value_words
 from trainwell.study.power import fewest_pairs
+from trainwell.study.recipe_names import value_words
 from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import Part, check_metric, higher_is_better, metric_of, score_runs
@@ -130,10 +129,7 @@ class Ablation:
 
     def save(self, folder: str | Path) -> Path:
         """Write `ablation.json` into a folder."""
-        path = Path(folder) / "ablation.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps(self.to_dict(), indent=1, default=str) + "\n")
-        return path
+        return write_json(Path(folder) / "ablation.json", self.to_dict(), indent=1, default=str)
 
 
 def ablate(

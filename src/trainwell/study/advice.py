@@ -8,8 +8,8 @@ from typing import Any
 
 from trainwell.core.errors import TrainingError
 from trainwell.evaluate.evaluation import label
-from trainwell.study.point import Point, Sweep
 from trainwell.study.probe import NoiseScale
+from trainwell.study.sweep import Point, Sweep
 
 #: Shares of idle units that are worth a word.
 MANY_DEAD, MANY_SATURATED = 0.3, 0.3

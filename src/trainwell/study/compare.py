@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.recipe import Recipe
 from trainwell.core.seeds import draw_seed
 from trainwell.core.stats import Floats, holm, sign_flip_p
@@ -229,8 +228,7 @@ class Comparison:
 
     def save(self, folder: str | Path) -> None:
         """Write `comparison.json`."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        write_atomic(Path(folder) / "comparison.json", json.dumps(self.to_dict(), indent=2) + "\n")
+        write_json(Path(folder) / "comparison.json", self.to_dict())
 
 
 def compare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.errors import UsageError, did_you_mean
 from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
@@ -20,7 +19,6 @@ from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.models.registry import models
 from trainwell.study.advice import advised
 from trainwell.study.cost import seconds_of
-from trainwell.study.point import Point, Sweep
 from trainwell.study.probe import (
     NoiseScale,
     gradient_by_layer,
@@ -29,10 +27,10 @@ from trainwell.study.probe import (
     parameters_of,
     probe_rows,
     step_seconds,
-    tensors,
 )
 from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import Part, check_metric, higher_is_better, metric_of, run_ended, score_runs, views
+from trainwell.study.sweep import Point, Sweep
 from trainwell.study.ties import tie_groups
 from trainwell.study.verdict import pair_interval
 from trainwell.train.compile import Program, compile_program
@@ -40,6 +38,7 @@ from trainwell.train.fit import repeatable
 from trainwell.train.loop import Observer
 from trainwell.train.many import fit_orders
 from trainwell.train.run import Run
+from trainwell.train.steps import batch_of
 
 Topic = Literal["depth", "width", "dropout", "activation", "batch", "learning_rate"]
 TOPICS: tuple[Topic, ...] = ("depth", "width", "dropout", "activation", "batch", "learning_rate")
@@ -96,10 +95,7 @@ class Guidance:
 
     def save(self, folder: str | Path) -> Path:
         """Write `guide-TOPIC.json` into a folder."""
-        path = Path(folder) / f"guide-{self.topic}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps(self.to_dict(), indent=1, default=str) + "\n")
-        return path
+        return write_json(Path(folder) / f"guide-{self.topic}.json", self.to_dict(), indent=1, default=str)
 
 
 def guide(
@@ -228,12 +224,12 @@ def _looked_at(point: Point, runs: Sequence[Run], data: Data) -> Point:
     view, idle = views(data), []
     for run in ended:
         own = view(run.recipe)
-        idle.append(idle_units(run.network, tensors(own, probe_rows(own))[0]))
+        idle.append(idle_units(run.network, batch_of(own, probe_rows(own))[0]))
     first = ended[0]
     own = view(first.recipe)
     program = _program(first, own)
-    inputs, target = tensors(own, probe_rows(own))
-    batch = tensors(own, own.rows["train"][: first.plan.batch_size])
+    inputs, target = batch_of(own, probe_rows(own))
+    batch = batch_of(own, own.rows["train"][: first.plan.batch_size])
     return replace(
         point,
         parameters=parameters_of(first.network),

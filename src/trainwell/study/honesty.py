@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,10 +11,10 @@ import numpy as np
 import polars as pl
 import torch
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.errors import DataError
 from trainwell.core.recipe import Recipe
-from trainwell.core.sections import Column
+from trainwell.core.recipe_sections import Column
 from trainwell.core.seeds import draw_seed
 from trainwell.data.card import Check
 from trainwell.data.data import Data
@@ -24,7 +23,7 @@ from trainwell.evaluate.looks import looks_at
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.study.compare import aa_check
-from trainwell.study.folds import rows_of
+from trainwell.study.cross_validate import rows_of
 from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import higher_is_better, metric_of, predictions_of, score_runs
@@ -123,8 +122,7 @@ def honesty(
         ]
     )
     if place is not None:
-        place.mkdir(parents=True, exist_ok=True)
-        write_atomic(place / "honesty.json", json.dumps(found.to_dict(), indent=2) + "\n")
+        write_json(place / "honesty.json", found.to_dict())
     return found
 
 

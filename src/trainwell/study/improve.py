@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_atomic, write_json
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import write_recipe
 from trainwell.core.stats import Floats, Interval
@@ -121,7 +121,7 @@ class Improvement:
         write_recipe(self.recipe, path.parent / "recipe.yaml")
         lines = [json.dumps(entry, default=str, ensure_ascii=False) + "\n" for entry in self.ledger]
         write_atomic(path.parent / LEDGER, "".join(lines))
-        write_atomic(path, json.dumps(self.to_dict(), indent=1, default=str) + "\n")
+        write_json(path, self.to_dict(), indent=1, default=str)
         return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Floats, Interval
@@ -21,7 +20,7 @@ from trainwell.score.registry import metrics
 from trainwell.study.compare import FalseAlarms, aa_check
 from trainwell.study.cost import seconds_of
 from trainwell.study.intervals import corrected_interval, mean_interval
-from trainwell.study.names import named_by_difference
+from trainwell.study.recipe_names import named_by_difference
 from trainwell.study.repeats import again, repeats
 from trainwell.study.scores import check_metric, higher_is_better, metric_of, predictions_of_all, score_runs
 from trainwell.study.ties import filled, tie_groups
@@ -127,8 +126,7 @@ class Leaderboard:
 
     def save(self, folder: str | Path) -> None:
         """Write `leaderboard.json`."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        write_atomic(Path(folder) / "leaderboard.json", json.dumps(self.to_dict(), indent=2) + "\n")
+        write_json(Path(folder) / "leaderboard.json", self.to_dict())
 
 
 def leaderboard(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Floats, Interval
@@ -127,8 +126,7 @@ class LearningCurve:
 
     def save(self, folder: str | Path) -> None:
         """Write `learning-curve.json`."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        write_atomic(Path(folder) / "learning-curve.json", json.dumps(self.to_dict(), indent=2) + "\n")
+        write_json(Path(folder) / "learning-curve.json", self.to_dict())
 
 
 def learning_curve(

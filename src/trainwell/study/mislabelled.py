@@ -5,7 +5,6 @@ N rows, K classes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,12 +14,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_atomic, write_json
 from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.corrections import CORRECTED, GIVEN, ROW
 from trainwell.data.data import Data
-from trainwell.study.folds import cross_validate
+from trainwell.study.cross_validate import cross_validate
 from trainwell.train.loop import Observer
 
 #: Raw cells shown per row, and characters of each.
@@ -107,8 +106,7 @@ class Mislabelled:
     def save(self, folder: str | Path) -> None:
         """Write `mislabelled.json` and `corrections.csv`; a file of corrections that somebody began to fill in is kept."""
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / "mislabelled.json", json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
+        write_json(folder / "mislabelled.json", self.to_dict(), indent=1, ensure_ascii=False)
         path = folder / "corrections.csv"
         if not (path.exists() and pl.read_csv(path, infer_schema=False)[CORRECTED].drop_nulls().len()):
             write_atomic(path, self.frame().write_csv())

@@ -21,11 +21,11 @@ from torch.nn.modules.conv import _ConvNd
 from trainwell.core.seeds import draw_seed
 from trainwell.core.stats import Floats, Interval, percentile_interval
 from trainwell.data.data import Data
-from trainwell.models.linear import ManyLinear
+from trainwell.models.many_linear import ManyLinear
 from trainwell.train.compile import spread
 from trainwell.train.signs.activations import look_through
 from trainwell.train.signs.quiet import undisturbed
-from trainwell.train.steps import Inputs, Loss, as_floats, member_loss
+from trainwell.train.steps import Inputs, Loss, batch_of, member_loss
 
 #: Rows that every probe looks at.
 ROWS = 256
@@ -35,12 +35,6 @@ def probe_rows(data: Data, part: str = "valid") -> np.ndarray:
     """At most 256 rows, evenly spread over the part, or over the training rows where it is empty."""
     rows = data.rows[part] if len(data.rows[part]) else data.rows["train"]
     return spread(rows, ROWS)
-
-
-def tensors(data: Data, rows: np.ndarray) -> tuple[Inputs, Tensor]:
-    """Inputs as the network takes them, and targets, of some rows."""
-    inputs = as_floats(tuple(torch.from_numpy(np.asarray(data.arrays[name][rows])) for name in data.shape.names))
-    return inputs, torch.from_numpy(np.asarray(data.arrays["target"][rows]))
 
 
 @dataclass(frozen=True)
@@ -198,7 +192,7 @@ def network_noise(network: nn.Module, data: Data, loss: Loss, *, small: int, see
     copy = copied(network)
 
     def gradient(rows: np.ndarray) -> np.ndarray:
-        found = gradients(copy, *tensors(data, rows), loss)
+        found = gradients(copy, *batch_of(data, rows), loss)
         return torch.cat([g.flatten() for g in found]).double().numpy()
 
     return noise_scale(gradient, data.rows["train"], small=small, seed=seed)

@@ -7,7 +7,6 @@ with it are told to be worse.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.errors import UsageError
 from trainwell.core.part import Part
 from trainwell.core.recipe import Recipe
@@ -33,7 +32,7 @@ from trainwell.study.verdict import Verdict
 from trainwell.train.compile import bind_augment
 from trainwell.train.loop import Observer
 from trainwell.train.many import fit_orders
-from trainwell.train.predicting import finish
+from trainwell.train.predict import finish
 from trainwell.train.run import Run
 from trainwell.train.steps import as_floats, infer
 
@@ -116,10 +115,7 @@ class AugmentSafety:
 
     def save(self, folder: str | Path) -> Path:
         """Write `augment-safety.json` into a folder."""
-        path = Path(folder) / "augment-safety.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps(self.to_dict(), indent=1) + "\n")
-        return path
+        return write_json(Path(folder) / "augment-safety.json", self.to_dict(), indent=1)
 
 
 def safe_augment(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_atomic, write_json
 from trainwell.core.errors import CompileError, MissingExtra, TrainingError, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Interval
@@ -28,20 +27,19 @@ from trainwell.evaluate.run import seen_by
 from trainwell.evaluate.verdicts import paired_differences
 from trainwell.models.build import build
 from trainwell.models.int8 import int8_network, packed
+from trainwell.models.prune_units import slim
 from trainwell.models.registry import models
-from trainwell.models.slim import slim
 from trainwell.score.registry import metrics
 from trainwell.study.ensemble.distil import distil
-from trainwell.study.ensemble.team import Ensemble, Making
+from trainwell.study.ensemble.ensemble import Ensemble, Making
 from trainwell.study.onnx_forms import CALIBRATION_ROWS, OnnxNetwork, onnx_forms
 from trainwell.study.scores import Part, metric_of, run_ended
-from trainwell.train.beside import arrays_of
 from trainwell.train.compile import bind_loss, spread
 from trainwell.train.fit import attempt
 from trainwell.train.loop import Observer
-from trainwell.train.predicting import predict_rows
+from trainwell.train.predict import predict_rows
 from trainwell.train.run import Run
-from trainwell.train.steps import as_floats, infer, member_loss
+from trainwell.train.steps import as_floats, batch_of, infer, member_loss
 from trainwell.train.summary import typical_inputs
 
 #: Shares of the weights that are taken away when nobody says how many.
@@ -126,8 +124,7 @@ class Simplified:
 
     def save(self, folder: Path) -> None:
         """Write `simplified.json`."""
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / "simplified.json", json.dumps(self.to_dict(), indent=2) + "\n")
+        write_json(folder / "simplified.json", self.to_dict())
 
 
 def simplify(
@@ -296,7 +293,7 @@ class _Work:
     def batches(self) -> list[tuple[tuple[Tensor, ...], Tensor]]:
         """Some batches of training rows, spread over them."""
         rows, device = spread(self.own.rows["train"], BATCHES * CALIBRATION_ROWS), torch.device("cpu")
-        return [arrays_of(self.own, some, device) for some in np.array_split(rows, max(1, len(rows) // CALIBRATION_ROWS))]
+        return [batch_of(self.own, some, device) for some in np.array_split(rows, max(1, len(rows) // CALIBRATION_ROWS))]
 
     def _losses(self, network: nn.Module, batches: Sequence[tuple[tuple[Tensor, ...], Tensor]]) -> Iterator[Tensor]:
         loss = bind_loss(self.run.recipe, self.own)

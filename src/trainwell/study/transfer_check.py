@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
-from trainwell.core.sections import Transfer
+from trainwell.core.recipe_sections import Transfer
 from trainwell.core.stats import Floats, Interval
 from trainwell.data.data import Data
 from trainwell.evaluate.evaluation import label, rows_named
@@ -99,8 +98,7 @@ class TransferCheck:
 
     def save(self, folder: str | Path) -> None:
         """Write `transfer-check.json`."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        write_atomic(Path(folder) / "transfer-check.json", json.dumps(self.to_dict(), indent=2) + "\n")
+        write_json(Path(folder) / "transfer-check.json", self.to_dict())
 
 
 def transfer_check(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.errors import TrainingError, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import write_recipe
@@ -22,15 +21,15 @@ from trainwell.evaluate.evaluation import label
 from trainwell.study.compare import judge_many
 from trainwell.study.cost import seconds_of
 from trainwell.study.power import fewest_pairs
-from trainwell.study.remedied import INFLATE, SEEN_BY, Candidate, candidates, random_candidates, trainable
+from trainwell.study.prescribe import INFLATE, SEEN_BY, Candidate, candidates, random_candidates, trainable
 from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import higher_is_better, metric_of, score_runs
 from trainwell.study.verdict import Verdict, pair_interval
-from trainwell.train.again import load_again
 from trainwell.train.fit import attempt
 from trainwell.train.loop import Observer
+from trainwell.train.lr_find import find_rate
 from trainwell.train.many import fit_orders
-from trainwell.train.rate_range import find_rate
+from trainwell.train.resume import load_again
 from trainwell.train.run import Run
 from trainwell.train.units import Order, order_name
 
@@ -150,7 +149,7 @@ class Treatment:
         path = Path(folder) / "treatment.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_recipe(self.recipe, path.parent / "recipe.yaml")
-        write_atomic(path, json.dumps(self.to_dict(), indent=1, default=str) + "\n")
+        write_json(path, self.to_dict(), indent=1, default=str)
         return path
 
 

@@ -32,11 +32,11 @@ from trainwell.optim.schedules import Moment
 from trainwell.score.registry import losses, metrics
 from trainwell.train.adversarial.build import check_game, check_pair, one_loss
 from trainwell.train.adversarial.registry import games
-from trainwell.train.decide import Asked, check_decision
-from trainwell.train.growing import check_growing
+from trainwell.train.calibrate import Asked, check_decision
+from trainwell.train.distributed import Team
+from trainwell.train.progressive_resizing import check_progressive_resizing
 from trainwell.train.recompute import recompute
-from trainwell.train.steps import Augment, Loss, as_floats, has_members
-from trainwell.train.team import Team
+from trainwell.train.steps import Augment, Loss, batch_of, has_members
 from trainwell.train.transfer import settle, start_from
 
 #: Rows that data-dependent layers look at; enough for quantiles, and bounded for pictures.
@@ -206,7 +206,7 @@ def adapt(network: nn.Module, data: Data) -> None:
 def first_rows(data: Data, most: int) -> tuple[Tensor, ...]:
     """Inputs of at most so many train rows."""
     rows = spread(data.rows["train"], most)
-    return as_floats(tuple(torch.from_numpy(np.asarray(data.arrays[n][rows])) for n in data.shape.names))
+    return batch_of(data, rows)[0]
 
 
 def spread(rows: np.ndarray, most: int) -> np.ndarray:
@@ -292,10 +292,9 @@ def check_forward(program: Program) -> None:
     """Two rows through the network: its output must have the shape and range that loss and target ask for."""
     data, rows = program.data, program.data.rows["train"][:2]
     check_pair(program.network, data)
-    tensors = [torch.from_numpy(np.asarray(data.arrays[n][rows])).to(program.device) for n in data.shape.names]
-    target = torch.from_numpy(np.asarray(data.arrays["target"][rows])).to(program.device)
-    output = trial(program.network, as_floats(tuple(tensors)), data.shape.inputs)
-    check_growing(program.recipe, data, program.network, as_floats(tuple(tensors)))
+    inputs, target = batch_of(data, rows, program.device)
+    output = trial(program.network, inputs, data.shape.inputs)
+    check_progressive_resizing(program.recipe, data, program.network, inputs)
     width = output.shape[-1] if output.ndim > 1 else 0
     if data.task == "language" and output.shape != (*target.shape, data.n_out):
         wanted = f"running text asks for {(*target.shape, data.n_out)}: logits of each token"

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from trainwell.core.seeds import at_step
 from trainwell.optim import limits
 from trainwell.optim.schedule_free import ScheduleFree
+from trainwell.train.distributed import Team
 from trainwell.train.loss_scale import LossScale
 from trainwell.train.one_network import OneNetwork, parameters_of
 from trainwell.train.steps import Inputs, Step
-from trainwell.train.team import Team
 
 
 class Engine(Protocol):

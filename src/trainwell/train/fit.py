@@ -2,51 +2,43 @@
 
 from __future__ import annotations
 
-import json
-import math
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_atomic, write_json
+from trainwell.core.default_observers import default_observers
 from trainwell.core.errors import NonFinite, TrainingError
 from trainwell.core.history import History
-from trainwell.core.onlookers import usual_onlookers
 from trainwell.core.recipe import Recipe
-from trainwell.core.recipe_file import write_recipe
-from trainwell.data.batches import Batches, Lengths, RowStream, text_lengths
+from trainwell.data.batches import Batches
 from trainwell.data.data import Data
 from trainwell.doctor.examine import write_findings
 from trainwell.models.parametrize import plain
-from trainwell.score.registry import metrics
 from trainwell.train.adversarial.engine import AdversarialEngine
 from trainwell.train.adversarial.umpire import Umpire
-from trainwell.train.beside import Beside, findings_of_lines, say_findings
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import Program, compile_program
+from trainwell.train.distributed import Team, team_here
+from trainwell.train.engine import SingleEngine
+from trainwell.train.fit_doctor import FitDoctor, findings_of_lines, say_findings
 from trainwell.train.interrupt import Interruption
-from trainwell.train.loop import Job, Member, Observer, announce_only, train
-from trainwell.train.machine import build_engine, choose_machine
+from trainwell.train.loop import Doctor, Job, Member, Observer, announce_only, train
+from trainwell.train.machine import build_engine
+from trainwell.train.make_plan import plan_of, plan_together
 from trainwell.train.nonfinite import explain
-from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
-from trainwell.train.predicting import decision_of, limits_of, validator
+from trainwell.train.plan import Plan, Way
 from trainwell.train.run import SIGNS, Run, weights_of
-from trainwell.train.same import check_same
 from trainwell.train.steps import as_floats
-from trainwell.train.team import Team, refuse_teams, team_here
 from trainwell.train.trackers.tracker import end_tracking, tracking
+from trainwell.train.validate import fitted_on_valid, validator
 
 #: What the summary of a run keeps of each finding.
 TOLD = ("code", "name", "sentence", "step", "severity", "because_of", "remedy")
-#: Seconds between lines of the history.
-LOG_SECONDS = 0.25
-#: Whole data sets up to this size are moved to a GPU; larger ones are gathered ahead by a thread.
-DEVICE_BYTES = 4 << 30
 
 
 def fit(
@@ -86,7 +78,7 @@ def fit(
         >>> run.status
         'finished'
     """
-    watched, told = recipe.doctor != "off", observers or usual_onlookers() or (say_findings,)
+    watched, told = recipe.doctor != "off", observers or default_observers() or (say_findings,)
     run = attempt(
         recipe,
         data,
@@ -127,9 +119,9 @@ def attempt(
         program = compile_program(recipe, data, seed=seed, network=network, team=team)
         batches = build_batches(program)
         if team is None:
-            plan = _plan(program, batches, folder, way)
+            plan = plan_of(program, batches, folder, way)
         else:
-            plan = _plan_together(program, batches, folder, team)
+            plan = plan_together(program, batches, folder, team)
             folder, watched, observers = (folder, watched, observers) if team.rank == 0 else (None, False, ())
         torch.set_num_threads(plan.machine.threads)
         member = new_member(program, plan, folder, observers)
@@ -143,14 +135,10 @@ def _train(program: Program, batches: Batches, member: Member, *, folder: Path |
     if "init_from" in program.reasons:
         announce_only(member, {"split": "note", "text": f"weights: {program.reasons['init_from']}"})
     engine = build_engine(program, member.plan.machine, steps=member.plan.steps)
-    signs = History(folder / SIGNS if watched and folder else None)
     if isinstance(engine, AdversarialEngine):
         member.besides = engine.besides
-        if watched:
-            member.doctor = umpire = Umpire(member.history, signs, member.observers)
-            member.observers = (*member.observers, umpire)
-    elif watched:
-        member.doctor = engine.onlooker = Beside(program, engine.optimizer, member.history, signs, member.observers)
+    if watched:
+        member.doctor = _doctor_beside(engine, program, member, History(folder / SIGNS if folder else None))
     job = Job(
         engine=engine,
         batches=batches,
@@ -161,6 +149,16 @@ def _train(program: Program, batches: Batches, member: Member, *, folder: Path |
     )
     (run,) = carry_out(job, [program], [batches], [folder])
     return run
+
+
+def _doctor_beside(engine: SingleEngine | AdversarialEngine, program: Program, member: Member, signs: History) -> Doctor:
+    """Whoever looks on: of two networks the umpire of their game, else the doctor of one, who measures around updates."""
+    if isinstance(engine, AdversarialEngine):
+        umpire = Umpire(member.history, signs, member.observers)
+        member.observers = (*member.observers, umpire)
+        return umpire
+    engine.onlooker = doctor = FitDoctor(program, engine.optimizer, member.history, signs, member.observers)
+    return doctor
 
 
 def new_member(program: Program, plan: Plan, folder: Path | None, observers: Sequence[Observer], number: int = 0) -> Member:
@@ -213,7 +211,7 @@ def _outcome(job: Job, member: Member, program: Program, batches: Batches, folde
         write_summary(folder, summary | {"error": {"what": error.what, "where": error.where, "remedy": error.remedy}})
     elif member.at.ending != "interrupted":
         write_weights(folder, plain(job.engine.finish(member.number)))
-        summary |= limits_of(program.network, program.data) | decision_of(program)
+        summary |= fitted_on_valid(program)
         write_summary(folder, summary)
     return Run(
         folder=folder,
@@ -252,7 +250,7 @@ def write_weights(folder: Path | None, network: nn.Module) -> None:
 def write_summary(folder: Path | None, summary: dict[str, Any]) -> None:
     """Keep how a training ended, after everything else; nothing without a folder."""
     if folder is not None:
-        write_atomic(folder / "run.json", json.dumps(summary, indent=2) + "\n")
+        write_json(folder / "run.json", summary)
 
 
 def _not_finite(program: Program, batches: Batches, step: int) -> NonFinite:
@@ -265,121 +263,6 @@ def _not_finite(program: Program, batches: Batches, step: int) -> NonFinite:
         described=program.data.shape.inputs,
         step=step,
     )
-
-
-def build_batches(program: Program) -> Batches:
-    """The batches of a program: arrays as they lie in memory or on disk, or moved to the GPU whole when they fit."""
-    data, recipe = program.data, program.recipe
-    arrays = [as_tensor(data.arrays[name]) for name in (*data.shape.names, "target")]
-    fits = sum(a.numel() * a.element_size() for a in arrays) < DEVICE_BYTES
-    remote = program.device.type != "cpu"
-    if remote and fits:
-        arrays = [a.to(program.device) for a in arrays]
-    mapped = any(isinstance(data.arrays[name], np.memmap) for name in data.shape.names)
-    rows = torch.from_numpy(data.rows["train"])
-    classes = arrays[-1].cpu()[rows] if recipe.sampling == "balanced" else None
-    if classes is not None and data.task not in ("classification", "generation"):
-        raise TrainingError("sampling=balanced needs classes, and the target is a number", remedy="Set sampling=shuffle.")
-    rising, of_like = recipe.sampling == "curriculum", recipe.sampling in ("lengths", "curriculum")
-    lengths = Lengths(text_lengths(data), program.batch_size, rising=rising) if of_like else None
-    stream = RowStream(rows, seed=program.seed, classes=classes, window=data.shape.window, lengths=lengths)
-    return Batches(
-        arrays[:-1],
-        arrays[-1],
-        stream,
-        batch_size=program.batch_size,
-        prefetch=(mapped and not _resident(data)) or (remote and not fits),
-        place=lambda x: x.to(program.device),
-        texts=data.shape.texts,
-        part=slice(None) if program.team is None else program.team.part_of(program.batch_size),
-    )
-
-
-def _resident(data: Data) -> bool:
-    """Whether memory maps are small enough to stay in the page cache, where a thread would only be in the way."""
-    return sum(a.nbytes for a in data.arrays.values()) < 1 << 30
-
-
-def as_tensor(array: np.ndarray) -> Tensor:
-    """A tensor over the same memory; read-only memory maps are viewed, never copied."""
-    with warnings.catch_warnings():
-        # torch warns that it has no read-only tensors; nothing here writes to the arrays it gathers from.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(array)
-
-
-def _plan(program: Program, batches: Batches, folder: Path | None, way: Way | None) -> Plan:
-    """The plan kept in the folder, checked against what was asked; or a new one, written before step 0."""
-    path = folder / "plan.json" if folder else None
-    if folder is not None and path is not None and path.exists():
-        plan = read_plan(path)
-        check_same(program, plan, folder)
-        return plan
-    plan = make_plan(program, batches) if way is None else plan_for(program, way)
-    if folder is not None:
-        begin_folder(program, plan, folder)
-    return plan
-
-
-def _plan_together(program: Program, batches: Batches, folder: Path | None, team: Team) -> Plan:
-    """The plan of the first process, for all of them."""
-    if program.batch_size < team.size:
-        remedy = "Start fewer processes, or give batch_size a larger number."
-        raise TrainingError(f"a batch of {program.batch_size} rows cannot be shared by {team.size} processes", remedy=remedy)
-    if program.data.task == "generation":
-        refuse_teams("training two networks against each other")
-    team.check_same("data", program.data.fingerprint)
-    return team.share(lambda: _plan(program, batches, folder, None))
-
-
-def begin_folder(program: Program, plan: Plan, folder: Path) -> None:
-    """What a run folder holds before step 0; the plan comes last, so that a folder with a plan is whole."""
-    for name, content in program.data.documents.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / name, content)
-    write_recipe(program.recipe, folder / "recipe.yaml", program.reasons)
-    write_plan(plan, folder / "plan.json")
-
-
-def make_plan(program: Program, batches: Batches) -> Plan:
-    """Decide every number of a run: measured ways of executing, steps of a time limit, log and validation intervals."""
-    machine, lap = choose_machine(program, batches[0], steps=steps_of(program))
-    return plan_for(program, Way(machine, lap.seconds))
-
-
-def steps_of(program: Program) -> int:
-    """Updates that the recipe asks for."""
-    return step_count(program.recipe, len(program.data.rows["train"]), program.batch_size)
-
-
-def plan_for(program: Program, way: Way) -> Plan:
-    """The plan of a program that is executed in a known way."""
-    machine, pace = way.machine, way.pace
-    recipe, rows, steps = program.recipe, len(program.data.rows["train"]), steps_of(program)
-    if recipe.time_limit:
-        steps = min(steps, max(1, int(0.92 * recipe.time_limit / pace)))
-    monitor = recipe.monitor
-    every, patience = _int(recipe.validate_every), _int(recipe.early_stopping)
-    has_valid = len(program.data.rows["valid"]) > 0
-    return Plan(
-        steps=steps,
-        batch_size=program.batch_size,
-        rows=rows,
-        validate_every=min(every, steps) if has_valid else steps,
-        log_every=max(1, min(round(LOG_SECONDS / pace), math.ceil(steps / 20))),
-        patience=patience if has_valid else 0,
-        monitor=monitor,
-        higher_is_better=monitor != "loss" and metrics[monitor].higher_is_better,
-        seed=program.seed,
-        data=program.data.fingerprint,
-        torch=torch.__version__,
-        machine=machine,
-    )
-
-
-def _int(value: int | str) -> int:
-    assert not isinstance(value, str), "the recipe must be resolved first"
-    return value
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from trainwell.core.errors import DataError, UsageError
 from trainwell.core.seeds import draw_seed
 from trainwell.data.language.state import Language
 from trainwell.data.tokens import FIRST, UNKNOWN
+from trainwell.train.language import next_logits
 from trainwell.train.run import Run
-from trainwell.train.telling import next_logits
 
 
 def generate(

@@ -6,7 +6,7 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-from trainwell.train.team import Team
+from trainwell.train.distributed import Team
 
 
 class Interruption:

@@ -17,10 +17,10 @@ from trainwell.data.batches import Batch
 from trainwell.doctor.finding import Finding
 from trainwell.optim.schedules import Moment
 from trainwell.train.checkpoint import Checkpoint, newest_checkpoint, write_checkpoint
+from trainwell.train.distributed import Team
 from trainwell.train.engine import Engine
 from trainwell.train.interrupt import Interruption
 from trainwell.train.plan import Plan
-from trainwell.train.team import Team
 
 Observer = Callable[[dict[str, Any]], bool | None]
 Validate = Callable[[nn.Module, Interruption], dict[str, float] | None]

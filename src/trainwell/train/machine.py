@@ -21,9 +21,9 @@ from trainwell.train.adversarial.build import adversarial_engine
 from trainwell.train.adversarial.engine import AdversarialEngine
 from trainwell.train.compile import Program
 from trainwell.train.engine import Limits, SingleEngine
-from trainwell.train.growing import growing
 from trainwell.train.loss_scale import LossScale
 from trainwell.train.plan import Machine
+from trainwell.train.progressive_resizing import with_progressive_resizing
 from trainwell.train.steps import Inputs, supervised
 from trainwell.train.transfer import paces
 
@@ -44,7 +44,7 @@ def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> Singl
     if isinstance(program.network, Pair):
         return adversarial_engine(program.network, recipe, augment=program.augment, seed=program.seed)
     forward: Callable[..., torch.Tensor] = torch.compile(program.network) if machine.compiled else program.network
-    augment = growing(program.augment, recipe, program.data, steps=steps)
+    augment = with_progressive_resizing(program.augment, recipe, program.data, steps=steps)
     step = supervised(forward, program.loss, augment=augment, autocast=machine.autocast, device=program.device.type)
     decay = _number(recipe.weight_decay)
     groups = parameter_groups(program.network, decay, paces(program.network, recipe))

@@ -11,9 +11,9 @@ from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.data.fingerprint import about_data
+from trainwell.train.distributed import refuse_teams
 from trainwell.train.loop import Observer
 from trainwell.train.run import Run
-from trainwell.train.team import refuse_teams
 from trainwell.train.trackers.tracker import Tracker
 from trainwell.train.units import Order, Work, finished, order_name, train_works
 from trainwell.train.workers import can_fork

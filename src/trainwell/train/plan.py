@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.errors import CheckpointError
 from trainwell.core.recipe import Recipe
 
@@ -109,7 +109,7 @@ def step_count(recipe: Recipe, rows: int, batch_size: int) -> int:
 
 def write_plan(plan: Plan, path: Path) -> None:
     """Write a plan as JSON, whole or not at all."""
-    write_atomic(path, json.dumps(asdict(plan), indent=2) + "\n")
+    write_json(path, asdict(plan))
 
 
 def read_plan(path: Path) -> Plan:

@@ -18,15 +18,16 @@ from trainwell.core.errors import CheckpointError, UsageError
 from trainwell.data.batches import Batches
 from trainwell.data.data import Data
 from trainwell.optim.schedules import Moment
-from trainwell.train.again import load_again
+from trainwell.train.build_batches import build_batches
 from trainwell.train.checkpoint import checkpoints, read_checkpoint
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.dissect import LayerAt, dissected
 from trainwell.train.engine import SingleEngine
-from trainwell.train.fit import build_batches, repeatable
+from trainwell.train.fit import repeatable
 from trainwell.train.loop import oriented
 from trainwell.train.machine import build_engine
 from trainwell.train.nonfinite import data_cause, first_bad_cell
+from trainwell.train.resume import load_again
 from trainwell.train.run import Run
 from trainwell.train.steps import as_floats, member_loss
 

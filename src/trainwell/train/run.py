@@ -17,30 +17,29 @@ from safetensors.torch import load_file
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from trainwell.core.atomic import write_atomic
-from trainwell.core.errors import CheckpointError, DataError, NonFinite
+from trainwell.core.atomic import write_atomic, write_json
+from trainwell.core.errors import CheckpointError, NonFinite
 from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, write_recipe
 from trainwell.data.data import Data
-from trainwell.data.forecast.ends import ends_of
-from trainwell.data.gather import gathered
+from trainwell.data.forecast.last_windows import ends_of
+from trainwell.data.gather_series import gathered
 from trainwell.data.preparation import Preparation
-from trainwell.data.readers.pictures import PICTURE_SUFFIXES
 from trainwell.data.readers.read import read
-from trainwell.data.source import Source
 from trainwell.models.custom import build_own
 from trainwell.models.int8 import unpacked
 from trainwell.models.parametrize import plain
 from trainwell.models.registry import models
 from trainwell.score.decision import Decision
 from trainwell.score.predictions import Predictions
+from trainwell.train.answers import answers, own_unit
 from trainwell.train.checkpoint import apart
 from trainwell.train.plan import Plan, read_plan, write_plan
-from trainwell.train.predicting import finish, forward_rows, predict_rows, trimmed_inputs
+from trainwell.train.predict import finish, forward_rows, predict_rows, trimmed_inputs
+from trainwell.train.raw_rows import as_source, as_table, refuse_answers
 from trainwell.train.steps import infer
 from trainwell.train.summary import Layers, layers, typical_inputs
-from trainwell.train.table import as_table
 
 #: The file of what the doctor measured, in a run folder.
 SIGNS = "signs.jsonl"
@@ -268,7 +267,7 @@ class Run:
             for row in rows:
                 kept.add(**row)
             kept.close()
-        write_atomic(folder / "run.json", json.dumps(self.summary, indent=2) + "\n")
+        write_json(folder / "run.json", self.summary)
         write_plan(self.plan, folder / "plan.json")  # last: a folder with a plan is a run
         return Run.open(folder)
 
@@ -281,109 +280,3 @@ class Run:
 def weights_of(network: nn.Module) -> bytes:
     """Weights and buffers of a network as the bytes of a safetensors file."""
     return save_tensors(apart(network.state_dict()))
-
-
-def as_source(rows: Any, preparation: Preparation) -> Source:
-    """Raw rows in any form, as `Run.predict` takes them, read as the preparation's columns."""
-    refuse_answers(preparation)
-    return source_of(rows, preparation)
-
-
-def source_of(rows: Any, preparation: Preparation) -> Source:
-    """The same whatever the network does with them."""
-    if isinstance(rows, Source):
-        return rows
-    pictures = picture_columns(preparation)
-    paths = picture_paths(rows) if len(pictures) == 1 else []
-    return read(as_table(pl.DataFrame({pictures[0]: paths}) if paths else rows))
-
-
-def picture_columns(preparation: Preparation) -> list[str]:
-    """The columns of pictures that a network looks at."""
-    return [name for x in preparation.shape.inputs if x.kind == "picture" for name in x.columns]
-
-
-def picture_paths(rows: Any) -> list[str]:
-    """The picture files that a path, a list of paths or a folder stands for; none when it is something else.
-
-    Example:
-        >>> picture_paths(["cat.png", "dog.jpg"]), picture_paths("people.csv")
-        (['cat.png', 'dog.jpg'], [])
-    """
-    given = rows if isinstance(rows, list) else [rows]
-    if not all(isinstance(one, (str, Path)) for one in given) or not (isinstance(rows, list) or Path(rows).exists()):
-        return []
-    paths = [path for one in given for path in (sorted(Path(one).rglob("*")) if Path(one).is_dir() else [Path(one)])]
-    found = [str(path) for path in paths if path.suffix.lower() in PICTURE_SUFFIXES]
-    # A word of a list that is no picture must not vanish: the reader of tables says what it is.
-    return found if len(found) == len(paths) or not isinstance(rows, list) else []
-
-
-def refuse_answers(preparation: Preparation) -> None:
-    """Networks that write or make pictures have no answer for a row.
-
-    Raises:
-        DataError: naming what to do instead.
-    """
-    preparation.demand_rows()
-    if preparation.target.task == "generation":
-        remedy = "Use `trainwell sample`, or `trainwell translate` for a network that turns pictures into others."
-        raise DataError("a network that makes pictures has no answer for rows", remedy=remedy)
-
-
-def own_unit(output: np.ndarray, preparation: Preparation) -> np.ndarray:
-    """Probabilities as they are; scaled values in the target's own unit."""
-    return output if preparation.target.task == "classification" else preparation.decode_values(output)
-
-
-def answers(
-    values: np.ndarray,
-    preparation: Preparation,
-    source: Source,
-    problems: Sequence[tuple[int, str, str]],
-    *,
-    decision: Decision | None = None,
-) -> pl.DataFrame:
-    """What `Run.predict` returns: paths of pictures, the answers, and what was wrong with each row.
-
-    Args:
-        values: probabilities `(N, n_out)`, or values in the target's own unit `(N, T)`.
-        preparation: of the training.
-        source: the raw rows.
-        problems: what encoding them found.
-        decision: how probabilities become labels; None takes the largest one, or labels from a half on.
-    """
-    found = answer(values, preparation, decision or Decision(ordered=preparation.target.ordered))
-    found = found.with_columns(problem=problem_column(problems, len(found)))
-    first = picture_columns(preparation) + ([preparation.gather.id] if preparation.gather is not None else [])
-    paths = [source.frame[name] for name in first if name in source.frame.columns]
-    return found.select(*paths, pl.all()) if len(found) else found
-
-
-def answer(values: np.ndarray, preparation: Preparation, decision: Decision) -> pl.DataFrame:
-    """Probabilities or values `(N, n)` as columns: prediction, and for classes the confidence and every class's probability.
-
-    Of several labels the prediction names those that are said, with `; ` between them.
-    """
-    target = preparation.target
-    if target.labels:
-        said = decision.labels(values, several=True)
-        named = ["; ".join(label for label, yes in zip(target.labels, row, strict=True) if yes) for row in said]
-        found = {"prediction": pl.Series(named, dtype=pl.String)}
-        return pl.DataFrame(found | {f"p_{label}": values[:, i] for i, label in enumerate(target.labels)})
-    if target.classes is None:
-        names = ["prediction"] if len(target.names) == 1 else [f"prediction_{name}" for name in target.names]
-        return pl.DataFrame({name: values[:, i] for i, name in enumerate(names)})
-    best = decision.labels(values) if len(values) else np.empty(0, np.int64)
-    columns: dict[str, Any] = {"prediction": pl.Series([target.classes[i] for i in best], dtype=pl.String)}
-    columns["confidence"] = values[np.arange(len(values)), best] if len(values) else np.empty(0)
-    return pl.DataFrame(columns | {f"p_{label}": values[:, i] for i, label in enumerate(target.classes)})
-
-
-def problem_column(problems: Sequence[tuple[int, str, str]], n: int) -> pl.Series:
-    """One sentence per row that had problems, null elsewhere."""
-    texts: dict[int, list[str]] = {}
-    for row, column, sentence in problems:
-        for place in range(n) if row < 0 else (row,):
-            texts.setdefault(place, []).append(f"{column}: {sentence}" if column else sentence)
-    return pl.Series("problem", ["; ".join(texts[i]) if i in texts else None for i in range(n)], dtype=pl.String)

@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from trainwell.data.data import Data
 
 Inputs = tuple[Tensor, ...]
 Step = Callable[[Inputs, Tensor, int], Tensor]
 Augment = Callable[[Inputs, Tensor, int], tuple[Inputs, Tensor]]
 Loss = Callable[[Tensor, Tensor], Tensor]
+CPU = torch.device("cpu")
 
 
 def supervised(
@@ -41,6 +45,12 @@ def supervised(
         return member_loss(loss, output.float(), target)
 
     return step
+
+
+def batch_of(data: Data, rows: np.ndarray, device: torch.device = CPU) -> tuple[Inputs, Tensor]:
+    """Inputs and target of some rows, as the network takes them."""
+    *inputs, target = (torch.from_numpy(np.ascontiguousarray(data.arrays[n][rows])) for n in (*data.shape.names, "target"))
+    return tuple(x.to(device) for x in as_floats(tuple(inputs))), target.to(device)
 
 
 def as_floats(inputs: Inputs) -> Inputs:

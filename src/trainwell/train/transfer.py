@@ -17,7 +17,7 @@ from trainwell.models.hub import fetched
 from trainwell.models.layers import freeze, hold_norms, layers_of
 from trainwell.models.parametrize import low_rank, parametrize, prune
 from trainwell.models.pretrained import Matched, read_weights, take_over
-from trainwell.models.spellings import spelled
+from trainwell.models.transformers_names import spelled
 from trainwell.optim.rules import Pace
 
 

@@ -1,238 +1,59 @@
-"""The doctor beside code that knows nothing of it: what `watch` puts around a plain PyTorch loop."""
+"""Watch a training of one's own: a plain PyTorch loop, or the `fit` of a Keras model."""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainwell.core.history import History
-from trainwell.doctor.examine import diagnose
-from trainwell.doctor.finding import Finding
-from trainwell.train.preflight import gathered_facts, preflight
-from trainwell.train.probes import Probes
-from trainwell.train.signs.checks import Judge
-from trainwell.train.signs.gather import Gathered
-from trainwell.train.signs.loop_faults import LoopFaults
-from trainwell.train.signs.start_facts import gradient_facts
-
-Tell = Callable[[Finding], Any]
-
-#: Updates after which the findings so far are told; later, with every evaluation of the fixed rows.
-TOLD_AFTER = frozenset({0, 9, 19})
+from trainwell.train.watch_keras import KerasWatch, keras_watch
+from trainwell.train.watch_loop import Tell, Watch, say
 
 
-def say(finding: Finding) -> None:
-    """Tell a finding on stderr."""
-    sys.stderr.write(f"doctor: {finding}\n")
+def watch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    loss: Callable[..., Tensor] | None = None,
+    *,
+    train: Any = None,
+    valid: Any = None,
+    tell: Tell | None = say,
+    budget: float = 0.02,
+    path: str | Path | None = None,
+) -> Watch | KerasWatch:
+    """Watch a training of your own; faults are told as they show, and the training stays the same to the bit.
 
+    Around a plain PyTorch loop it takes the network, its optimizer and the loss. Of a compiled Keras 3 model (torch backend) it
+    takes the model alone, and watches every `model.fit` inside the context.
 
-class Watch:
-    """What `watch` returns: use it as a context around the loop; `findings` and `history` can be read at any time."""
+    Args:
+        model: the network that is trained.
+        optimizer: its optimizer; the end of each `optimizer.step()` is the end of an update. None for a Keras model.
+        loss: the loss, best as a module (`nn.CrossEntropyLoss()`); of a plain function, call the watch's `loss` in its place.
+        train: training inputs and targets `(x, y)`, for the data's own faults and a reference model.
+        valid: validation inputs and targets, for overfitting and copies across the split.
+        tell: called with each new finding; by default it is written to stderr. None is silent.
+        budget: share of the time that may be spent on looking after the first twenty updates.
+        path: a file for the history; None keeps it in memory.
 
-    def __init__(
-        self,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        loss: Callable[..., Tensor] | None,
-        *,
-        train: Any,
-        valid: Any,
-        tell: Tell | None,
-        budget: float,
-        path: Path | None,
-        heard: Any = None,
-    ) -> None:
-        self._heard = model if heard is None else heard  # whose calls are heard: a model of Keras is looked at through another
-        self.model, self.optimizer, self._loss_function = model, optimizer, loss
-        self.history = History(path)
-        self._train, self._valid, self._tell, self._share = _arrays(train), _arrays(valid), tell, budget
-        self._faults = LoopFaults(model, optimizer)
-        self._rows = Gathered() if train is None else None
-        self._probes: Probes | None = None
-        self._told: set[str] = set()
-        self._handles: list[Any] = []
-        self._target: Tensor | None = None
-        self._loss: Tensor | float | None = None
-        self._step = 0
-        self.waits = True  # whether the time between steps is waiting for a batch
+    Raises:
+        CompileError: there is no optimizer, and the model is no compiled Keras model.
 
-    def __enter__(self) -> Self:
-        hook = [self._heard.register_forward_pre_hook(self._forward, with_kwargs=True)]
-        hook += [self._heard.register_forward_hook(self._forwarded)]
-        hook += [self.optimizer.register_step_pre_hook(self._before), self.optimizer.register_step_post_hook(self._after)]
-        if isinstance(self._loss_function, nn.Module):
-            hook.append(self._loss_function.register_forward_hook(self._loss_called))
-        self._handles = hook
-        self._faults.listen(self._backward, self._clipping)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._faults.stop()
-        for handle in self._handles:
-            handle.remove()
-        if self._probes is not None and error is None:
-            self._probes.counters = self._faults.counters()
-            with self._faults.silence():
-                self._learn_rows()
-                self._probes.close(self._step)
-        status = "finished" if error is None else "failed"
-        self.history.add(split="end", step=self._step, status=status)
-        self._speak()
-        self.history.close()
-
-    @property
-    def findings(self) -> list[Finding]:
-        """Every finding so far, causes before symptoms; empty when nothing is wrong."""
-        return diagnose(self.history.rows)
-
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The loss function itself; call it in place of a plain function, so that the doctor sees the target."""
-        assert self._loss_function is not None
-        found = self._loss_function(output, target)
-        self.loss_seen(output, target, found)
-        return found
-
-    def loss_seen(self, output: Tensor, target: Tensor, value: Tensor) -> None:
-        """The loss of `output` against `target` was computed elsewhere, and is `value`."""
-        self._loss_called(None, (output, target), value)
-
-    def stepped(self) -> None:
-        """A step is over, its bookkeeping included: what comes before the next one is waiting for the batch."""
-        if self._probes is not None:
-            self._probes.stepped()
-
-    def _forward(self, _model: nn.Module, args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
-        if not self._faults.quiet:
-            inputs = tuple(a for a in args if isinstance(a, Tensor))
-            self._faults.forward(inputs)
-            if self._rows is not None and not torch.is_grad_enabled():
-                self._rows.evaluated(inputs)
-            if self._probes is not None and self.waits and torch.is_grad_enabled() and self._faults.forwards == 1:
-                self._probes.start(self._step)
-
-    def _forwarded(self, _model: nn.Module, _args: Any, output: Any) -> None:
-        if not self._faults.quiet and isinstance(output, Tensor):
-            self._faults.forwarded(output)
-
-    def _loss_called(self, _module: Any, args: tuple[Any, ...], value: Any) -> None:
-        if self._faults.quiet or len(args) < 2 or not isinstance(args[1], Tensor):
-            return
-        if torch.is_grad_enabled():
-            self._target, self._loss = args[1], value.detach() if isinstance(value, Tensor) else value
-        elif self._rows is not None:
-            self._rows.answered(args[1])
-
-    def _backward(self, loss: Tensor) -> None:
-        """Before the backward of this loop's loss."""
-        if self._loss is None or not isinstance(self._loss_function, nn.Module):
-            self._loss = loss.detach()
-
-    def _clipping(self) -> None:
-        """Just before the user's own clipping: gradients are still whole."""
-        if self._probes is not None and self._probes.due(self._step):
-            self._measure_before()
-
-    def _before(self, _optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._faults.closure = bool(kwargs.get("closure") or (len(args) > 1 and args[1] is not None))
-        if self._faults.closure or self._faults.quiet:
-            return
-        self._faults.before_update()
-        with self._faults.silence():
-            if self._step == 0:
-                self._begin()
-            probes = self._probes
-            assert probes is not None
-            if not self._faults.measured:
-                self._measure_before()
-            elif probes.due(self._step):
-                probes.clipped()
-
-    def _measure_before(self) -> None:
-        probes, batch = self._probes, self._batch()
-        if probes is not None:
-            self._faults.measured = True
-            with self._faults.silence():
-                probes.before(self._step, batch)
-
-    def _after(self, _optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        probes = self._probes
-        if self._faults.closure or self._faults.quiet or probes is None:
-            return
-        with self._faults.silence():
-            if probes.measuring:
-                probes.counters = self._faults.counters()
-            loss = self._loss if self._loss is not None else float("nan")
-            probes.after(self._step, loss, float(self.optimizer.param_groups[0]["lr"]))
-            began = time.perf_counter()
-            if self._rows is not None and self._target is not None:
-                self._rows.train(self._faults.inputs, self._target)
-                if self._rows.full:
-                    self._learn_rows()
-            self._faults.after_update(self._target)
-            self._step += 1
-            self._target = self._loss = None
-            if self._step - 1 in TOLD_AFTER:
-                self._speak()
-            probes.spend(began)
-
-    def _batch(self) -> tuple[tuple[Tensor, ...], Tensor] | None:
-        inputs, target = self._faults.inputs, self._target
-        if not inputs or target is None or len(target) != len(inputs[0]):
-            return None
-        return tuple(x.detach() for x in inputs), target.detach()
-
-    def _begin(self) -> None:
-        """Everything that is measured once, with the first batch at hand and the network still as it was made."""
-        batch = self._batch()
-        known = self._train if self._train is not None else batch
-        if batch is not None and known is not None:
-            facts = preflight(
-                self.model, self._loss_function, batch, optimizer=self.optimizer, train=self._train, valid=self._valid
-            )
-            self.history.add(**facts, **gradient_facts(self.model, self.optimizer))
-        judge = Judge(self.model, self._loss_function, known, self._valid) if known is not None else None
-        self._probes = Probes(self.model, self.optimizer, self._record, judge=judge, budget=self._share)
-        self._probes.check(0)
-
-    def _learn_rows(self) -> None:
-        """What the rows that were gathered say, once there are enough of them or the run ends."""
-        rows, self._rows = self._rows, None
-        known = rows.arrays() if rows is not None else None
-        if rows is None or known is None or self._probes is None:
-            return
-        valid = self._valid if self._valid is not None else rows.judged()
-        self.history.add(**gathered_facts(known, valid, rows.judged_inputs()))
-        self._probes.judge = Judge(self.model, self._loss_function, known, valid)
-        self._probes.check(self._step)
-
-    def _record(self, row: dict[str, Any]) -> None:
-        self.history.add(**row)
-
-    def _speak(self) -> None:
-        if self._tell is None:
-            return
-        for finding in self.findings:
-            if finding.code not in self._told and not finding.because_of:
-                self._told.add(finding.code)
-                self._tell(finding)
-
-
-def _arrays(given: Any) -> tuple[tuple[Tensor, ...], Tensor] | None:
-    """`(x, y)`, with x one array or a tuple of them, as tensors."""
-    if given is None:
-        return None
-    x, y = given
-    inputs = x if isinstance(x, (tuple, list)) else (x,)
-    return tuple(_tensor(a) for a in inputs), _tensor(y)
-
-
-def _tensor(array: Any) -> Tensor:
-    return array if isinstance(array, Tensor) else torch.from_numpy(np.asarray(array))
+    Example:
+        >>> model = nn.Sequential(nn.Linear(4, 2), nn.Softmax(dim=1))
+        >>> optimizer, loss = torch.optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss()
+        >>> with watch(model, optimizer, loss, tell=None) as doctor:
+        ...     for _ in range(3):
+        ...         optimizer.zero_grad()
+        ...         loss(model(torch.randn(8, 4)), torch.tensor([0, 1] * 4)).backward()
+        ...         optimizer.step()
+        >>> doctor.findings[0].name
+        'softmax_twice'
+    """
+    where = Path(path) if path is not None else None
+    if optimizer is None:
+        return keras_watch(model, train=train, valid=valid, tell=tell, budget=budget, path=where)
+    return Watch(model, optimizer, loss, train=train, valid=valid, tell=tell, budget=budget, path=where)

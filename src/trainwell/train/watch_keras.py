@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from trainwell.core.errors import CompileError
 from trainwell.core.history import History
 from trainwell.doctor.finding import Finding
-from trainwell.train.watch import Tell, Watch
+from trainwell.train.watch_loop import Tell, Watch
 
 Arrays = tuple[Any, Any]
 

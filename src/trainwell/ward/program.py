@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.doctor.finding import Finding
-from trainwell.train.watching import watch
+from trainwell.train.watch import watch
 
 
 @dataclass

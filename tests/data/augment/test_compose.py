@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
 from trainwell.core.errors import RecipeError, UnknownName
 from trainwell.core.part import Part
 from trainwell.data.augment.compose import build_augment
-from trainwell.data.augment.preview import preview
 
 X = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 Y = torch.tensor([0, 1, 2, 0, 1, 2])
@@ -69,13 +67,3 @@ def test_the_global_generator_is_not_used() -> None:
     names = ["flip", "crop", "rotate", "colour", "noise", "erase", "mixup", "cutmix"]
     build_augment([Part.of(n) for n in names], n_classes=3)((X,), Y, 0)
     assert torch.equal(before, torch.default_generator.get_state())
-
-
-@pytest.mark.parametrize("channels", [1, 3, 5])
-def test_the_preview_begins_with_the_originals(channels: int) -> None:
-    pictures = np.random.default_rng(0).integers(0, 256, (2, channels, 6, 8), dtype=np.uint8)
-    grid = preview(pictures, build_augment([Part.of("crop"), Part.of("mixup")], n_classes=3), versions=4)
-    assert grid.shape == (2 * 6 + 2, 5 * 8 + 4 * 2, 3)
-    shown = pictures if channels == 3 else np.repeat(pictures[:, :1], 3, axis=1)
-    assert np.array_equal(grid[:6, :8], shown[0].transpose(1, 2, 0))
-    assert np.array_equal(grid[8:14, :8], shown[1].transpose(1, 2, 0))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from trainwell.core.errors import DataError
-from trainwell.data.decode import Geometry, decode
+from trainwell.data.decode_picture import Geometry, decode
 from trainwell.data.kinds import picture
 from trainwell.data.kinds.kind import Cleaned, Raw, Rule
 

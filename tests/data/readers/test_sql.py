@@ -14,8 +14,8 @@ from trainwell.core.errors import DataError, MissingExtra
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load
 from trainwell.data.readers import sql
-from trainwell.train.again import load_again
 from trainwell.train.fit import fit
+from trainwell.train.resume import load_again
 
 PASSWORD = "s3cr3t-geheim"
 

@@ -9,8 +9,8 @@ import pytest
 
 from trainwell.evaluate.run import evaluate
 from trainwell.study.ensemble.boost import Sum, best_step
+from trainwell.study.ensemble.ensemble import Ensemble
 from trainwell.study.ensemble.make import ensemble
-from trainwell.study.ensemble.team import Ensemble
 from trainwell.train.fit import fit
 
 from .small import recipe, table

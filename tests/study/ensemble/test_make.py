@@ -12,8 +12,8 @@ import pytest
 from trainwell.core.errors import CheckpointError, TrainingError, UsageError
 from trainwell.data.data import Data
 from trainwell.evaluate.run import evaluate
+from trainwell.study.ensemble.ensemble import Ensemble, open_any
 from trainwell.study.ensemble.make import ensemble, team_of
-from trainwell.study.ensemble.team import Ensemble, open_any
 from trainwell.study.ensemble.unseen import out_of_bag
 from trainwell.train.fit import fit
 from trainwell.train.many import fit_many

@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.optim.schedules import Moment
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import Program, compile_program
-from trainwell.train.fit import build_batches, repeatable, steps_of
+from trainwell.train.fit import repeatable
 from trainwell.train.machine import build_engine
+from trainwell.train.make_plan import steps_of
 from trainwell.train.plan import Machine
 from trainwell.train.stack.batches import StackBatches
 from trainwell.train.stack.engine import StackEngine

@@ -13,7 +13,7 @@ from torch import nn
 from train.small import FIXED, numbers, pictures, recipe, reviews
 from train.stack.alone import furthest, programs, train_alone, train_together
 from trainwell.core.recipe import Recipe
-from trainwell.core.suggest_pairs import PICTURE_MAKERS
+from trainwell.core.suggest_generation import PICTURE_MAKERS
 from trainwell.data.load import load, wrap
 from trainwell.models.registry import models
 from trainwell.optim.registry import optimizers

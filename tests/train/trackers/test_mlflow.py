@@ -9,8 +9,8 @@ import pytest
 
 from train.small import numbers
 from trainwell.core.errors import MissingExtra, UnknownName, UsageError
-from trainwell.train.again import resume
 from trainwell.train.fit import fit
+from trainwell.train.resume import resume
 from trainwell.train.trackers.mlflow import mlflow
 from trainwell.train.trackers.registry import tracker_of
 

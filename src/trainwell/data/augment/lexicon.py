@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from trainwell.core.errors import RecipeError
-from trainwell.data.texts import SPACELESS
+from trainwell.data.clean_text import SPACELESS
 from trainwell.data.tokens import FIRST
 
 #: Tokens by code, from `FIRST` on; empty for subwords.

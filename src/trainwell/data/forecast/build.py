@@ -12,16 +12,16 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
 from trainwell.data.card import Card, Check
 from trainwell.data.data import Data
+from trainwell.data.forecast.calendar_features import calendar, wheels_that_turn
 from trainwell.data.forecast.clock import SECOND
 from trainwell.data.forecast.describe import check_leaks, describe
 from trainwell.data.forecast.grid import Grid, names_in, regular
 from trainwell.data.forecast.season import season_of
 from trainwell.data.forecast.state import Forecast, scale_of
-from trainwell.data.forecast.wheels import calendar, wheels_that_turn
 from trainwell.data.forecast.windows import counts_ahead
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
-from trainwell.data.splits import PARTS, TRAIN, Table, assign, at_moments, draw_bag, draw_sample, given_parts
+from trainwell.data.splits import PARTS, TRAIN, Table, assign, at_moments, drawn, given_parts
 from trainwell.data.target import Target
 
 Rebuild = Callable[[Source, Recipe], Data]
@@ -196,7 +196,7 @@ def _examples(grid: Grid, part: np.ndarray, state: Forecast, recipe: Recipe) -> 
         if steps and not len(rows[name]):
             text = f"The {name} part has {steps:,} steps and no whole window of {ahead} future ones; nothing is judged there."
             checks.append(Check("short_part", "WARN", text, count=steps))
-    return _drawn(rows, recipe, n), checks
+    return drawn(recipe.split, rows, Table(np.ones(n, bool), np.arange(n))), checks
 
 
 def _set_aside(whole: np.ndarray, measured: np.ndarray, part: np.ndarray) -> list[Check]:
@@ -206,14 +206,3 @@ def _set_aside(whole: np.ndarray, measured: np.ndarray, part: np.ndarray) -> lis
     n, of = int(lost.sum()), int((whole & (part >= 0)).sum())
     text = f"{n:,} of {of:,} windows would forecast or rest on steps that were not measured; they were set aside."
     return [Check("unmeasured", "WARN", text, count=n)]
-
-
-def _drawn(rows: dict[str, np.ndarray], recipe: Recipe, n: int) -> dict[str, np.ndarray]:
-    """The training windows as a sample or a bag of them."""
-    rule, table = recipe.split, Table(np.ones(n, bool), np.arange(n))
-    if rule.sample < 1:
-        rows["train"] = draw_sample(rule, rows["train"], table)
-    if rule.bag is None:
-        return rows
-    bag = draw_bag(rule, rows["train"], table)
-    return rows | {"train": bag, "out_of_bag": np.setdiff1d(rows["train"], bag)}

@@ -9,7 +9,7 @@ import polars as pl
 
 from trainwell.core.errors import DataError, did_you_mean
 from trainwell.core.recipe import Recipe
-from trainwell.core.sections import Series
+from trainwell.core.recipe_sections import Series
 from trainwell.data.card import Check
 from trainwell.data.forecast.clock import DAY, SECOND, Clock, clock_of
 from trainwell.data.kinds import boolean, datetime, number

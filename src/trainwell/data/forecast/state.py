@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from trainwell.core.shape import Input, Shape
+from trainwell.data.forecast.calendar_features import calendar
 from trainwell.data.forecast.clock import Clock
 from trainwell.data.forecast.grid import Grid, Names, carried_forward
-from trainwell.data.forecast.wheels import calendar
 from trainwell.data.forecast.windows import by_channel, looking_ahead, looking_back, padded
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check, Verdict
-from trainwell.data.decode import (
+from trainwell.data.decode_picture import (
     CONVERTED,
     UNUSABLE,
     Geometry,
@@ -29,10 +29,10 @@ from trainwell.data.decode import (
     quiet,
     read_bytes,
 )
-from trainwell.data.decode import decode as decode_file
+from trainwell.data.decode_picture import decode as decode_file
 from trainwell.data.kinds.kind import Cleaned, Form, Guess, Raw, Rule
 from trainwell.data.pictures import any_coloured, auto_geometry, auto_size, conform_all, load, pixel_hash
-from trainwell.data.scan import Pile, scan
+from trainwell.data.scan_pictures import Pile, scan
 
 INPUT = "picture"
 

@@ -18,9 +18,9 @@ import polars as pl
 
 from trainwell.data import cache
 from trainwell.data.card import Check
+from trainwell.data.clean_text import ODD, plain_text, script_of, spaceless_share
 from trainwell.data.kinds.kind import Cleaned, Form, Guess, Raw, Rule
 from trainwell.data.kinds.words import EMPTY, cell_text
-from trainwell.data.texts import ODD, plain_text, script_of, spaceless_share
 from trainwell.data.tokens import UNKNOWN, Level, fit_level, padded
 
 INPUT = "text"

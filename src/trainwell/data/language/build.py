@@ -18,7 +18,7 @@ from trainwell.data.language.read import tidy
 from trainwell.data.language.state import INPUT, Language, fit_language
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
-from trainwell.data.splits import PARTS, Table, draw_bag, draw_sample, valid_share
+from trainwell.data.splits import PARTS, Table, drawn, valid_share
 from trainwell.data.target import Target
 from trainwell.data.tokens import UNKNOWN
 
@@ -49,7 +49,9 @@ def build_language(source: Source, recipe: Recipe, rebuild: Rebuild) -> Data:
     texts, checks = parts_of(source, column, recipe)
     state = _fitted(texts["train"], column, recipe)
     codes = {part: state.codes(text) for part, text in texts.items()}
-    rows = _drawn(windows(codes, state.window), recipe)
+    rows = windows(codes, state.window)
+    n = int(max(found.max(initial=0) for found in rows.values())) + 1
+    rows = drawn(recipe.split, rows, Table(np.ones(n, bool), np.arange(n)))
     _demand_windows(rows, codes, state.window)
     card = Card(source.origin, {part: len(found) for part, found in rows.items()})
     card.checks = [*source.checks, *checks, *_unknown(codes, texts), *_short(rows, codes, state.window), *copied_check(codes)]
@@ -161,18 +163,6 @@ def seen_with(data: Data, preparation: Preparation) -> Data:
     codes = {part: state.codes(text) for part, text in texts.items()}
     arrays, rows = arrays_of(codes, state.window), windows(codes, state.window)
     return replace(data, arrays=arrays, rows=rows, preparation=preparation)
-
-
-def _drawn(rows: dict[str, np.ndarray], recipe: Recipe) -> dict[str, np.ndarray]:
-    """The training windows as a sample or a bag of them."""
-    rule, n = recipe.split, int(max(found.max(initial=0) for found in rows.values())) + 1
-    table = Table(np.ones(n, bool), np.arange(n))
-    if rule.sample < 1:
-        rows["train"] = draw_sample(rule, rows["train"], table)
-    if rule.bag is None:
-        return rows
-    bag = draw_bag(rule, rows["train"], table)
-    return rows | {"train": bag, "out_of_bag": np.setdiff1d(rows["train"], bag)}
 
 
 def _demand_windows(rows: Mapping[str, np.ndarray], codes: Mapping[str, np.ndarray], window: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
-from trainwell.data.readers import arff, arrays, cifar, idx, many, parts, pictures, saved_datasets, tables, texts, ts
+from trainwell.data.readers import arff, arrays, cifar, hf_datasets, idx, many_files, parts, pictures, tables, texts, ts
 from trainwell.data.readers.csv import read_csv
 from trainwell.data.readers.names_file import find_names
 from trainwell.data.readers.sniff import TABLES, sniff, suffix_format
@@ -56,7 +56,7 @@ def read_file(path: Path, target: Target = None) -> Source:
     if held not in TABLES:
         raise DataError(f"this is {held}, no table", where=str(path), remedy=_instead(held))
     whole = partial(_read_table, held=held, target=target)
-    source = many.read_large(path, held, whole) or whole(path)
+    source = many_files.read_large(path, held, whole) or whole(path)
     promised = suffix_format(path)
     if promised and promised.removesuffix("_stream") != held.removesuffix("_stream") and {promised, held} != {"json", "ndjson"}:
         text = f"The name ends in {path.suffix} and the file holds {held}; it was read as {held}."
@@ -99,8 +99,8 @@ def read_folder(folder: Path, target: Target = None) -> Source:
         return idx.read_idx_folder(folder)
     if cifar.is_cifar_folder(folder):
         return cifar.read_cifar_folder(folder)
-    if saved_datasets.is_saved(folder):
-        return saved_datasets.read_saved(folder, lambda files, origin: read_together(files, origin, target))
+    if hf_datasets.is_saved(folder):
+        return hf_datasets.read_saved(folder, lambda files, origin: read_together(files, origin, target))
     found = [p for p in sorted(folder.iterdir()) if p.is_file() and _is_table(p)]
     if found:
         return _read_tables(folder, found, target)
@@ -137,7 +137,7 @@ def read_together(paths: Sequence[Path], origin: str, target: Target = None) -> 
     Raises:
         DataError: one of them is no table, or has other columns than the first.
     """
-    return many.read_many(paths, origin, lambda path: _read_small(path, target))
+    return many_files.read_many(paths, origin, lambda path: _read_small(path, target))
 
 
 def _read_small(path: Path, target: Target) -> Source:

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from trainwell.core.errors import DataError
-from trainwell.data.named import is_named, read_named
-from trainwell.data.readers import arrays, datasets, frames, many, parts, remote, sql
+from trainwell.data.named_sets import is_named, read_named
+from trainwell.data.readers import arrays, frames, many_files, parts, remote, sql, torch_datasets
 from trainwell.data.readers.files import read_copies, read_path, read_together
 from trainwell.data.source import Source
 
@@ -64,8 +64,8 @@ def _read_one(source: Any, target: Target) -> Source:
         return _read_tuple(source)
     if isinstance(source, list):
         return _read_list(source, target)
-    if datasets.is_dataset(source) or isinstance(source, Iterable):
-        return datasets.wrap(source)
+    if torch_datasets.is_dataset(source) or isinstance(source, Iterable):
+        return torch_datasets.wrap(source)
     raise DataError(
         f"nothing here reads a {type(source).__name__}",
         remedy="Give a path, a public set's name, a frame, a mapping of columns, an array, an (X, y) pair or a torch Dataset.",
@@ -85,8 +85,8 @@ def _read_place(place: str | Path, target: Target) -> Source:
     path = Path(place).expanduser()
     if not path.exists() and isinstance(place, str) and is_named(place):
         return read_named(place, target)
-    if not path.exists() and many.is_pattern(str(place)):
-        return read_together(many.files_of(str(place)), str(place), target)
+    if not path.exists() and many_files.is_pattern(str(place)):
+        return read_together(many_files.files_of(str(place)), str(place), target)
     return read_path(path, target)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from trainwell.core.errors import DataError, MissingExtra
 from trainwell.data import cache
-from trainwell.data.readers.many import is_pattern
+from trainwell.data.readers.many_files import is_pattern
 from trainwell.data.readers.sniff import suffix_format
 
 

@@ -17,7 +17,7 @@ from trainwell.report.board import pages
 from trainwell.report.board.index import Entry, Index
 from trainwell.ship.serve.guard import Guard
 from trainwell.ship.serve.limits import Limits
-from trainwell.ship.serve.running import Server
+from trainwell.ship.serve.server import Server
 from trainwell.ship.serve.start import listening
 from trainwell.ship.serve.telemetry import Telemetry
 

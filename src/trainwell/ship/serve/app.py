@@ -12,13 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from trainwell import __version__
-from trainwell.ship.serve import describing, page
+from trainwell.ship.serve import openapi, page
 from trainwell.ship.serve.guard import WORK_PATHS, App, Guard, Receive, Scope, Send
-from trainwell.ship.serve.reading import file_of
 from trainwell.ship.serve.refusal import Refused
+from trainwell.ship.serve.request_body import file_of
+from trainwell.ship.serve.response_body import dumped
 from trainwell.ship.serve.state import State, log
 from trainwell.ship.serve.telemetry import CONTENT_TYPE
-from trainwell.ship.serve.writing import dumped
 
 
 def application(state: State, *, token: str = "", local: bool = True) -> App:
@@ -104,7 +104,7 @@ def _whole(text: str | None) -> int | None:
 def _add_about(app: FastAPI, state: State) -> None:
     @app.get("/schema", summary="What a row holds and what is answered", tags=["network"])
     async def schema() -> Response:
-        return Response(dumped(describing.page_schema(state.served, state.limits)), media_type="application/json")
+        return Response(dumped(openapi.page_schema(state.served, state.limits)), media_type="application/json")
 
     @app.get("/health", summary="Whether the server answers", tags=["server"])
     async def health() -> dict[str, Any]:
@@ -138,8 +138,8 @@ def _failed(error: Exception) -> Response:
 def _describe(app: FastAPI, state: State) -> None:
     def described() -> dict[str, Any]:
         found = get_openapi(title=app.title, version=app.version, routes=app.routes, summary="A trained network as a service.")
-        found["paths"] = {"/predict": {"post": describing.predict_operation(state.served)}, **found.get("paths", {})}
-        found.setdefault("components", {}).setdefault("schemas", {}).update(describing.schemas(state.served))
+        found["paths"] = {"/predict": {"post": openapi.predict_operation(state.served)}, **found.get("paths", {})}
+        found.setdefault("components", {}).setdefault("schemas", {}).update(openapi.schemas(state.served))
         return found
 
     app.openapi = described  # type: ignore[method-assign]

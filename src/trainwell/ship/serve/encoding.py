@@ -18,7 +18,7 @@ from trainwell.data.inputs import Fitted
 from trainwell.data.preparation import Preparation, Problem
 from trainwell.data.source import Source
 from trainwell.ship.serve.columns import Columns, Plain
-from trainwell.train.run import as_source, picture_columns
+from trainwell.train.raw_rows import as_source, picture_columns
 
 #: Rows with pictures that are encoded one by one; more go through a frame.
 FEW = 512

@@ -13,8 +13,8 @@ from trainwell.ship.export import TOLERANCE, differing
 from trainwell.ship.onnx_file import network_model
 from trainwell.ship.onnx_graph import need_onnx
 from trainwell.ship.onnx_rows import session_of
+from trainwell.train.combined import Combined
 from trainwell.train.run import Run
-from trainwell.train.together import Together
 
 #: Engines by name, as people call them.
 ENGINES = {"torch": "torch", "onnx": "ONNX Runtime"}
@@ -22,7 +22,7 @@ ENGINES = {"torch": "torch", "onnx": "ONNX Runtime"}
 Compute = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
-def compute_of(model: Run | Bundle | Together, engine: str) -> Compute:
+def compute_of(model: Run | Bundle | Combined, engine: str) -> Compute:
     """The function that answers encoded rows.
 
     Args:
@@ -39,7 +39,7 @@ def compute_of(model: Run | Bundle | Together, engine: str) -> Compute:
     return _onnx(model) if engine == "onnx" else model.predict_arrays
 
 
-def _onnx(model: Run | Bundle | Together) -> Compute:
+def _onnx(model: Run | Bundle | Combined) -> Compute:
     need_onnx()
     module, views = answering_of(model)
     try:
@@ -64,7 +64,7 @@ def refused(why: str) -> CompileError:
     return CompileError(f"ONNX Runtime cannot answer for it: {why}", remedy="Serve it with --engine torch.")
 
 
-def demand_alike(model: Run | Bundle | Together, compute: Compute, inputs: Sequence[np.ndarray]) -> None:
+def demand_alike(model: Run | Bundle | Combined, compute: Compute, inputs: Sequence[np.ndarray]) -> None:
     """Refuse an engine whose answers to `inputs` are not the network's.
 
     Raises:

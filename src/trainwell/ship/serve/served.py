@@ -24,8 +24,10 @@ from trainwell.ship.serve.engine import compute_of, demand_alike, refused
 from trainwell.ship.serve.fields import Field, fields_of
 from trainwell.ship.serve.refusal import Refused
 from trainwell.ship.serve.rows import Checker, Fault
-from trainwell.train.run import Run, answer, as_source, picture_columns, problem_column, refuse_answers
-from trainwell.train.together import Together
+from trainwell.train.answers import answer, problem_column
+from trainwell.train.combined import Combined
+from trainwell.train.raw_rows import as_source, picture_columns, refuse_answers
+from trainwell.train.run import Run
 
 #: Sizes of requests with which it is tried out whether answers depend on company.
 _TRIED = (1, 2, 3, 5, 8, 16, 31)
@@ -34,7 +36,7 @@ _LONG = 0.02
 
 
 #: What can be served: a run, a bundle, or several runs that answer together, as an ensemble does.
-Model = Run | Bundle | Together | Team
+Model = Run | Bundle | Combined | Team
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Served:
             series that are put together from rows, an ensemble whose members encode rows in ways of their own.
     """
 
-    model: Run | Bundle | Together
+    model: Run | Bundle | Combined
     name: str
     version: str
     card: Mapping[str, Any] | None = None
@@ -249,11 +251,11 @@ def _seconds(work: Callable[[], object]) -> float:
     return least
 
 
-def _together(team: Team) -> Together:
-    return Together(team.members, team.weights, team.preparation, team.start)
+def _combined(team: Team) -> Combined:
+    return Combined(team.members, team.weights, team.preparation, team.start)
 
 
-def _decision_of(model: Run | Bundle | Together) -> Decision:
+def _decision_of(model: Run | Bundle | Combined) -> Decision:
     """How the probabilities of a network become labels."""
     inner = model.answering if isinstance(model, Bundle) else model
     return inner.decision if isinstance(inner, Run) else Decision(ordered=model.preparation.target.ordered)
@@ -300,8 +302,8 @@ def served(
         DataError: it writes texts or makes pictures, which is another thing than answering rows.
     """
     refuse_answers(model.preparation)
-    asked = model if isinstance(model, Run | Bundle | Together) else _together(model)
-    own = "ensemble" if isinstance(model, Together) else model.name
+    asked = model if isinstance(model, Run | Bundle | Combined) else _combined(model)
+    own = "ensemble" if isinstance(model, Combined) else model.name
     found = Served(asked, name or own, version, card, engine)
     found.try_out()
     return found

@@ -17,7 +17,7 @@ from trainwell.ship.serve.opening import Origin, origin_of
 from trainwell.ship.serve.served import Model, served
 
 if TYPE_CHECKING:
-    from trainwell.ship.serve.running import Server
+    from trainwell.ship.serve.server import Server
 
 _NEEDED = ("fastapi", "uvicorn", "httptools", "msgspec", "multipart")
 
@@ -85,7 +85,7 @@ def serve(
     """
     needs_extra()
     from trainwell.ship.serve.app import application
-    from trainwell.ship.serve.running import Server
+    from trainwell.ship.serve.server import Server
     from trainwell.ship.serve.state import State
 
     options = options or Options()

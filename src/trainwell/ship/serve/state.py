@@ -11,7 +11,7 @@ import polars as pl
 
 from trainwell.core.errors import TrainwellError
 from trainwell.data.source import Source
-from trainwell.ship.serve import reading, writing
+from trainwell.ship.serve import request_body, response_body
 from trainwell.ship.serve.drift import Drift
 from trainwell.ship.serve.limits import Limits
 from trainwell.ship.serve.opening import Origin
@@ -117,13 +117,13 @@ class State:
             raise Refused(422, fault.says, field=fault.to_dict()["field"])
         if asked.arrays is None:
             table = await self.worker.call(served, lambda: served.whole_table(asked))
-            return writing.as_csv(table, asked) if csv else self._table(table, asked, served)
+            return response_body.as_csv(table, asked) if csv else self._table(table, asked, served)
         values = await self.worker.compute(served, asked.arrays)
         if csv:
-            return writing.as_csv(served.frame(values, asked), asked)
+            return response_body.as_csv(served.frame(values, asked), asked)
         if asked.n <= 256:
-            return writing.as_json(values, asked, served, top=top)
-        return await self._aside(lambda: writing.as_json(values, asked, served, top=top))
+            return response_body.as_json(values, asked, served, top=top)
+        return await self._aside(lambda: response_body.as_json(values, asked, served, top=top))
 
     async def nearest(self, body: bytes, kind: str) -> bytes:
         """The training rows that are most like each of a few rows.
@@ -141,30 +141,30 @@ class State:
         if len(asked.places) > _FEW:
             raise Refused(413, f"examples are looked for beside {_FEW} rows at most")
         found = await self.worker.call(served, lambda: served.nearest(asked.arrays or []))
-        return writing.dumped({"nearest": found, "model": {"name": served.name, "version": served.version}})
+        return response_body.dumped({"nearest": found, "model": {"name": served.name, "version": served.version}})
 
     @staticmethod
     def _table(table: pl.DataFrame, asked: Asked, served: Served) -> bytes:
-        return writing.table_as_json(table, asked, served)
+        return response_body.table_as_json(table, asked, served)
 
     async def _asked(self, body: bytes, kind: str, served: Served) -> Asked:
         """The request made ready."""
-        plain = served.ready_plain(body, self.limits.rows) if len(body) <= _SMALL_PLAIN and kind in reading.JSON else None
+        plain = served.ready_plain(body, self.limits.rows) if len(body) <= _SMALL_PLAIN and kind in request_body.JSON else None
         if plain is not None:
             return plain
-        if len(body) > _SMALL or kind in reading.TABLES:
+        if len(body) > _SMALL or kind in request_body.TABLES:
             made: Asked = await self._aside(self._read, body, kind, served)
             return made
-        rows = reading.rows_of(body, kind, served, self.limits)
+        rows = request_body.rows_of(body, kind, served, self.limits)
         assert isinstance(rows, list)
         asked = served.ready_quickly(rows) if len(rows) <= _FEW else None
         return asked if asked is not None else await self._aside(served.ready, rows)
 
     def _read(self, body: bytes, kind: str, served: Served) -> Asked:
-        known = served.ready_plain(body, self.limits.rows) if len(body) > _SMALL_PLAIN and kind in reading.JSON else None
+        known = served.ready_plain(body, self.limits.rows) if len(body) > _SMALL_PLAIN and kind in request_body.JSON else None
         if known is not None:
             return known
-        rows = reading.rows_of(body, kind, served, self.limits)
+        rows = request_body.rows_of(body, kind, served, self.limits)
         return served.ready_table(rows) if isinstance(rows, Source) else served.ready(rows)
 
     def _count(self, asked: Asked, served: Served) -> None:

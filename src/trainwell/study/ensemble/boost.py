@@ -19,12 +19,12 @@ from trainwell.data.data import Data
 from trainwell.data.relabel import asks_like, relabelled
 from trainwell.study.cost import seconds_of
 from trainwell.study.ensemble.account import Account
-from trainwell.study.ensemble.team import Ensemble, Making
+from trainwell.study.ensemble.ensemble import Ensemble, Making
 from trainwell.study.scores import run_ended
+from trainwell.train.combined import softmax
 from trainwell.train.loop import Observer
 from trainwell.train.many import fit_orders
 from trainwell.train.run import Run
-from trainwell.train.together import softmax
 
 Floats = NDArray[np.float64]
 

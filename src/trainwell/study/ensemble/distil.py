@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_atomic, write_json
 from trainwell.core.errors import TrainingError, UsageError
 from trainwell.core.part import Part
 from trainwell.core.recipe import Recipe
@@ -23,7 +23,7 @@ from trainwell.evaluate.run import seen_by
 from trainwell.evaluate.verdicts import paired_differences
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
-from trainwell.study.ensemble.team import Ensemble
+from trainwell.study.ensemble.ensemble import Ensemble
 from trainwell.study.intervals import better_by
 from trainwell.study.scores import metric_of, run_ended
 from trainwell.train.fit import attempt
@@ -156,7 +156,7 @@ def _pupil(
         return pupil
     origin = None if base.origin is None else dict(base.origin)
     kept = pupil.save(folder)
-    write_atomic(folder / "source.json", json.dumps(origin, indent=2) + "\n")
+    write_json(folder / "source.json", origin)
     write_atomic(folder / "card.json", json.dumps(base.card.to_dict(), indent=2, ensure_ascii=False))
     return kept
 

@@ -21,8 +21,8 @@ from trainwell.study.cost import seconds_of
 from trainwell.study.ensemble.account import Account, gain_of
 from trainwell.study.ensemble.blend import greedy, score_by, stacked
 from trainwell.study.ensemble.boost import boost
-from trainwell.study.ensemble.cycles import snapshots
-from trainwell.study.ensemble.team import Ensemble, Making
+from trainwell.study.ensemble.ensemble import Ensemble, Making
+from trainwell.study.ensemble.snapshots import snapshots
 from trainwell.study.ensemble.unseen import Unseen, on_valid, out_of_bag, out_of_fold
 from trainwell.study.scores import metric_of, run_ended
 from trainwell.train.loop import Observer

@@ -10,8 +10,8 @@ import numpy as np
 from trainwell.data.data import Data
 from trainwell.score.predictions import Predictions
 from trainwell.study.scores import views
+from trainwell.train.combined import beside, member_outputs
 from trainwell.train.run import Run
-from trainwell.train.together import beside, member_outputs
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import torch
 
 from trainwell.data.data import Data
 from trainwell.study.scores import predictions_of
+from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import compile_program
-from trainwell.train.fit import build_batches, repeatable
+from trainwell.train.fit import repeatable
 from trainwell.train.run import Run
 from trainwell.train.steps import as_floats, member_loss
 

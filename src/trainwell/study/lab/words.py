@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from trainwell.core.speech import Language
+from trainwell.core.i18n import Language
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import write_recipe
 from trainwell.core.stats import Interval
@@ -114,7 +114,7 @@ class Tuned:
 
     def save(self, folder: Path) -> None:
         """Write `tuned.json`, `best.yaml` with the reasons, and `trials.parquet`."""
-        write_atomic(folder / "tuned.json", json.dumps(_finite(self.to_dict()), indent=2, ensure_ascii=False) + "\n")
+        write_json(folder / "tuned.json", _finite(self.to_dict()), ensure_ascii=False)
         why = f"best of {len(self.trials)} candidates, {self.metric} {self.score:.6g} on validation rows"
         shares = {key: f"; explains {share:.0%} of the differences" for key, share in self.importance.items()}
         reasons = {key.partition(".")[0]: why + shares.get(key, "") for key in self.params}

@@ -10,8 +10,8 @@ from typing import Any
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
 from trainwell.core.recipe import ALIASES, Recipe
+from trainwell.core.recipe_sections import Column
 from trainwell.core.registry import Option
-from trainwell.core.sections import Column
 from trainwell.study.tuning.dimension import Dimension, dimension_of, kind_of
 from trainwell.study.tuning.ranges import PARTS, has_option, known_range
 

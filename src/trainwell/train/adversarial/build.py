@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trainwell.core.errors import CompileError, RecipeError
 from trainwell.core.recipe import Recipe
-from trainwell.core.suggest_pairs import PICTURE_MAKERS
+from trainwell.core.suggest_generation import PICTURE_MAKERS
 from trainwell.data.augment.registry import mixes
 from trainwell.data.data import Data
 from trainwell.models.translation import Pair, Translator

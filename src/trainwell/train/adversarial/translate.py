@@ -22,7 +22,8 @@ from trainwell.data.source import Source
 from trainwell.models.translation import Translator
 from trainwell.train.adversarial.making import translated
 from trainwell.train.adversarial.sample import as_image, grid
-from trainwell.train.run import Run, picture_columns, source_of
+from trainwell.train.raw_rows import picture_columns, source_of
+from trainwell.train.run import Run
 
 #: Pictures in a grid.
 SHOWN = 12

@@ -8,7 +8,7 @@ from typing import Any
 from trainwell.core.history import History
 from trainwell.doctor.examine import diagnose
 from trainwell.doctor.finding import Finding
-from trainwell.train.beside import forget, tell_new
+from trainwell.train.fit_doctor import forget, tell_new
 from trainwell.train.loop import Ending, Observer
 
 

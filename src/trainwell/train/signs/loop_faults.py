@@ -38,7 +38,6 @@ class LoopFaults:
         self.count: dict[str, float] = {"updates": 0, "stale": 0, "eval_mode": 0, "empty_updates": 0}
         self.count |= {"no_gradient": 0, "train_mode_evaluations": 0, "evaluations": 0}
         self._training, self._unused = True, 0
-        self._entropies: list[float] = []
         self._labels: list[Tensor] = []
         self._scales: list[float] = []
         self._mixed: tuple[int, dict[str, float]] = (0, {})

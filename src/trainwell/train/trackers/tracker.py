@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from trainwell.core.atomic import write_atomic
+from trainwell.core.atomic import write_json
 from trainwell.core.errors import MissingExtra
 from trainwell.core.recipe import Recipe
 
@@ -148,7 +148,7 @@ def remember_name(folder: Path | None, tracker: str, name: str) -> None:
         return
     path = folder / NAMES
     known = json.loads(path.read_text()) if path.exists() else {}
-    write_atomic(path, json.dumps(known | {tracker: name}, indent=2) + "\n")
+    write_json(path, known | {tracker: name})
 
 
 def demand(module: str, extra: str) -> None:

@@ -1,0 +1,148 @@
+"""Several processes train as one does, and stop, die and go on together."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from trainwell.core.errors import TrainingError
+from trainwell.core.history import History
+from trainwell.core.recipe import Recipe
+from trainwell.data.load import load
+from trainwell.train.distributed import Team, running_statistics
+from trainwell.train.many import fit_many
+
+FIXED = ["threads=1", "optimizer=adamw", "learning_rate=1e-3", "early_stopping=0", "ema=0", "validate_every=25", "doctor=off"]
+#: Trains like `trainwell fit SOURCE FOLDER KEY=VALUE…`, with a checkpoint every 0.2 seconds.
+PROGRAM = """
+import sys
+from trainwell.cli.arguments import recipe_from
+from trainwell.data.load import load
+from trainwell.train.fit import fit
+
+recipe = recipe_from(sys.argv[3:])
+run = fit(recipe, load(sys.argv[1], recipe=recipe), folder=sys.argv[2], save_every=0.2, observers=[lambda row: None])
+sys.exit(128 + run.signal if run.signal else 0)
+"""
+
+
+def start(folder: Path, source: str, *words: str, processes: int) -> subprocess.Popen[str]:
+    """A training in so many processes."""
+    program = folder.parent / "program.py"
+    program.write_text(PROGRAM)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+    command = [sys.executable, *torchrun, str(program), source, str(folder), *FIXED, *words]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    words = process.communicate(timeout=240)[1]
+    assert process.returncode == 0, words
+    return words
+
+
+def losses(folder: Path) -> np.ndarray:
+    return np.array(History(folder / "history.jsonl").column("loss", split="train"))
+
+
+def table(path: Path, rows: int) -> str:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(rows, 6))
+    frame = pl.DataFrame(dict(zip("abcdef", x.T, strict=True)) | {"y": np.where(x.sum(1) > 0, "yes", "no")})
+    frame.write_csv(path)
+    return str(path)
+
+
+@pytest.mark.slow
+def test_two_and_four_processes_follow_the_loss_of_one(tmp_path: Path) -> None:
+    source = table(tmp_path / "t.csv", 600)
+    words = ["target=y", "model=mlp", "model.dropout=0", "steps=50", "batch_size=66"]
+    for processes in (1, 2, 4):
+        finish(start(tmp_path / str(processes), source, *words, processes=processes))
+    alone = losses(tmp_path / "1")
+    for processes in (2, 4):
+        np.testing.assert_allclose(losses(tmp_path / str(processes)), alone, rtol=1e-5)
+    one, four = (History(tmp_path / n / "history.jsonl").column("loss", split="valid") for n in ("1", "4"))
+    np.testing.assert_allclose(four, one, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_killed_process_stops_all_and_the_same_command_ends_in_the_same_bits(tmp_path: Path) -> None:
+    words = ["model=cnn", "model.width=8", "steps=200", "batch_size=64", "augment=[crop]"]
+    finish(start(tmp_path / "whole", "digits", *words, processes=2))
+    process = start(tmp_path / "killed", "digits", *words, processes=2)
+    wait_for_a_checkpoint(tmp_path / "killed")
+    os.kill(random.Random(0).choice(workers_of(process.pid)), signal.SIGKILL)
+    process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert not (tmp_path / "killed" / "weights.safetensors").exists()
+    finish(start(tmp_path / "killed", "digits", *words, processes=2))
+    whole, killed = (load_file(tmp_path / n / "weights.safetensors") for n in ("whole", "killed"))
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+
+
+@pytest.mark.slow
+def test_a_signal_saves_and_another_number_of_processes_goes_on(tmp_path: Path) -> None:
+    source = table(tmp_path / "t.csv", 600)
+    words = ["target=y", "model=mlp", "model.dropout=0", "steps=1500", "batch_size=64"]
+    finish(start(tmp_path / "one", source, *words, processes=1))
+    process = start(tmp_path / "several", source, *words, processes=2)
+    wait_for_a_checkpoint(tmp_path / "several")
+    os.kill(workers_of(process.pid)[1], signal.SIGTERM)  # the one that does not write
+    process.communicate(timeout=120)
+    kept = sorted((tmp_path / "several" / "checkpoints").glob("*.safetensors"))
+    assert 0 < int(kept[-1].stem.split("-")[1]) < 1500
+    finish(start(tmp_path / "several", source, *words, processes=1))
+    one, several = losses(tmp_path / "one"), losses(tmp_path / "several")
+    np.testing.assert_allclose(several[: len(one) // 2], one[: len(one) // 2], rtol=1e-3)
+
+
+def wait_for_a_checkpoint(folder: Path) -> None:
+    for _ in range(1200):
+        if any((folder / "checkpoints").glob("*.safetensors")):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no checkpoint was written within a minute")
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that this one started, in their order."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=True)
+    return sorted(int(word) for word in found.stdout.split())
+
+
+def test_the_parts_of_a_batch_are_all_of_it_once() -> None:
+    for n in range(1, 40):
+        for size in range(1, 8):
+            places = np.concatenate([np.arange(n)[Team(rank, size).part_of(n)] for rank in range(size)])
+            assert places.tolist() == list(range(n))
+
+
+def test_rows_spread_over_processes_come_back_in_order() -> None:
+    rows = np.arange(100, 111)
+    parts = [torch.from_numpy(Team(rank, 4).spread(rows)) for rank in range(4)]
+    assert {len(part) for part in parts} == {3}
+    assert torch.stack(parts, 1).flatten()[: len(rows)].tolist() == rows.tolist()
+
+
+def test_running_statistics_are_those_of_batch_norm_alone() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.LayerNorm(4))
+    network.register_buffer("constant", torch.ones(2))
+    assert [tuple(t.shape) for t in running_statistics(network)] == [(4,), (4,)]
+
+
+def test_many_networks_refuse_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(TrainingError, match="several processes of torchrun"):
+        fit_many(Recipe(epochs=1), load("iris"), seeds=[0, 1])
