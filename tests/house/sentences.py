@@ -44,10 +44,11 @@ def told_by(file: Path, names: dict[str, int]) -> Iterator[tuple[str, str]]:
         if name in names and len(call.args) > names[name]:
             for text in said(call.args[names[name]]):
                 yield f"{file}:{call.lineno}", text
-        for keyword in call.keywords:
-            if name == "figure" and keyword.arg == "note":
-                for text in said(keyword.value):
-                    yield f"{file}:{call.lineno}", text
+        keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        shown = [keywords["note"]] if name == "figure" and "note" in keywords else []
+        shown += [keywords.get("heading", call.args[2])] if name == "write_page" else []
+        for text in (text for value in shown for text in said(value)):
+            yield f"{file}:{call.lineno}", text
 
 
 def sentences_in(file: Path) -> Iterator[tuple[str, str]]:

@@ -34,7 +34,7 @@ COMPOSED = {
     "7 of each step is spent waiting for the batch ( ms)",
 }
 #: Files that say whole sentences; the others put theirs together from pieces.
-SPEAKING = """study/intervals study/mislabelled study/ensemble/account evaluate/baselines data/labels doctor/remedies
+SPEAKING = """study/intervals study/mislabelled study/ensemble/account evaluate/baselines data/multilabel doctor/remedies
 doctor/rules/curves doctor/rules/steps"""
 #: What Typer and Rich say.
 TYPERS = ("Show this message and exit. Install completion for the current shell. Arguments Options Commands Usage", "(dynamic)")
