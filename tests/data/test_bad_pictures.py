@@ -259,7 +259,7 @@ import numpy as np, polars as pl
 from trainwell.data import scan_pictures
 from trainwell.data.kinds import picture
 from trainwell.data.kinds.kind import Raw, Rule
-scan.threads = lambda: 8
+scan_pictures.threads = lambda: 8
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 before = peak()
 raw = Raw("picture", pl.Series(["giant.png", "bomb.png"] * 8), np.arange(16), sys.argv[1])

@@ -142,8 +142,8 @@ original = pictures.decode
 def slow(blob, geometry):
     print("decoding", flush=True); time.sleep(0.05); return original(blob, geometry)
 pictures.decode = slow
-pile = scan.Pile([f"{i:03}.png" for i in range(100)], sys.argv[1])
-pictures.load(pile, scan.scan(pile), Geometry(3, 12, 10))
+pile = scan_pictures.Pile([f"{i:03}.png" for i in range(100)], sys.argv[1])
+pictures.load(pile, scan_pictures.scan(pile), Geometry(3, 12, 10))
 """
     run = subprocess.Popen([sys.executable, "-c", code, pile.base], stdout=subprocess.PIPE)
     assert run.stdout is not None
