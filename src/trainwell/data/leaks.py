@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import polars as pl  # whose ranks are those of scipy.stats, half a second to import
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 #: Share of the way from knowing nothing to knowing all that one column must go to be called a leak.
 LEAK = 0.985
@@ -87,7 +87,8 @@ def _counted(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _normal_score(target: np.ndarray) -> np.ndarray:
-    return np.asarray(ndtri((rankdata(target) - 0.5) / len(target)))
+    ranks = pl.Series(target).rank().to_numpy()  # equal values share the mean of theirs
+    return np.asarray(ndtri((ranks - 0.5) / len(target)))
 
 
 def _variance_share(column: np.ndarray, target: np.ndarray, known: np.ndarray, judged: np.ndarray) -> float:
