@@ -253,12 +253,13 @@ def _for_pictures(facts: Facts, preset: str, side: int, chosen: Part) -> Choices
         }
     if side > WORKING_SIDE:
         return _pictures_with_adamw(facts, batch) | _for_large_pictures(facts, preset, side, chosen)
-    epochs = {"good": 12, "best": 36}[preset]
-    model = {"name": "resnet", "stem": "half", "width": 32, "mirror": facts.labels_mirror}
+    epochs, width = {"good": (12, 32), "best": (36, 48)}[preset]
+    model = {"name": "resnet", "stem": "half", "width": width, "mirror": facts.labels_mirror}
+    erased = [Part(name="erase")] if preset == "best" and facts.labels_mirror else []  # not of glyphs: an 8 may become a 0
     return _pictures_with_muon(facts) | {
         "model": Choice(Part.of(model), f"residual convolutions at half resolution for pictures of {side} pixels"),
         "epochs": Choice(epochs if facts.rows > 20_000 else 5 * epochs, f"preset {preset}"),
-        "augment": Choice([*flips, Part.of({"name": "crop", "share": 0.07})], "labels survive them"),
+        "augment": Choice([*flips, Part.of({"name": "crop", "share": 0.07}), *erased], "labels survive them"),
     }
 
 
