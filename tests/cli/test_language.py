@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from house.verbs import verbs
-from trainwell.core.i18n import VARIABLES
+from trainwell.core.i18n import VARIABLES, spoken
 
 from .command import done, plain, trainwell
 
@@ -68,3 +68,15 @@ def test_an_unknown_language_is_refused() -> None:
     assert said.code == 2
     assert "klingon" in said.err
     assert "en or zh" in plain(said.err)
+
+
+def test_the_verdict_on_overfitting_is_one_chinese_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLES[0], "zh")
+    apart = "(95% CI +0.011 to +0.091 between them); more regularisation, data or augmentation may help"
+    said = spoken(f"overfit: accuracy 0.905 on training rows and 0.857 on test rows {apart}")
+    assert said.startswith("过拟合：训练集上准确率 0.905，测试集上 0.857（相差 ")
+    assert not re.search("[a-z]{3}", said)
+    assert (
+        spoken("guessing scores 0.80, 10 nearest neighbours 0.81, the network 0.83")
+        == "猜测得 0.80，10 个最近邻得 0.81，网络得 0.83"
+    )

@@ -169,3 +169,16 @@ def test_an_option_that_only_one_side_has_is_none_in_the_other():
     assert differences({"model": {"name": "mlp", "width": 3}}, {"model": "mlp"}) == {
         "model": ({"name": "mlp", "width": 3}, "mlp")
     }
+
+
+@pytest.mark.parametrize("key", ["model", "optimizer", "loss"])
+def test_an_object_where_a_name_stands_is_told_where_it_belongs(key):
+    with pytest.raises(RecipeError, match="a Nameless object") as error:
+        Recipe(**{key: Nameless()})
+    assert "parts recipe" not in error.value.remedy
+
+
+class Nameless:
+    """Can be called, as a module, a loss and an optimizer can, and has no name."""
+
+    def __call__(self) -> None: ...

@@ -146,3 +146,17 @@ def test_many_checks_alike_are_folded() -> None:
     folded = few_lines([Check("constant", "WARN", f"c{i}", f"c{i}") for i in range(50)])
     assert len(folded) == 9
     assert folded[-1].count == 42
+
+
+def test_what_polars_lists_for_every_column_is_not_asked_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(
+        pl.DataFrame, "schema", property(lambda frame, of=pl.DataFrame.schema.fget: asked.append(1) or of(frame))
+    )
+
+    def times(columns: int) -> int:
+        asked.clear()
+        data_of(pl.DataFrame({f"c{i}": rng(i).normal(size=40) for i in range(columns)} | {"y": ["a", "b"] * 20}))
+        return len(asked)
+
+    assert times(60) == times(20)

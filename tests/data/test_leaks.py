@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 import pytest
+from scipy.special import ndtri
+from scipy.stats import rankdata
 from sklearn import datasets
 
 from trainwell.core.recipe import Recipe
 from trainwell.data.build import build
 from trainwell.data.data import Data
-from trainwell.data.leaks import LEAK, drift, tells
+from trainwell.data.leaks import LEAK, _normal_score, drift, tells
 from trainwell.data.readers.read import read
 
 
@@ -44,6 +48,16 @@ def test_noise_is_never_a_leak(seed: int) -> None:
         assert tells(column, draw.integers(0, 2, n), classes=True) < 0.6
         assert tells(column, (draw.random(n) < 0.03).astype(int), classes=True) < 0.6
         assert tells(column, draw.normal(size=n), classes=False) < 0.6
+
+
+def test_the_remedy_for_a_leak_can_be_pasted_into_a_shell() -> None:
+    y = rng().integers(0, 2, 400)
+    data = build(
+        read({"x": rng(1).normal(size=400), "Status (intern)": np.where(y == 1, "u", "v"), "y": y}), Recipe(target="y")
+    )
+    (told,) = [check.text for check in data.card.checks if check.code == "leak"]
+    (key,) = [word for word in shlex.split(told.partition("leave it out with ")[2]) if "=" in word]
+    assert key.rstrip(".") == "columns.Status (intern)=ignore"
 
 
 def test_a_good_column_is_not_a_leak() -> None:
@@ -81,3 +95,8 @@ def test_shifted_samples_drift() -> None:
     assert drift(rng().normal(size=800), rng(1).normal(size=200) + 1) > 0.3
     assert drift(rng().integers(0, 5, 800), rng(1).integers(3, 8, 200)) > 0.3
     assert drift(np.zeros(10), np.ones(10)) == 0
+
+
+def test_ranks_of_equal_numbers_agree_with_scipy() -> None:
+    target = rng().integers(0, 9, 300).astype(float)
+    assert np.allclose(_normal_score(target), ndtri((rankdata(target) - 0.5) / 300))

@@ -101,3 +101,17 @@ def test_an_unknown_order_is_asked_for():
         load(table(size=["s", "l", "m"] * 30), recipe=Recipe(target="size", task="ordinal"))
     with pytest.raises(RecipeError, match="lacks the classes m"):
         load(table(size=["s", "l", "m"] * 30), recipe=Recipe(target="size", columns={"size": {"order": ["s", "l"]}}))
+
+
+@pytest.mark.parametrize(("words", "rule", "classes"), [
+    (("ja", "nein"), {}, ("nein", "ja")),
+    (("是", "否"), {}, ("否", "是")),
+    (("stays", "leaves"), {}, ("leaves", "stays")),
+    (("stays", "leaves"), {"order": ["stays", "leaves"]}, ("stays", "leaves")),
+])  # fmt: skip
+def test_of_two_classes_yes_is_the_second_or_whichever_the_order_says(words, rule, classes):
+    frame = pl.DataFrame({"x": [i % 7 for i in range(40)], "y": words * 20})
+    data = load(frame, recipe=Recipe(target="y", columns={"y": rule} if rule else {}))
+    assert (data.classes, data.task, data.facts.ordered) == (classes, "classification", False)
+    second = data.source.frame["y"] == classes[1]
+    assert np.array_equal(data.arrays["target"] == 1, second.to_numpy())

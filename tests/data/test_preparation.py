@@ -12,11 +12,13 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from trainwell.core.errors import CheckpointError, DataError
 from trainwell.core.recipe import Recipe
 from trainwell.data.build import build
 from trainwell.data.data import Data
+from trainwell.data.load import load
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
 
@@ -223,3 +225,13 @@ def test_encoded_numbers_decode_to_the_cells() -> None:
         label.does.decode(label.state, data.arrays["category"][:, 0]).to_list()[:120]
         == data.source.frame["label"].to_list()[:120]
     )
+
+
+def test_pictures_of_the_size_that_was_asked_for_are_encoded_again_as_they_were(tmp_path: Path) -> None:
+    draw = np.random.Generator(np.random.Philox(0))
+    for i in range(24):
+        (tmp_path / "ab"[i % 2]).mkdir(exist_ok=True)
+        Image.fromarray(draw.integers(0, 256, (12, 10, 3), dtype=np.uint8)).save(tmp_path / "ab"[i % 2] / f"{i}.png")
+    data = load(tmp_path, recipe=Recipe(prepare={"picture_size": 6, "picture_channels": 1}))
+    assert data.arrays["picture"].shape == (24, 1, 6, 6)
+    assert np.array_equal(data.preparation.encode(data.source).arrays["picture"], data.arrays["picture"])

@@ -18,7 +18,7 @@ from trainwell.doctor.registry import diagnoses
 from trainwell.doctor.remedies import REMEDIES, remedies_for
 from trainwell.doctor.rules.curves import decayed_weights, underfitting, undertrained
 from trainwell.doctor.rules.data import wild_augmentation
-from trainwell.doctor.rules.labels import label_noise
+from trainwell.doctor.rules.labels import label_noise, unrelated_labels
 from trainwell.doctor.rules.output import logits_as_probabilities
 
 
@@ -199,3 +199,18 @@ def test_a_layer_that_is_too_narrow_is_made_four_times_as_wide_as_there_are_clas
     finding = Finding("narrow", code="TW110", measurement={"narrowest": 3.0, "classes": 10.0})
     mended = remedies_for(finding)[0].change(Recipe(model={"name": "mlp", "width": 3}))
     assert mended.model.options["width"] == 42
+
+
+def test_labels_are_related_where_unequal_classes_are_ranked_better_than_chance() -> None:
+    facts = {"reference": 0.79, "chance": 0.78, "labels_score": 0.78, "labels_chance": 0.78}
+    facts |= {"rows_train": 1000, "rows_valid": 200, "class_smallest": 220}
+
+    def named(auroc: float) -> bool:
+        rows = [
+            {"split": "check", "step": 9, "valid_score": 0.79},
+            {"split": "valid", "step": 9, "auroc": auroc},
+            {"split": "end"},
+        ]
+        return unrelated_labels(Chart.of(rows, **facts)) is not None
+
+    assert [named(auroc) for auroc in (0.5, 0.6, 0.75)] == [True, True, False]

@@ -1,11 +1,14 @@
 """The baselines learn what they can, stay within their bounds, and are not fitted twice."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from trainwell.data.load import load
 from trainwell.evaluate import baselines
+from trainwell.evaluate.baseline_cache import read_cached
 from trainwell.evaluate.baselines import run_baselines
 from trainwell.evaluate.features import pixels_of, table_of
 from trainwell.score.predictions import Predictions
@@ -127,3 +130,12 @@ def test_a_table_keeps_numbers_and_categories_apart():
     assert table.values.shape == (len(data.rows["train"]), 2)
     assert table.categories == [1]
     assert table.cardinalities == list(data.shape.of_kind("category").cardinalities)
+
+
+def test_answers_kept_for_data_that_were_prepared_otherwise_are_not_taken(tmp_path):
+    data = load("iris")
+    run_baselines(data, "test", cache=tmp_path)
+    kept = data.preparation
+    turned = replace(kept, target=replace(kept.target, classes=data.classes[::-1]))
+    assert read_cached(tmp_path, f"{data.fingerprint} {kept.digest()}", "test")
+    assert read_cached(tmp_path, f"{data.fingerprint} {turned.digest()}", "test") is None

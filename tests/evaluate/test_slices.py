@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from trainwell.evaluate.slices import find_slices
+from trainwell.evaluate.slices import find_slices, tells_class
 
 
 def frame(n=2000, seed=0):
@@ -55,3 +55,11 @@ def test_missing_cells_are_a_group_and_small_groups_are_none():
     assert {s.value for s in found} == {"(missing)", "x", "y"}
     assert looked == 3
     assert find_slices(data.head(10), np.ones(10), share=True, higher_is_better=True) == ([], 0)
+
+
+def test_the_classes_under_other_names_are_no_groups() -> None:
+    target = np.arange(200) % 4 // 3
+    told = pl.Series(np.where(target == 1, "lost", "held"))
+    assert tells_class(told, target)
+    assert not tells_class(pl.Series(np.arange(200) % 3), target)
+    assert not tells_class(pl.Series(np.arange(200)), target)  # each row a value of its own says nothing

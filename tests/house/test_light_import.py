@@ -65,3 +65,10 @@ def test_every_verb_shows_its_help_without_torch():
     for words in verbs():
         loaded = set(json.loads(python(code.replace("{words}", repr(words)) + PRINT).stderr))
         assert not loaded & {"torch", "polars", "sklearn", "scipy"}, f"trainwell {' '.join(words)} --help"
+
+
+def test_a_data_card_is_shown_without_torch(tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("x,y\n" + "\n".join(f"{i % 7},{i % 2}" for i in range(60)))
+    code = HELP.replace('"--help"', f'"look", {str(table)!r}, "--target", "y"')
+    assert not set(json.loads(python(code + PRINT).stderr.splitlines()[-1])) & {"torch", "sklearn"}

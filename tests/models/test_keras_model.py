@@ -25,6 +25,12 @@ def model():
     return keras.Sequential([layers.Input((8,)), *inner])
 
 
+try:
+    tw.compile(keras.Sequential([layers.Dense(2)]), data)
+    raise SystemExit("a model without weights was taken")
+except tw.TrainwellError as error:
+    assert "model.build" in str(error)
+
 recipe = tw.Recipe(epochs=6, batch_size=32, learning_rate=1e-2, early_stopping=0, threads=1, ema=0.9)
 whole = tw.fit(recipe, data, network=model(), folder="whole")
 tw.fit(recipe, data, network=model(), folder="stopped", observers=[lambda row: row["step"] >= 20])

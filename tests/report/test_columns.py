@@ -19,3 +19,10 @@ def test_dates_are_shown_by_their_first_middle_and_last(step: str, text: str) ->
     shown = next(column_facts(entry).text for entry in card.columns if entry["name"] == "day")
     assert shown.startswith(text)
     assert shown.endswith("2024-04-09" if step == "1d" else "2024-01-05 03:00")
+
+
+def test_shares_are_of_all_cells_also_where_few_labels_are_listed() -> None:
+    codes = [f"z{i}" for i in range(300)] * 2
+    card = build(Source(pl.DataFrame({"zip": codes, "y": ["a", "b"] * 300}), "t"), Recipe(target="y")).card
+    shown = next(column_facts(entry).text for entry in card.columns if entry["name"] == "zip")
+    assert shown.count("<1%") == 3

@@ -251,6 +251,10 @@ def test_the_java_sources_compile_against_the_signatures_they_use(run: Run, tmp_
 def test_the_command_line_exports_runs_and_bundles(run: Run, table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     assert "answers differ" in done("export", run.folder, "--to", "onnx").out
+    assert done("export", run.folder, "--to", "named.onnx").out.startswith("named.onnx: answers differ")
+    assert (
+        trainwell("export", run.folder).code == trainwell("export", run.folder, "--to", "a.onnx", "--out", "b.onnx").code == 2
+    )
     assert (tmp_path / "run.onnx").exists()
     packed = bundle(run, tmp_path / "people.tw")
     refused = trainwell("export", packed, "--to", "torchscript")

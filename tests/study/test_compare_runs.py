@@ -74,3 +74,31 @@ def test_rows_of_accuracy_are_mcnemars_exact_test() -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no runs in"):
         runs_in(tmp_path)
+
+
+def test_runs_before_and_after_a_correction_are_judged_on_the_corrected_labels(tmp_path: Path) -> None:
+    table, mended = tmp_path / "t.csv", tmp_path / "mended.csv"
+    table.write_text("x,y\n" + "\n".join(f"{i / 7:.3f},{'ab'[i % 2]}" for i in range(80)))
+    mended.write_text(
+        "row,given,corrected\n" + "\n".join(f"{i},{'ab'[i % 2]},{'ba'[i % 2]}" for i in range(0, 80, 4)) + "\n1,b,?"
+    )
+    fit(TINY, load(table, "y"), folder=tmp_path / "before")
+    fit(TINY, load(table, "y", corrections=mended), folder=tmp_path / "after")
+    places = tmp_path / "before", tmp_path / "after"
+    forth, back = compare_runs(*places, part="test"), compare_runs(*places[::-1], part="test")
+    assert forth.note == back.note == f"Both are judged on the rows and labels of {places[1]}."
+    assert forth.scores == back.scores[::-1]
+    other = tmp_path / "other.csv"
+    other.write_text("x,y\n" + "\n".join(f"{i / 7:.3f},{'ab'[i // 40]}" for i in range(80)))
+    fit(TINY, load(other, "y"), folder=tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="different test rows"):
+        compare_runs(tmp_path / "before", tmp_path / "elsewhere", part="test")
+
+
+def test_a_correction_moves_no_row_to_another_part(tmp_path: Path) -> None:
+    frame, mended = {"x": [i / 7 for i in range(80)], "y": ["a", "b"] * 40}, tmp_path / "mended.csv"
+    mended.write_text("row,given,corrected\n" + "\n".join(f"{i},a,b" for i in range(0, 40, 2)) + "\n1,b,?")
+    plain, corrected = load(frame, "y"), load(frame, "y", corrections=mended)
+    for part, rows in plain.rows.items():
+        assert corrected.rows[part].tolist() == [row for row in rows if row != 1]
+    assert plain.fingerprint != corrected.fingerprint

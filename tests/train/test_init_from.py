@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from trainwell.core.errors import CompileError, RecipeError
 from trainwell.core.recipe_file import read_recipe
+from trainwell.core.shape import Input, Shape
 from trainwell.data.load import wrap
+from trainwell.models.pretrained import take_over
+from trainwell.models.registry import models
 from trainwell.train.compile import compile_program
 from trainwell.train.fit import fit
 from trainwell.train.run import Run
@@ -218,3 +222,12 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
         with pytest.raises(CompileError, match=said):
             compile_program(recipe(model=MLP, init_from=str(tmp_path / name)), numbers())
     assert not (tmp_path / "executed").exists()
+
+
+def test_weights_for_large_pictures_say_which_stem_they_ask_for() -> None:
+    def network(side: int) -> nn.Module:
+        return models["resnet18"](Shape((Input("picture", "picture", (3, side, side)),)), 4, width=4)
+
+    with pytest.raises(CompileError, match=r"here \(4, 3, 3, 3\)") as error:
+        take_over(network(32), network(128).state_dict())
+    assert "model.stem=imagenet" in error.value.remedy

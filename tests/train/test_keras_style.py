@@ -10,9 +10,10 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from trainwell.core.errors import CompileError, UnknownName, UsageError
+from trainwell.core.errors import CompileError, DataError, UnknownName, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import wrap
+from trainwell.train.fit import fit
 from trainwell.train.keras_style import Compiled, compile
 
 from .small import FIXED
@@ -125,3 +126,40 @@ def test_predicting_before_fitting_is_refused() -> None:
 
 def test_the_recipe_names_the_class_that_was_trained() -> None:
     assert program().fit(epochs=1).recipe.model.name == "torch.nn.modules.container:Sequential"
+
+
+class Two(nn.Module):
+    """A vector and a single code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers, self.codes = nn.Linear(6, 4), nn.Embedding(5, 4)
+        self.out = nn.Linear(8, 2)
+
+    def forward(self, numbers: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        return self.out(torch.cat([self.numbers(numbers), self.codes(codes)], dim=1))
+
+
+@pytest.mark.parametrize("as_dataset", [False, True])
+def test_a_module_of_two_inputs_gets_them_apart_and_as_they_are(as_dataset: bool) -> None:
+    codes = torch.arange(160) % 5
+    pairs = TensorDataset(X, codes, Y) if as_dataset else ((X, codes), Y)
+    compiled = compile(Two(), pairs, recipe=PLAIN)
+    compiled.fit(epochs=1)
+    assert [compiled.data.arrays[name].dtype.kind for name in compiled.data.shape.names] == ["f", "i"]
+    assert compiled.predict((X[:3], codes[:3])).shape == (3, 2)
+    with pytest.raises(DataError, match=r"given \(3, 6\)"):
+        compiled.predict(X[:3])
+
+
+def test_what_stands_in_the_wrong_place_is_one_sentence() -> None:
+    data, recipe = wrap((X, Y)), Recipe(epochs=1)
+    for wrong in [(data, recipe), ("mlp", data), ({"epochs": 1}, data), (recipe, (X, Y)), (recipe, "people.csv")]:
+        with pytest.raises(UsageError, match=r"was given as (recipe|data)"):
+            fit(*wrong)
+    with pytest.raises(UsageError, match=r"Call it: Linear\(…\)"):
+        fit(recipe, data, network=nn.Linear)
+    with pytest.raises(CompileError, match="no weights"):
+        compile(nn.Flatten(), (X, Y))
+    with pytest.raises(CompileError, match="no squeeze"):
+        compile(nn.Sequential(nn.Linear(6, 1), nn.Flatten(0)), (X, X.sum(1)))

@@ -131,7 +131,8 @@ def parse_assignments(texts: list[str]) -> dict[str, Any]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise UsageError(f"{text!r} is neither a flag nor key=value", remedy="Write recipe keys as learning_rate=3e-3.")
+            remedy = "Write recipe keys as learning_rate=3e-3, one that holds a space in quotes: 'columns.zip code=category'."
+            raise UsageError(f"{text!r} is neither a flag nor key=value", remedy=remedy)
         found[key] = parse_value(value)
     return found
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from trainwell.cli.arguments import AsJson
+from trainwell.cli.contents import CONTENTS
 from trainwell.cli.output import emit_json, note
 from trainwell.core.errors import UsageError
 
@@ -22,9 +23,10 @@ Examples:
 def add_to(app: typer.Typer) -> None:
     """Register the verbs that tell."""
     app.command(epilog="\nExamples:\n  trainwell parts\n  trainwell parts model")(parts)
-    app.command(epilog="\nExamples:\n  trainwell explain resnet\n  trainwell explain learning_rate\n  trainwell explain TW104")(
-        explain
-    )
+    app.command(
+        epilog="\nExamples:\n  trainwell explain resnet\n  trainwell explain learning_rate\n  trainwell explain TW104\n"
+        "  trainwell explain why does it overfit"
+    )(explain)
     app.command(epilog=RUNS_EXAMPLES)(runs)
     app.command("doctor-install", epilog="\nExample:\n  trainwell doctor-install")(doctor_install)
     app.command(epilog="\nExamples:\n  trainwell init churn churn.csv --target Churn\n  trainwell init flowers iris")(init)
@@ -43,13 +45,25 @@ def parts(
 
 
 def explain(
-    name: Annotated[str, typer.Argument(help="A recipe key, a registered name, or the code of a finding.")],
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORD...", help="A recipe key, a name, the code of a finding; or a question.")
+    ],
 ) -> None:
-    """Explain one word: what it does, its options with defaults, its source; or what a finding means and what to do."""
+    """Explain one word: what it does, its options with defaults, its source; or what a finding means; or find the page."""
     from trainwell.report.findings import is_finding, show_finding_page
-    from trainwell.report.parts import show_explanation
+    from trainwell.report.parts import has_page, is_misspelt, show_explanation
+    from trainwell.report.questions import entries, search, show_answers
 
-    show_finding_page(name) if is_finding(name) else show_explanation(name)
+    asked = " ".join(words)
+    name = next((form for form in (asked, "_".join(asked.lower().split())) if is_finding(form) or has_page(form)), None)
+    if name is not None:
+        show_finding_page(name) if is_finding(name) else show_explanation(name)
+    elif not is_misspelt(asked) and (
+        found := search(asked, entries({verb: line for lines in CONTENTS.values() for verb, line in lines.items()}))
+    ):
+        show_answers(asked, found)
+    else:
+        show_explanation(asked)  # which says that there is none, and what is near
 
 
 def runs(

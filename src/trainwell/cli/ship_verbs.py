@@ -9,6 +9,7 @@ import typer
 
 from trainwell.cli.arguments import AsJson, Trained
 from trainwell.cli.output import emit_json, note, told
+from trainwell.core.errors import UsageError
 
 BUNDLE_EXAMPLES = """
 Examples:
@@ -19,7 +20,7 @@ Then: trainwell predict income.tw new.csv · trainwell evaluate income.tw more.c
 """
 EXPORT_EXAMPLES = """
 Examples:
-  trainwell export runs/a --to onnx
+  trainwell export runs/a --to income.onnx
   trainwell export runs/a --to pt2 --out income.pt2 --batch 32
   trainwell export income.tw --to djl --out income-java --rows people.csv
 """
@@ -60,7 +61,7 @@ def bundle(
 def export(
     run: Trained,
     *,
-    to: Annotated[str, typer.Option(help="onnx, pt2, torchscript or djl.")],
+    to: Annotated[str | None, typer.Option(help="onnx, pt2, torchscript or djl; or a file whose ending says which.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file, or for djl the folder, to write.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Rows of every batch; any number if not given.")] = None,
     rows: Annotated[str | None, typer.Option(help="Real rows to compare on; a run has its own.")] = None,
@@ -71,6 +72,13 @@ def export(
     from trainwell.ship.export import export as write
     from trainwell.ship.export import suffix_of
 
+    if to is not None and Path(to).suffix:
+        if out is not None:
+            raise UsageError(f"both --to {to} and --out {out} name a file", remedy="Give one of them.")
+        out, to = Path(to), None
+    if out is None and to is None:
+        raise UsageError("it is not said what to write", remedy="Write --to income.onnx, or --to onnx.")
     stem = run.stem if run.is_file() else run.resolve().name
-    done = write(open_trained(run), out or Path(stem + suffix_of(to)), form=to, batch=batch, rows=rows)
+    place = out if out is not None else Path(stem + suffix_of(str(to)))
+    done = write(open_trained(run), place, form=to, batch=batch, rows=rows)
     emit_json(done.to_dict()) if as_json else told(str(done))

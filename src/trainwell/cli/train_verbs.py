@@ -98,7 +98,9 @@ def fit(
     """Read data, train a network, evaluate it and write a report; given a run folder, continue it."""
     if "://" not in source and (Path(source) / "plan.json").exists():
         if assignments or any((target, test, valid, out, config, preset, time_limit, corrections, seed)):
-            raise UsageError("a run is continued with what it began with", remedy="Leave recipe keys and other settings out.")
+            onward = f"to train on from its weights: trainwell fit DATA init_from={source} epochs=10 --out runs/NEW"
+            remedy = f"Leave recipe keys and other settings out; or, {onward}."
+            raise UsageError("a run is continued with what it began with", remedy=remedy)
         resume(Path(source), tracker=tracker, no_report=no_report, as_json=as_json)
         return
     from trainwell.data.load import load

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,7 +76,7 @@ def predict(
     if as_json:
         emit_json(answers.to_dicts())
     elif to is None:
-        typer.echo(answers.write_csv(), nl=False)
+        typer.echo(answers.write_csv(datetime_format=_moments(answers)), nl=False)
     else:
         _write(answers, to)
         note(f"wrote {len(answers)} answers to {to}")
@@ -93,8 +94,19 @@ def _beside(frame: Any, keep: list[str], answers: Any) -> Any:
     return answers.select(*(frame[name] for name in dict.fromkeys(keep)), *answers.columns)
 
 
+def _moments(answers: Any) -> str | None:
+    """How a CSV has moments: to the second, where none is finer; None is as Polars writes them."""
+    import polars as pl
+
+    finer = [
+        not (answers[c].dt.microsecond() == 0).all() for c, kind in answers.schema.items() if isinstance(kind, pl.Datetime)
+    ]
+    return None if any(finer) else "%Y-%m-%dT%H:%M:%S"
+
+
 def _write(answers: Any, to: Path) -> None:
-    writers = {".csv": answers.write_csv, ".parquet": answers.write_parquet, ".json": answers.write_json}
+    csv = partial(answers.write_csv, datetime_format=_moments(answers))
+    writers = {".csv": csv, ".parquet": answers.write_parquet, ".json": answers.write_json}
     if to.suffix not in writers:
         raise UsageError(f"--to {to} has no known suffix", remedy="Use .csv, .parquet or .json.")
     to.parent.mkdir(parents=True, exist_ok=True)

@@ -99,13 +99,22 @@ def likeness(one: str, other: str) -> tuple[float, int]:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A suggestion sentence for a misspelt `name`, or the list of what is known.
 
+    Small letters stand for capitals, and of `torch.optim:SGD` the name counts alone.
+
     Example:
-        >>> did_you_mean("adamv", ["adamw", "sgd"])
-        'Did you mean adamw?'
+        >>> did_you_mean("adamv", ["adamw", "sgd"]), did_you_mean("SGD", ["adamw", "sgd"])
+        ('Did you mean adamw?', 'Did you mean sgd?')
     """
     known = sorted(known)
-    close = get_close_matches(name, known, n=6, cutoff=0.55)
+    small: dict[str, str] = {}
+    for other in known:
+        small.setdefault(other.lower(), other)
+    name = name.rpartition(":")[2].lower()
+    if name in small:
+        return f"Did you mean {small[name]}?"
+    close = get_close_matches(name, small, n=6, cutoff=0.55)
     close = sorted(close, key=lambda other: likeness(name, other), reverse=True)[:2]
+    close = [small[other] for other in close]
     if close:
         return f"Did you mean {' or '.join(close)}?"
     shown = ", ".join(known[:30]) + (", …" if len(known) > 30 else "")

@@ -44,6 +44,8 @@ class History:
         >>> history.add(step=0, split="train", loss=2.3)
         >>> history.column("loss", split="train")
         [2.3]
+        >>> history
+        History(1 rows of step, split, loss)
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -101,6 +103,10 @@ class History:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        columns = dict.fromkeys(name for row in self.rows for name in row)
+        return f"History({len(self)} rows of {', '.join(columns)})"
 
 
 def read_rows(path: Path) -> tuple[list[Row], int]:

@@ -115,10 +115,17 @@ def _by_sentence(text: str) -> str | None:
         bare = text.rstrip(".;: ")
         found = chinese(bare) if bare != text and bare else None
         return found + {".": "。", ";": "；", ":": "："}.get(text.rstrip()[-1], "") if found else None
-    said = [chinese(piece) or piece for piece in pieces]
+    said = [_piece(piece) for piece in pieces]
     if said == pieces:
         return None
     return re.sub(r"(?<=[。；]) ", "", "".join(said))
+
+
+def _piece(text: str) -> str:
+    """A sentence, or the half of one that a semicolon ends; that sign is no part of what stands in its last hole."""
+    bare = text.removesuffix(";")
+    found = chinese(bare)
+    return text if found is None else f"{found}；" if bare != text else found
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import FunctionType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
@@ -41,7 +42,7 @@ class Part(Plain):
             return _part_mapping(dict(value))
         if isinstance(value, Part):
             return {"name": value.name, "options": value.options}
-        if callable(value):
+        if isinstance(value, type | FunctionType):
             return {"name": path_of(value), "options": {}}
         raise ValueError("expected a name, or a mapping with 'name' and options")
 

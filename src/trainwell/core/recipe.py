@@ -300,7 +300,32 @@ def recipe_error(error: ValidationError) -> RecipeError:
     if first["type"] == "extra_forbidden":
         return UnknownName(f"the recipe has no key {where!r}", remedy=did_you_mean(path[-1], _keys_beside(path)))
     reason = "; or ".join(dict.fromkeys(e["msg"][0].lower() + e["msg"][1:] for e in error.errors()[:3]))
-    return RecipeError(f"recipe key {where!r} got {first['input']!r}: {reason}", remedy="See `trainwell parts recipe`.")
+    given, reason = _shown(first["input"]), reason.removeprefix("value error, ")
+    remedy = (
+        OBJECTS.get(where, "See `trainwell parts recipe`.") if given.endswith(" object") else "See `trainwell parts recipe`."
+    )
+    return RecipeError(f"recipe key {where!r} got {given}: {reason}", remedy=remedy)
+
+
+#: Where an object belongs that people put into a recipe, which is plain data and can be written to a file.
+OBJECTS = {
+    "model": "A module of your own goes into tw.compile(module, …), or tw.fit(recipe, data, network=module).",
+    "optimizer": "Say it by its name, as in optimizer={'name': 'adam', 'beta2': 0.98}, learning_rate=1e-3.",
+    "loss": "Say it by its name, as in loss='cross_entropy'; `trainwell parts loss` lists them, `losses.register` adds yours.",
+}
+
+
+def _shown(value: Any) -> str:
+    """A value as a message shows it: plain ones as they are written, others by their type.
+
+    Example:
+        >>> _shown("ten"), _shown([1, 2]), _shown(object())
+        ("'ten'", '[1, 2]', 'an object object')
+    """
+    if isinstance(value, str | int | float | None | list | tuple | Mapping | type):
+        return repr(value) if len(repr(value)) <= 200 else f"{repr(value)[:200]}…"
+    name = type(value).__name__
+    return f"a{'n' if name[0] in 'AEIOUaeiou' else ''} {name} object"
 
 
 def _keys_beside(path: list[str]) -> list[str]:

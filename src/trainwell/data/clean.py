@@ -30,8 +30,7 @@ from trainwell.data.stored import Stored, Table
 COARSE = 0.5
 
 
-def _hashable(source: Source, name: str) -> bool:
-    dtype = source.frame.schema[name]
+def _hashable(source: Source, name: str, dtype: pl.DataType) -> bool:
     if dtype in (pl.Object, pl.Null) or dtype.is_nested():
         return False
     return not may_be_unique(name, dtype) or not looks_unique(source.frame[name])
@@ -47,7 +46,7 @@ def units_of(source: Source, features: Iterable[str], hashes: dict[str, np.ndarr
     """
     units = rows = np.arange(len(source))
     schema = source.frame.schema
-    names = [n for n in features if n in schema and n not in hashes and _hashable(source, n)]
+    names = [n for n in features if n in schema and n not in hashes and _hashable(source, n, schema[n])]
     if not names and not hashes:
         return units
     numbers = [n for n in names if schema[n].is_numeric()]

@@ -6,7 +6,8 @@ Nothing here looks at a validation or test row to decide anything; they are clea
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from trainwell.data import id_columns, leaks
 from trainwell.data.card import Check
 from trainwell.data.column_rules import rule_for
 from trainwell.data.inputs import Fitted
+from trainwell.data.kinds import picture
 from trainwell.data.kinds.kind import Cleaned, Guess, Raw, Rule
 from trainwell.data.kinds.known import KINDS, kind_of
 
@@ -73,6 +75,8 @@ def prepare_column(raw: Raw, around: Around) -> Prepared:
     rule = rule_for(recipe, raw.name, kind)
     if around.as_is and kind == "picture" and isinstance(raw.values, np.ndarray):
         guess = _own_shape(raw.values)
+    if kind == "picture":  # prediction has the form alone: the size that the recipe asked for is its own from here on
+        guess = replace(guess, form=vars(picture.geometry_under(guess.form, rule)))
     cleaned = KINDS[kind].clean(raw, guess.form, rule)
     return _fit(raw, kind, guess, rule, cleaned, around)
 
@@ -166,7 +170,8 @@ def _look_for_leak(prepared: Prepared, around: Around, encoded: Callable[[np.nda
         prepared.entry |= {"role": "left out", "why": "it tells the target almost alone"}
         prepared.checks.append(Check("leak", "WARN", f"{told}; it was left out.", prepared.name))
     else:
-        remedy = f"if it is not known when you predict, leave it out with columns.{prepared.name}=ignore."
+        key = quote(f"columns.{prepared.name}=ignore")  # as a shell takes it: names hold spaces and brackets
+        remedy = f"if it is not known when you predict, leave it out with {key}."
         prepared.checks.append(Check("leak", "FAIL", f"{told}; it was kept: {remedy}", prepared.name))
 
 

@@ -59,7 +59,7 @@ def corrected(source: Source, path: str | Path, names: Sequence[str]) -> Source:
     text = f"{changed:,} labels were corrected by {Path(path).name}."
     frame = source.frame.with_columns(pl.Series(names[0], labels, dtype=pl.String))
     check = Check("corrections", "WARN", text, names[0], changed)
-    return replace(source, frame=frame, checks=[*source.checks, check])
+    return replace(source, frame=frame, given=source.frame[names[0]], checks=[*source.checks, check])
 
 
 _OTHER = "These corrections are for other data, or the rows have moved."

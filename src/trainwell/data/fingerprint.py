@@ -26,6 +26,8 @@ def fingerprint_of(source: Source, recipe: Recipe) -> str:
     digest.update(repr((names, about_data(recipe))).encode())
     for part in digests:
         digest.update(part)
+    if source.given is not None:
+        digest.update(_column(source.given))
     if source.parts is not None:
         digest.update("\0".join(source.parts.astype(str)).encode())
     return digest.hexdigest()

@@ -109,10 +109,10 @@ def with_room(codes: int) -> int:
     one shape train as one program. Codes that no row has cost next to nothing: their weights stay as they began, or decay.
 
     Example:
-        >>> [with_room(codes) for codes in (3, 8, 9, 37, 42, 1000)]
-        [4, 8, 12, 48, 48, 1024]
+        >>> [with_room(codes) for codes in (1, 3, 8, 9, 37, 42, 1000)]
+        [4, 4, 8, 12, 48, 48, 1024]
     """
-    step = max(4, 1 << ((codes - 1).bit_length() - (2 if codes <= 64 else 3)))
+    step = max(4, 1 << max(0, (codes - 1).bit_length() - (2 if codes <= 64 else 3)))
     return -(-codes // step) * step
 
 

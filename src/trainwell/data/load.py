@@ -51,7 +51,7 @@ def load(
         >>> data.task, data.classes, data.arrays["number"].dtype
         ('classification', ('a', 'b'), dtype('float32'))
     """
-    recipe = recipe or Recipe()
+    recipe, target = recipe or Recipe(), _named(target)
     wanted = target if target is not None else recipe.target
     running = recipe.task == "language"
     given = loose_pictures(source) if recipe.task == "generation" else source
@@ -60,6 +60,13 @@ def load(
     if corrections is not None:
         found = corrected(found, corrections, target_names(found, recipe))
     return replace(build(found, recipe), origin=_origin(source=source, test=test, valid=valid, corrections=corrections))
+
+
+def _named(target: Any) -> Any:
+    """Names of columns as text, which all columns have here: in a pandas frame they may be numbers."""
+    if isinstance(target, list):
+        return [_named(name) for name in target]
+    return str(target) if isinstance(target, int | np.integer) else target
 
 
 def _origin(**given: Any) -> dict[str, str | None] | None:

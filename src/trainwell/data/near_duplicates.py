@@ -59,7 +59,8 @@ def near_units(draft: Draft, units: np.ndarray) -> tuple[np.ndarray, str]:
     if isinstance(draft.source.frame, Stored):
         draft.card.add(Check("near_duplicates", "PASS", "Rows in files larger than memory were not searched for texts alike."))
         return units, ""
-    columns = [name for name in draft.features if _holds_texts(draft, name)]
+    schema = draft.source.table.schema  # asked for once: polars lists all columns anew each time
+    columns = [name for name in draft.features if schema.get(name) == pl.String and _holds_texts(draft, name)]
     if not columns:
         return units, ""
     alike = _alike(draft, columns)
@@ -79,12 +80,10 @@ def near_units(draft: Draft, units: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def _holds_texts(draft: Draft, name: str) -> bool:
-    frame, column = draft.source.table, draft.recipe.columns.get(name)
+    column = draft.recipe.columns.get(name)
     asked = column.kind if column is not None and column.kind != "auto" else draft.source.kinds.get(name, "auto")
-    if name not in frame.columns or frame.schema[name] != pl.String or asked not in ("auto", "text"):
-        return False
-    if asked == "text":
-        return True
+    if asked != "auto":
+        return asked == "text"
     return text.recognise(raw_of(draft.source, name, np.arange(len(draft.source)))) is not None
 
 

@@ -51,6 +51,8 @@ class Source:
         parts: "train" / "valid" / "test" per row where the source brings its own split, else None.
         checks: what the reader noticed (encoding, delimiter, ragged lines, broken files), for the card.
         gathered: how the series of this source lay in a table from which they were put together, or None.
+        given: labels as they were before somebody corrected them: rows are split by these, so that runs before and after a
+            correction learn from and are judged on the same rows.
         base: the folder that path cells are relative to: open `Path(base, cell)` (an absolute cell stays as it is); empty
             for data from memory.
 
@@ -66,6 +68,7 @@ class Source:
     checks: list[Check] = field(default_factory=list)
     base: str = ""
     gathered: Gather | None = None
+    given: pl.Series | None = None
     words: dict[str, Words] = field(default_factory=dict, init=False, repr=False)  # a copy with other cells has none
 
     def __len__(self) -> int:

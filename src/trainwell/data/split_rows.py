@@ -21,6 +21,7 @@ from trainwell.data.kinds.known import kind_of
 from trainwell.data.near_duplicates import joined, near_straddle_check, near_units
 from trainwell.data.splits import NOWHERE, PARTS, TEST, TRAIN, Table, assign, drawn
 from trainwell.data.stored import Stored
+from trainwell.data.target import ranked, read_target
 
 
 def split_rows(draft: Draft) -> dict[str, np.ndarray]:
@@ -37,15 +38,17 @@ def split_rows(draft: Draft) -> dict[str, np.ndarray]:
     alike = units if treatment in ("together", "drop") else np.arange(len(source))
     alike = joined(alike, near) if of_near in ("together", "drop") else alike
     rule = _resolved(draft)
+    labels, usable = _as_given(draft)
     table = Table(
-        usable=draft.usable,
+        usable=usable,
         units=_units(draft, rule, alike),
-        labels=draft.values if draft.target.classes is not None and rule.how in ("stratified", "given", "column") else None,
+        labels=labels if draft.target.classes is not None and rule.how in ("stratified", "given", "column") else None,
         times=_times(draft, rule) if rule.how == "time" else None,
         given=_given(draft, rule),
         unit=float(rule.how == "time" and _time_kind(draft, rule) != "datetime"),
     )
     part = assign(rule, table)
+    part[~draft.usable] = NOWHERE
     if treatment == "drop":
         part[_dropped(again, units, part)] = NOWHERE
     if of_near == "drop":
@@ -54,6 +57,15 @@ def split_rows(draft: Draft) -> dict[str, np.ndarray]:
     part = _without_outliers(draft, part)
     rows = {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
     return drawn(rule, rows, table)
+
+
+def _as_given(draft: Draft) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and usable rows as they were before any correction, so that a correction moves no row to another part."""
+    if draft.source.given is None:
+        return draft.values, draft.usable
+    frame = pl.DataFrame([draft.source.given.alias(draft.names[0])])
+    found = ranked(read_target(frame, draft.names, draft.recipe, draft.source.kinds), draft.recipe)
+    return found.values, (found.values >= 0) & (draft.usable | (draft.values < 0))
 
 
 def _hashes(draft: Draft) -> dict[str, np.ndarray]:

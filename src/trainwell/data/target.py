@@ -19,6 +19,7 @@ from trainwell.core.shape import Task
 from trainwell.data import multilabel
 from trainwell.data.card import Check
 from trainwell.data.kinds import number
+from trainwell.data.kinds.boolean import yes_last
 from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.known import is_scalar, kind_of
 from trainwell.data.kinds.words import Words, as_cells, cell_text, words_of
@@ -189,6 +190,8 @@ def _yes_or_no(raws: list[Raw], *, said: bool) -> Found | None:
 def ranked(found: Found, recipe: Recipe) -> Found:
     """Classes in their order from low to high, where the recipe says `task: ordinal` or gives the order; else as found.
 
+    The order of two classes alone says which one is the second, the one that precision, recall and thresholds are about.
+
     Raises:
         RecipeError: the order of the classes is not known, or the one that is given lacks a class.
     """
@@ -205,7 +208,8 @@ def ranked(found: Found, recipe: Recipe) -> Found:
     if lacking := [label for label in target.classes if label not in classes]:
         raise RecipeError(f"{key} lacks the classes {', '.join(lacking[:5])}", remedy="Name every class once.")
     place = np.array([*(classes.index(label) for label in target.classes), -1])
-    return replace(found, target=replace(target, classes=classes, ordered=True), values=place[found.values])
+    ordered = recipe.task == "ordinal" or len(classes) > 2
+    return replace(found, target=replace(target, classes=classes, ordered=ordered), values=place[found.values])
 
 
 def _is_number(label: str) -> bool:
@@ -269,7 +273,7 @@ def _labels(raw: Raw, task: Task, why: str) -> Found:
     texts = raw.words.texts.to_list()
     counts = np.bincount(raw.words.codes[raw.words.codes >= 0], minlength=len(texts))
     spelt = spellings(texts, counts)
-    classes = in_order({spelt.get(text, text) for text in texts})
+    classes = yes_last(in_order({spelt.get(text, text) for text in texts}))
     if len(classes) == 1 and task != "generation":
         raise DataError(
             f"the target {raw.name!r} has one class, {classes[0]!r}, in all {counts.sum():,} rows",

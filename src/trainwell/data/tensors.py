@@ -11,6 +11,8 @@ from trainwell.data.source import Source
 
 _NUMBERED = re.compile(r"^(input\d|.*?)(\d+)$")  # the second of several inputs is spread over input10, input11, …
 
+_ALONE = re.compile(r"^input\d$")
+
 
 def columns_as_tensors(source: Source, target: str | list[str] | None) -> Source:
     """A source whose number columns `x0, x1, …` are one array "input"; unchanged where columns have names of their own.
@@ -30,9 +32,15 @@ def columns_as_tensors(source: Source, target: str | list[str] | None) -> Source
 
 
 def _groups(names: list[str]) -> dict[str, list[str]] | None:
-    """Column names by stem, where every stem is numbered 0, 1, 2, … in order; None where one is not."""
+    """Column names by stem, where every stem is numbered 0, 1, 2, … in order; None where one is not.
+
+    Of several inputs one with a single number for each row has no second number: `input1`.
+    """
     groups: dict[str, list[str]] = {}
     for name in names:
+        if _ALONE.match(name):
+            groups[name] = [name]
+            continue
         match = _NUMBERED.match(name)
         if match is None or int(match[2]) != len(groups.setdefault(match[1], [])):
             return None
@@ -43,4 +51,5 @@ def _groups(names: list[str]) -> dict[str, list[str]] | None:
 def _stacked(source: Source, names: list[str]) -> np.ndarray:
     columns = source.frame.select(names)
     whole = all(dtype.is_integer() for dtype in columns.dtypes) and not sum(columns.null_count().row(0))
-    return np.ascontiguousarray(columns.to_numpy().astype(np.int64 if whole else np.float32))
+    array = np.ascontiguousarray(columns.to_numpy().astype(np.int64 if whole else np.float32))
+    return array[:, 0] if _ALONE.match(names[0]) else array

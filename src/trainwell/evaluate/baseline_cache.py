@@ -14,26 +14,26 @@ from trainwell.core.atomic import write_atomic
 VERSION = 1
 
 
-def _path(folder: Path, fingerprint: str, part: str) -> Path:
-    return Path(folder) / f"baselines-{fingerprint[:16]}-{part}.safetensors"
+def _path(folder: Path, prepared: str, part: str) -> Path:
+    return Path(folder) / f"baselines-{prepared[:16]}-{part}.safetensors"
 
 
-def _key(fingerprint: str, part: str) -> str:
+def _key(prepared: str, part: str) -> str:
     from sklearn import __version__
 
-    return f"{VERSION} scikit-learn {__version__} {fingerprint} {part}"
+    return f"{VERSION} scikit-learn {__version__} {prepared} {part}"
 
 
-def read_cached(folder: Path | None, fingerprint: str, part: str) -> list[dict[str, Any]] | None:
-    """What was fitted before for the same data, part and version of scikit-learn; None if nothing was, or it is damaged."""
-    if folder is None or not _path(folder, fingerprint, part).exists():
+def read_cached(folder: Path | None, prepared: str, part: str) -> list[dict[str, Any]] | None:
+    """What was fitted before for the same prepared data, part and scikit-learn; None if nothing was, or it is damaged."""
+    if folder is None or not _path(folder, prepared, part).exists():
         return None
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(_path(folder, fingerprint, part), framework="np") as file:
+        with safe_open(_path(folder, prepared, part), framework="np") as file:
             said = file.metadata() or {}
-            if said.get("key") != _key(fingerprint, part):
+            if said.get("key") != _key(prepared, part):
                 return None
             entries: list[dict[str, Any]] = json.loads(said["entries"])
             return [entry | {"output": file.get_tensor(entry["name"])} for entry in entries]
@@ -41,7 +41,7 @@ def read_cached(folder: Path | None, fingerprint: str, part: str) -> list[dict[s
         return None
 
 
-def write_cached(folder: Path | None, fingerprint: str, part: str, fitted: list[dict[str, Any]]) -> None:
+def write_cached(folder: Path | None, prepared: str, part: str, fitted: list[dict[str, Any]]) -> None:
     """Keep what was fitted; without a folder, nothing is kept."""
     if folder is None:
         return
@@ -50,5 +50,5 @@ def write_cached(folder: Path | None, fingerprint: str, part: str, fitted: list[
     Path(folder).mkdir(parents=True, exist_ok=True)
     outputs = {entry["name"]: np.ascontiguousarray(entry["output"]) for entry in fitted}
     entries = [{k: v for k, v in entry.items() if k != "output"} for entry in fitted]
-    said = {"key": _key(fingerprint, part), "entries": json.dumps(entries)}
-    write_atomic(_path(folder, fingerprint, part), save(outputs, said))
+    said = {"key": _key(prepared, part), "entries": json.dumps(entries)}
+    write_atomic(_path(folder, prepared, part), save(outputs, said))

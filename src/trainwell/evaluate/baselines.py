@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Training rows a baseline is fitted on at most.
 TREE_ROWS, LINEAR_ROWS, PIXEL_ROWS = 200_000, 50_000, 10_000
+#: What is loaded before the clock runs.
+LEARNERS = ("sklearn.compose", "sklearn.preprocessing", "sklearn.linear_model", "sklearn.ensemble")
 #: Boosting rounds at most; every class needs a tree per round, so many classes get fewer.
 ROUNDS, FEWEST_ROUNDS, TREES = 300, 20, 600
 #: Strength of the linear baseline on pixels times rows: neighbouring pixels say the same, so it is held back more.
@@ -54,7 +57,8 @@ def run_baselines(
     if not len(data.rows["train"]) or not len(data.rows[part]):
         return []
     kept = f"{part}-turned" if turned else part
-    known = read_cached(cache, data.fingerprint, kept)
+    prepared = f"{data.fingerprint} {data.preparation.digest()}"  # what they were fitted on, the order of classes included
+    known = read_cached(cache, prepared, kept)
     if known is not None:
         return [BaselineOutput(**entry) for entry in known]
     from threadpoolctl import threadpool_limits
@@ -62,13 +66,13 @@ def run_baselines(
     if data.task == "generation":
         with threadpool_limits(limits=threads):
             found = turned_baselines(data, part) if turned else picture_baselines(data, part)
-        write_cached(cache, data.fingerprint, kept, [vars(f) for f in found])
+        write_cached(cache, prepared, kept, [vars(f) for f in found])
         return found
     own = forecast_baselines if data.preparation.forecast is not None else language_baselines
     if data.preparation.forecast is not None or data.preparation.language is not None:
         with threadpool_limits(limits=threads):
             found = own(data, part)
-        write_cached(cache, data.fingerprint, part, [vars(f) for f in found])
+        write_cached(cache, prepared, part, [vars(f) for f in found])
         return found
     pictures = data.shape.of_kind("picture") is not None
     kinds = {i.kind for i in data.shape.inputs}
@@ -77,10 +81,12 @@ def run_baselines(
     ways += [_linear, _trees] if kinds - {"picture", "text"} else []
     if data.shape.of_kind("series") is not None:
         ways.append(_nearest)
+    for module in LEARNERS:
+        import_module(module)
     with threadpool_limits(limits=threads), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "did not converge" is the bound on work that was asked for
         found = [way(data, part) for way in ways]
-    write_cached(cache, data.fingerprint, part, [vars(f) for f in found])
+    write_cached(cache, prepared, part, [vars(f) for f in found])
     return found
 
 

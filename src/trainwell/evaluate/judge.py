@@ -25,7 +25,7 @@ from trainwell.evaluate.details import Writing
 from trainwell.evaluate.evaluation import Baseline, Evaluation
 from trainwell.evaluate.forecast import errors_by_step, future_of
 from trainwell.evaluate.language import losses_by_place, worst_passages
-from trainwell.evaluate.slices import find_slices
+from trainwell.evaluate.slices import find_slices, tells_class
 from trainwell.evaluate.verdicts import gap_to, judge_fit
 from trainwell.evaluate.worst import worst_examples
 from trainwell.score.defaults import forecast_metrics, report_metrics
@@ -172,5 +172,6 @@ def _add_rows(found: Evaluation, p: Predictions, data: Data) -> None:
     hits = p.task in ("classification", "multilabel")
     found.slice_metric = "accuracy" if p.task == "classification" else "subset_accuracy" if hits else "mae"
     scores = p.hit if hits else p.loss
+    columns = [c for c in columns if not (p.task == "classification" and tells_class(frame[c], p.target))]
     if columns:
         found.slices, found.slices_seen = find_slices(frame, scores, share=hits, higher_is_better=hits, columns=columns)

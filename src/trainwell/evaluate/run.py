@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from trainwell.core.errors import DataError
+from trainwell.core.errors import DataError, UsageError
 from trainwell.core.recipe_sections import Series
 from trainwell.data.cache import cache_home
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.data.forecast.grid import regular
 from trainwell.data.language.build import seen_with
 from trainwell.data.preparation import Preparation
@@ -31,6 +32,7 @@ from trainwell.train.run import Run
 TRAIN_SAMPLE = 5_000
 
 
+@runtime_checkable
 class Trained(Protocol):
     """What can be judged: a run, or several runs that answer together."""
 
@@ -59,6 +61,7 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
 
     Raises:
         DataError: the part has no rows, or other data lack the target.
+        UsageError: these are no run and no data.
 
     Example:
         >>> from trainwell.core.recipe import Recipe
@@ -69,6 +72,7 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
         >>> found.scores["accuracy"].value > 0.5
         True
     """
+    demand_run(run, data)
     data = seen_by(run, data)
     asked, own = part, data.fingerprint == run.plan.data
     part = "valid" if part == "test" and not len(data.rows["test"]) else part
@@ -103,11 +107,32 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
     return found
 
 
+def demand_run(run: Any, data: Any) -> None:
+    """Refuses anything but a trained network and loaded data, with what to write instead.
+
+    Raises:
+        UsageError: one of them is something else.
+
+    Example:
+        >>> demand_run("runs/a", None)
+        Traceback (most recent call last):
+        ...
+        trainwell.core.errors.UsageError: a str was given as run. Open one: tw.Run.open('runs/a').
+    """
+    if not isinstance(run, Trained):
+        remedy = (
+            f"Open one: tw.Run.open({run!r})." if isinstance(run, str) else "Give what tw.fit returned, or tw.Run.open(folder)."
+        )
+        raise UsageError(f"a {type(run).__name__} was given as run", remedy=remedy)
+    demand(data)
+
+
 def _rows_of(data: Data, part: str) -> np.ndarray:
     if part not in data.rows:
         raise DataError(f"there is no part {part!r}", remedy="Use train, valid or test.")
     if not len(data.rows[part]):
-        raise DataError(f"the {part} part has no rows", where=data.card.origin, remedy="Set split.test above 0.")
+        few = "" if data.recipe.split.test == 0 else "Give more rows, or s"
+        raise DataError(f"the {part} part has no rows", where=data.card.origin, remedy=f"{few or 'S'}et split.test above 0.")
     return data.rows[part]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from trainwell.core.stats import Floats, Interval, holm, wilson_interval
+from trainwell.data.leaks import LEAK
 from trainwell.evaluate.evaluation import Slice
 from trainwell.score.predictions import Array
 
@@ -57,6 +58,25 @@ def find_slices(
     ]
     found.sort(key=lambda s: (not (s.stands_out and s.difference < 0), s.difference))
     return found[:MOST_SLICES], len(groups)
+
+
+def tells_class(column: pl.Series, target: Array) -> bool:
+    """Whether the values of a raw column are the classes under other names: a group of one class has no rate of its own.
+
+    Args:
+        column: raw values.
+        target: class codes, `(N,)`.
+
+    Example:
+        >>> target = np.array([0, 1, 0])
+        >>> tells_class(pl.Series(["in", "out", "in"]), target), tells_class(pl.Series(["in"] * 3), target)
+        (True, False)
+    """
+    if target.ndim != 1 or column.dtype.is_nested() or column.dtype == pl.Object or column.n_unique() > MOST_VALUES:
+        return False
+    pairs = pl.DataFrame({"value": column, "class": target}).group_by("value", "class").len()
+    known, guessed = pairs.group_by("value").agg(pl.col("len").max())["len"].sum(), np.bincount(target).max()
+    return bool(guessed < len(target) and known - guessed >= LEAK * (len(target) - guessed))
 
 
 def _groups(column: pl.Series) -> Iterator[tuple[str, Array]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from trainwell.core.errors import UsageError
+
 
 class KerasModel(nn.Module):
     """A Keras model that is called in the mode it is in.
@@ -40,9 +42,21 @@ class KerasModel(nn.Module):
 def as_module(network: nn.Module) -> nn.Module:
     """The network as a loop can train it: one of Keras gets its mode with every call, any other is taken as it is.
 
+    Raises:
+        UsageError: it is a class, no module at all, or a Keras model that is not built.
+
     Example:
         >>> as_module(nn.Linear(2, 1))
         Linear(in_features=2, out_features=1, bias=True)
     """
+    if isinstance(network, type):
+        name = network.__name__
+        raise UsageError(f"the class {name} stands where a module made of it is asked for", remedy=f"Call it: {name}(…).")
+    if not isinstance(network, nn.Module):
+        remedy = "Give an nn.Module, or a Keras model made with KERAS_BACKEND=torch."
+        raise UsageError(f"a {type(network).__name__} stands where a module is asked for", remedy=remedy)
     from_keras = any(kind.__module__.partition(".")[0] == "keras" for kind in type(network).__mro__)
+    if from_keras and not network.built:
+        remedy = "Call model.build((None, 8)) with your shape, or begin it with keras.Input."
+        raise UsageError("the Keras model has no weights yet", remedy=remedy)
     return KerasModel(network) if from_keras else network

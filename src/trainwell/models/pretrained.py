@@ -176,9 +176,18 @@ def take_over(
         raise CompileError(
             f"the weights do not fit the network: {_few(wrong) or 'no name is the same'}",
             where=KEY,
-            remedy="Use the model that they were trained with; transfer.rename maps beginnings of names.",
+            remedy=_stem(own, given) or "Use the model that they were trained with; transfer.rename maps beginnings of names.",
         )
     return found
+
+
+def _stem(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """What to say where the first convolutions alone differ, as those of residual networks do for small pictures."""
+    first = next((name for name, tensor in own.items() if tensor.ndim == 4), "")
+    if first not in given or given[first].shape[2:] == own[first].shape[2:]:
+        return ""
+    size = "imagenet" if given[first].shape[-1] == 7 else "small"
+    return f"A ResNet begins with another convolution on pictures of this size: set model.stem={size}."
 
 
 def fit_to(name: str, source: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, str] | None:

@@ -88,8 +88,9 @@ def _text(column: Mapping[str, Any], top: Mapping[str, Any]) -> str:
 
 
 def _frequent(column: Mapping[str, Any], top: Mapping[str, Any]) -> str:
-    total = sum(top.values())
-    named = ", ".join(f"{k} {n / total:.0%}" for k, n in list(top.items())[:NAMED_VALUES])
+    total = int(column.get("cells") or sum(top.values()))  # beyond those that are listed there may be many more
+    shares = {k: "<1%" if 0 < n < 0.005 * total else f"{n / total:.0%}" for k, n in list(top.items())[:NAMED_VALUES]}
+    named = ", ".join(f"{k} {share}" for k, share in shares.items())
     more = int(column.get("distinct", len(top))) - NAMED_VALUES
     return f"{named}, {more} more" if more > 0 else named
 

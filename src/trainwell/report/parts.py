@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from difflib import get_close_matches
 from importlib import import_module
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -180,6 +181,32 @@ def value_text(value: Any) -> str:
     return {None: "null", True: "true", False: "false"}[value] if value is None or isinstance(value, bool) else str(value)
 
 
+def has_page(name: str) -> bool:
+    """Whether a word is a recipe key or a registered name.
+
+    Example:
+        >>> has_page("lr"), has_page("split"), has_page("overfit")
+        (True, True, False)
+    """
+    keys, key = recipe_keys(), ALIASES.get(name, name)
+    return key in keys or any(k.startswith(f"{key}.") for k in keys) or any(name in registry(noun) for noun in REGISTRIES)
+
+
+def is_misspelt(name: str) -> bool:
+    """Whether a word without a page is one that has one but for a letter or two.
+
+    Example:
+        >>> is_misspelt("learing_rate"), is_misspelt("slow")
+        (True, False)
+    """
+    return bool(get_close_matches(name, known_names(), cutoff=0.8))
+
+
+def known_names() -> set[str]:
+    """Every word that has a page."""
+    return {*recipe_keys(), *ALIASES, *SECTION_NAMES, *(name for noun in REGISTRIES for name in registry(noun).names())}
+
+
 def show_explanation(name: str) -> None:
     """Print the page of one word: a recipe key or a registered name; all of them, if several kinds share it.
 
@@ -191,9 +218,8 @@ def show_explanation(name: str) -> None:
     key = ALIASES.get(name, name)
     nouns = [noun for noun in REGISTRIES if name in registry(noun)]
     sections = [k for k in keys if k.startswith(f"{key}.")]
-    if not nouns and not sections and key not in keys:
-        known = {*keys, *ALIASES, *SECTION_NAMES, *(n for noun in REGISTRIES for n in registry(noun).names())}
-        raise UnknownName(f"there is nothing called {name!r}", remedy=did_you_mean(name, known))
+    if not has_page(name):
+        raise UnknownName(f"there is nothing called {name!r}", remedy=did_you_mean(name, known_names()))
     for found in [k for k in (key, *sections) if k in keys]:
         _show_key(console, found, keys[found])
     for noun in nouns:

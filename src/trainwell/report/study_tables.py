@@ -67,6 +67,8 @@ def show_comparison(found: Comparison, *, console: Console | None = None) -> Non
     if found.verdict.unit == "row":
         alone = "One run each: this compares two networks, not two recipes; another seed may turn it round."
         out.print(Text(spoken(alone), "dim"))
+    if found.note:
+        out.print(Text(spoken(found.note), "yellow"))
     if found.false_alarms:
         out.print(Text(spoken(str(found.false_alarms)), "dim"))
 

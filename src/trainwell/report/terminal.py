@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -18,7 +18,9 @@ from trainwell.data.card import Card
 from trainwell.evaluate.details import Making
 from trainwell.evaluate.evaluation import Baseline, Evaluation, label, rows_named
 from trainwell.report.columns import column_facts
-from trainwell.train.summary import Layer
+
+if TYPE_CHECKING:  # what prints a data card loads no torch
+    from trainwell.train.summary import Layer
 
 VERDICT_STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red"}
 JUDGEMENT_STYLES = {"better": "bold green", "worse": "bold red", "unclear": "bold yellow"}

@@ -15,6 +15,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
 from trainwell.core.stats import Floats, Interval
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.models.registry import models
 from trainwell.study.compare import FalseAlarms, aa_check, judge_many
@@ -174,6 +175,7 @@ def ablate(
         >>> [effect.name for effect in found.effects], found.runs
         (['dropout', 'rate schedule'], 24)
     """
+    demand(data, recipe)
     facts = data.under(recipe).facts
     check_metric(metric, facts.task)
     design = designed(recipe, facts, tricks=tricks, repeats=repeats, alone=alone)

@@ -15,6 +15,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.seeds import draw_seed
 from trainwell.core.stats import Floats, holm, sign_flip_p
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.study.cost import seconds_of
 from trainwell.study.repeats import again
@@ -203,6 +204,7 @@ class Comparison:
         verdict: of the first against the second.
         false_alarms: the second recipe against itself.
         seconds: time of training of all runs of the first, and of the second.
+        note: on whose data both were judged, where theirs differ.
     """
 
     names: tuple[str, str]
@@ -213,12 +215,13 @@ class Comparison:
     verdict: Verdict
     false_alarms: FalseAlarms | None = None
     seconds: tuple[float, float] = field(default=(0.0, 0.0))
+    note: str = ""
 
     def __str__(self) -> str:
         lines = [
             f"{self.names[0]} against {self.names[1]}, {label(self.metric)} on {rows_named(self.part)}, {len(self.seeds)} pairs"
         ]
-        lines.append(str(self.verdict))
+        lines += [str(self.verdict), self.note] if self.note else [str(self.verdict)]
         return "\n".join([*lines, str(self.false_alarms)] if self.false_alarms else lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -265,6 +268,7 @@ def compare(
         >>> found.verdict.word
         'helps'
     """
+    demand(data, a, b)
     check_metric(metric, data.task)
     orders_a, orders_b = orders_of(a, repeats), orders_of(b, repeats)
     orders = [*orders_a, *orders_b, *(again(orders_b) if aa else [])]

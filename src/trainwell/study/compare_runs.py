@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +51,7 @@ def compare_runs(a: Runs, b: Runs, *, data: Data | None = None, metric: str | No
     Args:
         a: a run, a folder of runs, or a list of runs.
         b: likewise; what it is compared with.
-        data: their data; None reads them again from where the first run had them.
+        data: their data; None reads them again from where the first run had them, and with the corrected labels of either.
         metric: what to score; None is the first run's monitor or first metric.
         part: "valid" while choosing; "test" for the final word.
 
@@ -71,10 +73,23 @@ def compare_runs(a: Runs, b: Runs, *, data: Data | None = None, metric: str | No
         raise UsageError("no run of the first has the seed and split of one of the second", remedy=remedy)
     first, second = [ours[key] for key in keys], [theirs[key] for key in keys]
     name = metric or metric_of(first[0].recipe)
-    known = data if data is not None else load_again(str(first[0].folder))
+    known, note = (data, "") if data is not None else _data_of_both(first[0], second[0], part)
     if len(keys) == 1:
-        return _by_rows(first[0], second[0], known, name, part)
-    return _by_seeds(first, second, known, name, part)
+        return replace(_by_rows(first[0], second[0], known, name, part), note=note)
+    return replace(_by_seeds(first, second, known, name, part), note=note)
+
+
+def _data_of_both(a: Run, b: Run, part: Part) -> tuple[Data, str]:
+    """The data that both are judged on, and a word about it where theirs differ: labels that somebody mended come first."""
+    origins = [json.loads((run.folder / "source.json").read_text()) if run.folder else None for run in (a, b)]
+    mended = [bool(origin and origin.get("corrections")) for origin in origins]
+    judge, other = (b, a) if mended == [False, True] else (a, b)
+    data = load_again(str(judge.folder))
+    if origins[0] == origins[1]:
+        return data, ""
+    if not np.array_equal(data.rows[part], load_again(str(other.folder)).rows[part]):  # one may have learnt what judges both
+        raise UsageError(f"the two runs have different {rows_named(part)}", remedy="Train both under one split.")
+    return data, f"Both are judged on the rows and labels of {judge.folder}."
 
 
 def _by_key(runs: Sequence[Run]) -> dict[Key, Run]:

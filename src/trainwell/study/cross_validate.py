@@ -16,6 +16,7 @@ from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Interval
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.data.source import Source
 from trainwell.evaluate.evaluation import label
 from trainwell.score.defaults import report_metrics
@@ -174,6 +175,7 @@ def cross_validate(
         >>> [fold.rows["test"] for fold in found.folds], found.rows
         ([50, 50, 50], 150)
     """
+    demand(data, recipe)
     _check(recipe, folds, repeats)
     check_metric(metric, data.task)
     recipe = recipe.but(target=data.recipe.target).resolved(data.facts)[0]
@@ -243,6 +245,7 @@ def rows_of(source: Source, rows: np.ndarray) -> Source:
         frame=source.frame[rows],
         arrays={name: array[rows] for name, array in source.arrays.items()},
         parts=None if source.parts is None else source.parts[rows],
+        given=None if source.given is None else source.given[rows],
     )
 
 

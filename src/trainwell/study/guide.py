@@ -15,6 +15,7 @@ from trainwell.core.errors import UsageError, did_you_mean
 from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Facts
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.models.registry import models
 from trainwell.study.advice import advised
@@ -140,6 +141,7 @@ def guide(
         >>> [point.value for point in found.points], found.chosen in (1, 2)
         ([1, 2], True)
     """
+    demand(data, recipe)
     whole, _ = recipe.resolved(data.under(recipe).facts)
     check_metric(metric, data.facts.task)
     sweep = sweep_of(topic, whole, data.facts, values)

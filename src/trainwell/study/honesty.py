@@ -18,6 +18,7 @@ from trainwell.core.recipe_sections import Column
 from trainwell.core.seeds import draw_seed
 from trainwell.data.card import Check
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.data.source import Source
 from trainwell.evaluate.looks import looks_at
 from trainwell.score.predictions import Predictions
@@ -106,6 +107,7 @@ def honesty(
         >>> [check.code for check in found.checks], found.passed
         (['preparation', 'training', 'shuffled', 'a/a', 'looks'], True)
     """
+    demand(data, recipe)
     data = data.under(recipe)
     if not len(data.rows["test"]):
         raise DataError("there are no test rows", where=data.card.origin, remedy="Set split.test above 0.")

@@ -13,6 +13,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import write_recipe
 from trainwell.core.stats import Floats, Interval
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.doctor.examine import examine
 from trainwell.evaluate.evaluation import label
 from trainwell.study.compare import judge
@@ -160,6 +161,7 @@ def improve(
         >>> len(found.rounds), found.test is not None
         (1, True)
     """
+    demand(data, recipe)
     case = Case(pinned(recipe, data), data, metric, Path(folder) if folder is not None else None, observers)
     start, course = case.recipe, Course(repeats, most)
     ended = course.follow(case, rounds, 60 * minutes)

@@ -14,6 +14,7 @@ from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Floats, Interval
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.evaluate.evaluation import label
 from trainwell.score.metric import Statistic
 from trainwell.score.registry import metrics
@@ -165,6 +166,7 @@ def leaderboard(
         >>> [place.group for place in found.places]
         [0, 1]
     """
+    demand(data, *(recipes.values() if isinstance(recipes, Mapping) else recipes))
     named = dict(recipes) if isinstance(recipes, Mapping) else named_by_difference(recipes)
     if len(named) < 2:
         raise UsageError("a leaderboard needs at least two recipes", remedy="Give another one.")

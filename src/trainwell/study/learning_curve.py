@@ -14,6 +14,7 @@ from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Floats, Interval
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.models.registry import models
 from trainwell.score.registry import metrics
@@ -171,6 +172,7 @@ def learning_curve(
         >>> [point.rows for point in found.points], found.widths
         ([25, 51, 102], (16, 32))
     """
+    demand(data, recipe)
     check_metric(metric, data.task)
     recipe = settled(recipe, data)
     sizes = _usable(shares, data)

@@ -19,6 +19,7 @@ from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.corrections import CORRECTED, GIVEN, ROW
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.study.cross_validate import cross_validate
 from trainwell.train.loop import Observer
 
@@ -47,6 +48,17 @@ class Suspect:
     p_given: float
     p_suggested: float
     cells: dict[str, str] = field(default_factory=dict)
+
+
+def shortened(suspect: Suspect, most: int = 36) -> str:
+    """What a row holds, as much of it as stands beside its labels.
+
+    Example:
+        >>> shortened(Suspect(3, "bad", "good", 0.1, 0.9, {"age": "41", "said": "Quick, warm and friendly. See you."}))
+        '41, Quick, warm and friendly. See y…'
+    """
+    held = " ".join(", ".join(suspect.cells.values()).split())
+    return held if len(held) <= most else f"{held[: most - 1]}…"
 
 
 @dataclass(frozen=True)
@@ -79,16 +91,16 @@ class Mislabelled:
             return f"no label of {self.target!r} in {self.rows:,} rows looks wrong to networks that never saw the row"
         pairs = "; ".join(f"{given} for {true} ({share:.1%})" for given, true, share in self.noise[:3])
         return (
-            f"{n:,} of {self.rows:,} labels of {self.target!r} look wrong, and about {self.rate:.1%} are; "
-            f"most often {pairs} of the rows of that class"
+            f"{n:,} of {self.rows:,} labels of {self.target!r} look wrong; about {self.rate:.1%} are, "
+            f"or fewer where classes overlap; most often {pairs} of the rows of that class"
         )
 
     def __str__(self) -> str:
         lines = [
-            f"row {s.row:>7,}  {s.given} → {s.suggested}  ({s.p_given:.1%} against {s.p_suggested:.1%})"
+            f"row {s.row:>7,}  {s.given} → {s.suggested}  ({s.p_given:.1%} against {s.p_suggested:.1%})  {shortened(s)}"
             for s in self.suspects[:20]
         ]
-        return "\n".join([self.sentence, *lines])
+        return "\n".join([self.sentence, *(line.rstrip() for line in lines)])
 
     def frame(self) -> pl.DataFrame:
         """One row per suspect: row, given, corrected (empty, to be filled in), suggested, probabilities, cells."""
@@ -144,6 +156,7 @@ def mislabelled(
         >>> found.rows, found.rate < 0.3
         (150, True)
     """
+    demand(data, recipe)
     if data.task != "classification":
         raise UsageError("labels are judged by their class, and the target has none", remedy="Choose a target with classes.")
     judged = cross_validate(recipe, data, folds=folds, folder=Path(folder) / "runs" if folder is not None else None,

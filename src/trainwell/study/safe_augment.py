@@ -22,6 +22,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Interval, bootstrap_mean
 from trainwell.data.augment.registry import mixes
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.evaluate.run import seen_by
 from trainwell.study.compare import judge_many
 from trainwell.study.power import fewest_pairs
@@ -157,6 +158,7 @@ def safe_augment(
         >>> found.transforms[0].recognised.value < 0.9
         True
     """
+    demand(data, recipe)
     whole = pinned(recipe, data)
     asked = parts_of(transforms or whole.augment or USUAL, data)
     plain = whole.but(augment=[])

@@ -15,6 +15,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_sections import Transfer
 from trainwell.core.stats import Floats, Interval
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.score.registry import metrics
 from trainwell.study.compare import judge_many
@@ -144,6 +145,7 @@ def transfer_check(
         >>> [size.rows for size in found.sizes]
         [30, 90]
     """
+    demand(data, recipe)
     check_metric(metric, data.task)
     if recipe.init_from is None:
         raise UsageError("the recipe starts from nothing", remedy="Set init_from=… to a run folder or a file of weights.")

@@ -15,6 +15,7 @@ from trainwell.core.errors import RecipeError, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Interval, decimals_for
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.evaluate.evaluation import label
 from trainwell.score.registry import metrics
 from trainwell.study.compare import judge
@@ -105,6 +106,7 @@ def tune(
         >>> found.best.model.name, len(found.trials)
         ('mlp', 4)
     """
+    demand(data, recipe)
     if space is not None and not isinstance(space, Mapping):
         space = dict.fromkeys(space, "search")
     wishes = Wishes(

@@ -300,16 +300,19 @@ def check_forward(program: Program) -> None:
         wanted = f"running text asks for {(*target.shape, data.n_out)}: logits of each token"
         raise CompileError(f"the network gives {tuple(output.shape)}, {wanted}", remedy="Choose gpt or rnn.")
     if data.task == "classification" and target.ndim == 1 and output.ndim in (2, 3) and width != data.n_out:
+        other = ", or say task=regression if these are numbers" if width == 1 else ""
         raise CompileError(
             f"the network's last axis has {width} entries, the target has {data.n_out} classes",
             where=f"output {tuple(output.shape)}",
-            remedy=f"Give the last layer {data.n_out} units.",
+            remedy=f"Give the last layer {data.n_out} units{other}.",
         )
     if data.task in ("regression", "multilabel") and not has_members(output, target) and output.shape != target.shape:
+        flat = data.n_out == 1 and output.shape == target.shape[:1]
         raise CompileError(
             f"the network gives {tuple(output.shape)} for targets {tuple(target.shape)}, which torch would broadcast silently",
-            remedy=f"Give the last layer {data.n_out} units.",
-        )
+            remedy="Leave the last axis of one entry there: no squeeze, no flatten." if flat
+            else f"Give the last layer {data.n_out} unit{'s' if data.n_out > 1 else ''}.",
+        )  # fmt: skip
 
 
 def trial(network: nn.Module, inputs: Sequence[Tensor], described: Sequence[Input]) -> Tensor:

@@ -17,6 +17,7 @@ from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.data.batches import Batches
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.doctor.examine import write_findings
 from trainwell.models.parametrize import plain
 from trainwell.train.adversarial.engine import AdversarialEngine
@@ -78,6 +79,7 @@ def fit(
         >>> run.status
         'finished'
     """
+    demand(data, recipe)
     watched, told = recipe.doctor != "off", observers or default_observers() or (say_findings,)
     run = attempt(
         recipe,

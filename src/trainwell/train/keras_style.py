@@ -40,6 +40,10 @@ class Compiled:
         self.module, self.train_set, self.recipe, self.program = module, train_set, recipe, program
         self.run: Run | None = None
 
+    def __repr__(self) -> str:
+        state = "not fitted yet" if self.run is None else self.run.status
+        return f"Compiled({type(self.module).__name__}, {self.data!r}, {state})"
+
     @property
     def data(self) -> Data:
         """Training rows, and the validation rows chosen from them or given to `fit`."""

@@ -10,6 +10,7 @@ import torch
 from trainwell.core.errors import TrainingError
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.fit import repeatable
@@ -58,6 +59,7 @@ def find_rate(
         >>> 1e-6 < found.suggestion < 10
         True
     """
+    demand(data, recipe)
     data = data.under(recipe)
     with repeatable():
         program = compile_program(recipe, data, seed=seed)

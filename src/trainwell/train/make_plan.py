@@ -113,4 +113,7 @@ def check_same(program: Program, plan: Plan, folder: Path) -> None:
         what = f"the folder holds a run with seed {plan.seed}, now {program.seed}"
     else:
         return
-    raise CheckpointError(what, where=str(folder), remedy="Choose another folder, or delete this one.")
+    onward = (
+        "" if about_data or plan.data != program.data.fingerprint else f" To train on from its weights: init_from={folder}."
+    )
+    raise CheckpointError(what, where=str(folder), remedy=f"Choose another folder, or delete this one.{onward}")

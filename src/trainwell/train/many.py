@@ -10,6 +10,7 @@ from typing import Literal
 from trainwell.core.errors import UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.data.fingerprint import about_data
 from trainwell.train.distributed import refuse_teams
 from trainwell.train.loop import Observer
@@ -56,6 +57,7 @@ def fit_many(
         [0, 1]
     """
     several = [recipes] if isinstance(recipes, Recipe) else list(recipes)
+    demand(data, *several)
     orders = [(recipe, seed) for recipe in several for seed in seeds]
     return fit_orders(orders, data, folder=folder, observers=observers, workers=workers)
 

@@ -23,6 +23,7 @@ from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, write_recipe
 from trainwell.data.data import Data
+from trainwell.data.demand import demand_shapes
 from trainwell.data.forecast.last_windows import ends_of
 from trainwell.data.gather_series import gathered
 from trainwell.data.preparation import Preparation
@@ -223,9 +224,15 @@ class Run:
         return [arrays[name] for name in self.preparation.shape.names]
 
     def predict_arrays(self, x: Any) -> np.ndarray:
-        """Probabilities `(N, n_out)` or values `(N, T)` for encoded inputs: one array, or one per input of the network."""
+        """Probabilities `(N, n_out)` or values `(N, T)` for encoded inputs: one array, or one per input of the network.
+
+        Raises:
+            DataError: the arrays are not shaped as those of the training.
+        """
         refuse_answers(self.preparation)
         arrays = [np.asarray(a) for a in (x if isinstance(x, (tuple, list)) else (x,))]
+        demand_shapes(arrays, self.preparation.shape)
+        demand_shapes(arrays, self.preparation.shape)
         return self._corrected(self._outputs(arrays))
 
     def _outputs(self, arrays: Sequence[np.ndarray]) -> np.ndarray:

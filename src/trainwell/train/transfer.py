@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from trainwell.core.errors import RecipeError
+from trainwell.core.errors import CompileError, RecipeError
 from trainwell.core.recipe import Recipe
 from trainwell.core.seeds import draw_seed
 from trainwell.data.data import Data
@@ -62,6 +62,8 @@ def settle(network: nn.Module, recipe: Recipe, seed: int) -> None:
     if recipe.parametrize != "none":
         torch.manual_seed(draw_seed(seed, "parametrize"))
         parametrize(network, recipe.parametrize)
+    if not any(True for _ in network.parameters()):
+        raise CompileError("the network has no weights", where=type(network).__name__, remedy="Give it a layer that learns.")
     if not any(p.requires_grad for p in network.parameters()):
         raise RecipeError("every layer is frozen", where="recipe key 'transfer.freeze'", remedy="Leave out the last layer.")
 

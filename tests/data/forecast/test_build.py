@@ -153,3 +153,13 @@ def test_a_column_of_steps_is_the_time_and_one_that_does_not_count_is_named() ->
     assert counted.under(recipe.but(split__seed=1)).shape == counted.shape
     with pytest.raises(DataError, match="'step' does not count upwards"):
         load(pl.DataFrame({"step": [1, 2, 3] * 20} | values), recipe=recipe)
+
+
+def test_series_under_each_other_are_told_apart_unless_two_columns_could_do_it() -> None:
+    frame = stores((60, 60)).with_columns(pl.Series("note", ["ok"] * 120))
+    recipe = Recipe(series={"time": "day", "horizon": 5, "lookback": 8}, target="sold")
+    data = load(frame, recipe=recipe)
+    assert [entry["name"] for entry in data.card.columns if entry["role"] == "id"] == ["shop"]
+    assert "id" in {check.code for check in data.card.checks}
+    both = frame.with_columns(pl.col("shop").alias("other"))
+    assert "id" not in {entry["role"] for entry in load(both, recipe=recipe).card.columns}

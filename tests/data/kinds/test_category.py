@@ -71,4 +71,4 @@ def test_decoding_undoes_encoding_for_labels_that_have_a_code(cells: list[str | 
 def test_the_card_counts_labels() -> None:
     state, cleaned = fitted(["b", "a", "b", "a", "b", "rare"])
     told = category.describe(cleaned, np.arange(6), state)
-    assert told == {"distinct": 3, "top": {"b": 3, "a": 2, "rare": 1}, "rare": 1, "codes": 3}
+    assert told == {"distinct": 3, "cells": 6, "top": {"b": 3, "a": 2, "rare": 1}, "rare": 1, "codes": 3}

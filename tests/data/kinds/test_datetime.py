@@ -101,3 +101,22 @@ def test_decoding_finds_the_day_again() -> None:
 def test_iso_dates_are_read_beside_any_format() -> None:
     values = datetime.clean(raw_of(["31.12.2021", "2021-12-30"]), {"format": "%d.%m.%Y"}, Rule()).values
     assert values.astype("datetime64[D]").astype(str).tolist() == ["2021-12-31", "2021-12-30"]
+
+
+def test_a_column_of_several_hands_is_read_in_each_of_their_ways() -> None:
+    days = [dt.date(2021, 1, 1) + dt.timedelta(days=11 * i) for i in range(90)]
+    cells = [day.strftime(("%d.%m.%Y", "%Y-%m-%d", "%d/%m/%Y")[i % 3]) for i, day in enumerate(days)]
+    guess = datetime.recognise(raw_of(cells))
+    assert guess is not None
+    assert {guess.form["format"], *guess.form["others"]} == {"%d.%m.%Y", "%Y-%m-%d", "%d/%m/%Y"}
+    assert [check.code for check in guess.checks] == ["dates"]
+    values = datetime.clean(raw_of(cells), guess.form, Rule()).values
+    assert [value.astype("datetime64[D]").item() for value in values] == days
+
+
+def test_month_and_day_are_not_exchanged_for_a_few_cells_that_cannot_be_read() -> None:
+    cells = [*(day.strftime("%d/%m/%Y") for day in DAYS), "12/31/2021"]
+    guess = datetime.recognise(raw_of(cells))
+    assert guess is not None
+    assert "others" not in guess.form
+    assert datetime.clean(raw_of(cells), guess.form, Rule()).unreadable.tolist() == [40]

@@ -226,3 +226,13 @@ def test_real_pictures() -> None:
     assert dict(flowers.frame["label"].value_counts().iter_rows()) == {
         "daisy": 764, "dandelion": 1052, "rose": 784, "sunflower": 733, "tulip": 984,
     }  # fmt: skip
+
+
+def test_an_array_of_objects_is_read_column_by_column() -> None:
+    mixed = pd.DataFrame({"a": [1.5, 2.5, 3.5], "s": ["u", None, "v"], "n": [1, np.nan, 3]}).to_numpy()
+    source = read((mixed, np.array(["x", "y", "x"], dtype=object)))
+    assert source.frame.dtypes == [pl.Float64, pl.String, pl.Float64, pl.String]
+    assert source.frame["x2"].null_count() == source.frame["x1"].null_count() == 1
+    assert read(np.array([[1, 2], [3, 4]], dtype=object)).frame.dtypes == [pl.Int64, pl.Int64]
+    with pytest.raises(DataError, match="neither numbers nor text"):
+        read(np.array([[1, [2]], [3, [4]]], dtype=object))

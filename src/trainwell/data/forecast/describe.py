@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def check_leaks(state: Forecast, values: np.ndarray, train: np.ndarray) -> list[
     for place, name in enumerate((*state.past, *state.known), c):
         if lag := _future_told(values[train], place, c, state.horizon):
             steps = f"{lag} step{'s' if lag > 1 else ''}"
-            text = f"Column {name!r} is what a forecast column will be {steps} later. Leave it out with columns.{name}=ignore."
+            key = quote(f"columns.{name}=ignore")
+            text = f"Column {name!r} is what a forecast column will be {steps} later. Leave it out with {key}."
             found.append(Check("leak", "FAIL", text, name))
     return found
 

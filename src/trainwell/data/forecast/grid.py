@@ -12,6 +12,7 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_sections import Series
 from trainwell.data.card import Check
 from trainwell.data.forecast.clock import DAY, SECOND, Clock, clock_of
+from trainwell.data.forecast.told_apart import told_apart_by
 from trainwell.data.kinds import boolean, datetime, number
 from trainwell.data.kinds.kind import Raw, Rule
 from trainwell.data.kinds.known import is_scalar, kind_of
@@ -140,12 +141,17 @@ def names_in(source: Source, recipe: Recipe) -> tuple[Names, list[Check]]:
     past = tuple(c for c in numbers if c not in channels and c not in rule.known)
     out = [c for c in left if c not in numbers]
     checks = []
+    own = told_apart_by(source.table, time, out) if rule.id is None else rule.id
+    if own in out:
+        out.remove(own)
+        text = f"Series are told apart by {own!r}: rows share times, and each time stands once for each of its values."
+        checks.append(Check("id", "WARN", text, own))
     if out:
         text = (
             f"Left out {', '.join(out[:5])}: forecasts use columns of numbers; with several series, name theirs in series.id."
         )
         checks.append(Check("text", "WARN", text, count=len(out)))
-    return Names(time, rule.id, channels, past, tuple(c for c in rule.known if c in numbers)), checks
+    return Names(time, own, channels, past, tuple(c for c in rule.known if c in numbers)), checks
 
 
 def _time_column(source: Source) -> str:

@@ -78,7 +78,9 @@ def ends_of(source: Source, state: Forecast) -> Ends:
     windows = list(_windows(grid, state, ends))
     if not windows:
         raise DataError(
-            f"not one value of {', '.join(state.channels[:5])} was measured", where=source.origin, remedy="Give their past."
+            f"not one value of {', '.join(state.channels[:5])} was measured",
+            where=source.origin,
+            remedy="Give their past, and below it the future rows.",
         )
     ends.arrays = {name: np.concatenate([w[name] for w in windows]) for name in state.shape.names}
     return ends

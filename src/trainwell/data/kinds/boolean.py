@@ -19,7 +19,20 @@ from trainwell.data.kinds.words import NOTHING, cell_text, nothing
 
 INPUT = "number"
 
-_PAIRS = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("1", "0"), ("on", "off"))
+_PAIRS = (
+    ("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("1", "0"), ("on", "off"),
+    ("ja", "nein"), ("oui", "non"), ("sí", "no"), ("si", "no"), ("да", "нет"), ("是", "否"), ("有", "无"),
+)  # fmt: skip
+
+
+def yes_last(labels: list[str]) -> list[str]:
+    """Two labels in the order of no and yes where they mean that: the second one is what scores of one class are about.
+
+    Example:
+        >>> yes_last(["Ja", "Nein"]), yes_last(["a", "b"])
+        (['Nein', 'Ja'], ['a', 'b'])
+    """
+    return labels[::-1] if tuple(label.lower() for label in labels) in _PAIRS else labels
 
 
 @dataclass(frozen=True)

@@ -121,12 +121,13 @@ def unusual(state: State, cleaned: Cleaned) -> Iterator[tuple[int, str]]:
 
 
 def describe(cleaned: Cleaned, rows: np.ndarray, state: State) -> dict[str, Any]:
-    """Number of labels and the most frequent ones with their counts in the train rows."""
+    """Number of labels, of cells that hold one, and the most frequent ones with their counts in the train rows."""
     counts = _counts(cleaned, rows)
     top = sorted(np.flatnonzero(counts), key=lambda place: (-counts[place], cleaned.labels[place]))[:20]
     seen = int((counts > 0).sum())
     return {
         "distinct": seen,
+        "cells": int(counts.sum()),
         "top": {cleaned.labels[place]: int(counts[place]) for place in top},
         "rare": seen - int((counts[np.flatnonzero(_codes(state, cleaned)[:-1])] > 0).sum()),
         "codes": state.cardinality,

@@ -6,7 +6,7 @@ A wheel is a sine and a cosine, so that December stands beside January. An empty
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ _DAY = 86_400_000_000  # microseconds
 _EPOCH = dt.datetime(1970, 1, 1)
 _LOOKED_AT = 2_000
 _ENOUGH = 0.9
+#: Formats that one column may mix, and the share of its cells below which one is a slip of the pen.
+_WAYS, _FEW = 5, 0.01
 
 _DATES = (
     "%Y-%m-%d",
@@ -98,22 +100,51 @@ def _guess_format(raw: Raw, forced: bool) -> Guess | None:
         return None
     shares = _shares(texts, weights)
     best = max(shares, key=lambda form: shares[form])
-    if shares[best] < (_ENOUGH if not forced else 1e-9):
+    ways, checks = {best: shares[best]}, list(_ambiguity(raw.name, best, shares))
+    if shares[best] < 1:
+        ways, checks = _several(raw.name, texts, weights)
+    if sum(ways.values()) < (_ENOUGH if not forced else 1e-9):
         return None
-    why = f"text that reads as dates of the form {best}; {shares[best]:.1%} of the cells do"
-    return Guess(why, {"format": best}, _ambiguity(raw.name, best, shares))
+    best, *others = ways
+    why = f"text that reads as dates of the form {best}; {ways[best]:.1%} of the cells do"
+    return Guess(why, {"format": best} | ({"others": others} if others else {}), tuple(checks))
 
 
-def _shares(texts: pl.Series, weights: np.ndarray) -> dict[str, float]:
+def _shares(texts: pl.Series, weights: np.ndarray, least: float = 0.5) -> dict[str, float]:
     """Share of cells that reads in each likely format; the search ends with the first that reads them all, and its twin."""
     few, few_weights = texts.head(20), weights[:20]
     shares = {"": 0.0}
     for form in (date + time for date in (*_DATES, *_SHORT, *_NAMED) for time in _TIMES):
-        if _share(few, few_weights, form) >= max(0.5, max(shares.values()) / 2):
+        if _share(few, few_weights, form) >= max(least, max(shares.values()) / 2):
             shares[form] = _share(texts, weights, form)
             if shares[form] == 1:
                 return shares | {_twin(form): _share(texts, weights, _twin(form))}
     return shares
+
+
+def _several(name: str, texts: pl.Series, weights: np.ndarray) -> tuple[dict[str, float], list[Check]]:
+    """Formats of a column that several hands wrote, each for the cells that those before it leave, with their shares of all."""
+    ways, checks, left, all_cells = dict[str, float](), list[Check](), np.arange(len(texts)), float(weights.sum())
+    while len(ways) < _WAYS and len(left):
+        shares = _shares(texts.gather(left), weights[left], least=0.1)
+        twins = {_twin(way) for way in ways} - set(ways)  # the same signs with day and month exchanged are mistakes
+        order = next(iter(ways), "")
+        best = max(shares, key=lambda form: (form not in twins, shares[form], _day_first(form) == _day_first(order)))
+        share = shares[best] * float(weights[left].sum()) / all_cells
+        if share < (_FEW if ways else 1e-9) or best in twins:
+            break
+        ways[best] = share
+        checks += _ambiguity(name, best, shares)
+        left = left[_parse(texts.gather(left), best).is_null().to_numpy()]
+    if len(ways) > 1:
+        told = ", ".join(f"{way} {share:.0%}" for way, share in ways.items())
+        text = f"The dates of {name!r} are written in {len(ways)} ways ({told}), all of which were read."
+        checks.append(Check("dates", "WARN", text, name))
+    return ways or {"": 0.0}, checks
+
+
+def _day_first(form: str) -> bool:
+    return form.find("%d") < form.find("%m")
 
 
 def _twin(form: str) -> str:
@@ -150,18 +181,18 @@ def clean(raw: Raw, form: Form, rule: Rule) -> Cleaned:
     if series.dtype in (pl.Date, pl.Datetime):
         values = _utc(series).to_numpy()
         return Cleaned(values, np.isnat(values))
-    per_text = _moments(raw.words.texts, form.get("format", _ISO[0]))
+    per_text = _moments(raw.words.texts, form.get("format", _ISO[0]), form.get("others", ()))
     lost = np.isnat(per_text) & ~nothing(raw.words.texts)
     values = raw.words.spread(per_text, np.datetime64("NaT", "us"))
     return Cleaned(values, np.isnat(values), np.flatnonzero(raw.words.spread(lost, False)))
 
 
-def _moments(texts: pl.Series, form: str) -> np.ndarray:
-    """Texts in the column's format; ISO dates are understood beside any."""
+def _moments(texts: pl.Series, form: str, others: Sequence[str]) -> np.ndarray:
+    """Texts in the column's formats; ISO dates are understood beside any."""
     moments = _parse(texts, form)
-    for iso in _ISO:
-        if moments.null_count() and iso != form:
-            moments = moments.fill_null(_parse(texts, iso)) if moments.null_count() < len(texts) else _parse(texts, iso)
+    for other in (*others, *_ISO):
+        if moments.null_count() and other != form:
+            moments = moments.fill_null(_parse(texts, other)) if moments.null_count() < len(texts) else _parse(texts, other)
     return moments.cast(pl.Datetime("us")).to_numpy()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +17,7 @@ import polars as pl
 
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
+from trainwell.data.kinds.words import cell_text
 from trainwell.data.readers import parts
 from trainwell.data.readers.memory import memory_limit
 from trainwell.data.source import Source
@@ -63,8 +66,12 @@ def as_array(value: Any, what: str) -> np.ndarray:
 
 
 def _from_objects(array: np.ndarray, what: str) -> np.ndarray:
-    if array.ndim == 1 and array.size and all(isinstance(cell, str | None) for cell in array):
-        return array
+    """Cells of numbers as the array of numbers that they are; a table with texts in it stays one of objects."""
+    cells = array.ravel().tolist()
+    if array.ndim <= 2 and cells and all(isinstance(cell, str | Real | None) for cell in cells):
+        if any(isinstance(cell, str) for cell in cells) or all(cell is None for cell in cells):
+            return array
+        return np.array([math.nan if cell is None else cell for cell in cells]).reshape(array.shape)
     raise DataError(
         f"{what} has rows of different shapes, or cells that are neither numbers nor text",
         remedy="Give an array whose rows all have one shape.",
@@ -185,9 +192,11 @@ def put_pictures(source: Source, pictures: np.ndarray, original: np.ndarray, nam
 
 def plain_column(values: np.ndarray) -> pl.Series:
     """One table column; half precision becomes single, short whole numbers int64, fixed-width text becomes text."""
+    if values.dtype == object and all(isinstance(cell, Real) for cell in values if cell is not None):
+        return pl.Series(values.tolist(), strict=False).fill_nan(None)
     if values.dtype.kind in "OUS":
         texts = [cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell for cell in values.tolist()]
-        return pl.Series(texts, dtype=pl.String)
+        return pl.Series([None if cell != cell else cell_text(cell) for cell in texts], dtype=pl.String)
     if values.dtype == np.float16:
         values = values.astype(np.float32)
     elif values.dtype.kind in "iu" and values.dtype.itemsize < 8:

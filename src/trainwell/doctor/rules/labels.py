@@ -91,6 +91,13 @@ def _unlike_neighbours(
     return Finding(text, measurement={"floor": low, "spread": varied, "agree": chart.number("neighbour_share")})
 
 
+def _ranks(chart: Chart) -> bool:
+    """Whether validation rows are put in an order that chance would not give: where classes are unequal, accuracy hides it."""
+    found = [float(row["auroc"]) for row in chart.part("valid") if row.get("auroc") is not None]
+    rows = chart.number("rows_valid") * chart.number("class_smallest") / max(1.0, chart.number("rows_train"))
+    return bool(found) and rows > 0 and found[-1] - 0.5 > 3 * 0.29 / rows**0.5  # three errors of an AUROC of chance
+
+
 @diagnoses.register
 def unrelated_labels(chart: Chart, *, margin: float = 0.15) -> Finding | None:
     """TW010: Nothing in the inputs tells the labels: rows and labels have probably lost each other.
@@ -98,7 +105,7 @@ def unrelated_labels(chart: Chart, *, margin: float = 0.15) -> Finding | None:
     What it means: Neither simple models nor the network find anything that holds on other rows. Either the order of rows and
         labels was broken (a shuffle of one of them), or the inputs do not hold the answer.
     Evidence: Nearest neighbours and a ridge line on the same split, beside the network. All must be near guessing: a hard task
-        that the network does learn is none of this.
+        that the network does learn is none of this, nor one in which it ranks rows better than chance (AUROC).
     Remedy: Check that inputs and labels are read, sorted and shuffled together: print some rows with their labels.
     Reference: Zhang et al., "Understanding deep learning requires rethinking generalization", 2017, train on such labels.
 
@@ -115,7 +122,7 @@ def unrelated_labels(chart: Chart, *, margin: float = 0.15) -> Finding | None:
         return None  # where one class is nearly all, guessing is nearly right and tells nothing
     limit = chance + margin * (1 - chance)
     inside = chart.number("labels_score") - chart.number("labels_chance")
-    if reference > limit or score > limit or inside > margin:
+    if reference > limit or score > limit or inside > margin or _ranks(chart):
         return None
     name = chart.fact("reference_name", "the reference")
     text = f"guessing scores {chance:.2f}, {name} {reference:.2f}, the network {score:.2f}"

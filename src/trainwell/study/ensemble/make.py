@@ -13,6 +13,7 @@ from trainwell.core.errors import TrainingError, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Interval
 from trainwell.data.data import Data
+from trainwell.data.demand import demand
 from trainwell.evaluate.evaluation import rows_named
 from trainwell.score.defaults import report_metrics
 from trainwell.score.predictions import Predictions
@@ -82,6 +83,7 @@ def ensemble(
         (4, True)
     """
     several = [recipes] if isinstance(recipes, Recipe) else list(recipes)
+    demand(data, *several)
     check(several, members=members, how=how, blend=blend)
     place = Path(folder) if folder is not None else None
     base = data.under(several[0])
