@@ -115,3 +115,11 @@ def test_of_two_classes_yes_is_the_second_or_whichever_the_order_says(words, rul
     assert (data.classes, data.task, data.facts.ordered) == (classes, "classification", False)
     second = data.source.frame["y"] == classes[1]
     assert np.array_equal(data.arrays["target"] == 1, second.to_numpy())
+
+
+def test_a_feature_of_several_labels_is_told_and_one_of_plain_ones_is_not():
+    tags = ["red;blue", "blue", "red;green", "green;blue", "red"] * 12
+    data = load({"tags": tags, "plain": ["u", "v", "w"] * 20, "y": ["a", "b"] * 30}, "y")
+    assert [(check.column, "columns.tags=text" in check.text) for check in data.card.checks if check.code == "lists"] == [
+        ("tags", True)
+    ]

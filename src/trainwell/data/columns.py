@@ -22,6 +22,7 @@ from trainwell.data.inputs import Fitted
 from trainwell.data.kinds import picture
 from trainwell.data.kinds.kind import Cleaned, Guess, Raw, Rule
 from trainwell.data.kinds.known import KINDS, kind_of
+from trainwell.data.multilabel import SURE, separator_of
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,23 @@ def prepare_column(raw: Raw, around: Around) -> Prepared:
         guess = _own_shape(raw.values)
     if kind == "picture":  # prediction has the form alone: the size that the recipe asked for is its own from here on
         guess = replace(guess, form=vars(picture.geometry_under(guess.form, rule)))
+    if kind == "category" and asked == "auto":
+        guess = replace(guess, checks=(*guess.checks, *_lists(raw)))
     cleaned = KINDS[kind].clean(raw, guess.form, rule)
     return _fit(raw, kind, guess, rule, cleaned, around)
+
+
+def _lists(raw: Raw) -> list[Check]:
+    """A word on cells such as `red;blue`, whose combinations say less than their labels one by one."""
+    mark = separator_of(raw.words.texts, raw.counts, said=False)
+    if mark not in SURE:
+        return []
+    key = quote(f"columns.{raw.name}=text")
+    text = (
+        f"Cells of {raw.name!r} hold several labels with {mark!r} between them; "
+        f"each combination counts as one category. They are read one by one with {key}."
+    )
+    return [Check("lists", "WARN", text, raw.name)]
 
 
 def _own_shape(pictures: np.ndarray) -> Guess:
