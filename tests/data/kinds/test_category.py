@@ -72,3 +72,15 @@ def test_the_card_counts_labels() -> None:
     state, cleaned = fitted(["b", "a", "b", "a", "b", "rare"])
     told = category.describe(cleaned, np.arange(6), state)
     assert told == {"distinct": 3, "cells": 6, "top": {"b": 3, "a": 2, "rare": 1}, "rare": 1, "codes": 3}
+
+
+def test_zeros_in_front_are_nothing_where_training_read_whole_numbers() -> None:
+    def codes(trained: list[str], cells: list[str]) -> list[int]:
+        state, _ = fitted(trained * 9)
+        found = category.encode(state, category.clean(Raw("c", pl.Series(cells), np.arange(len(cells))), {}, Rule())).tolist()
+        one = category.encode_cell(state)
+        assert [one(cell) for cell in cells] == found
+        return found
+
+    assert codes(["8937", "0"], ["08937", "8937", "000", "0", "04711", "0x12"]) == [2, 2, 1, 1, 0, 0]
+    assert codes(["8937", "01234"], ["08937", "8937", "01234", "1234"]) == [0, 2, 1, 0]

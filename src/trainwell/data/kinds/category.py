@@ -81,19 +81,33 @@ def encode(state: State, cleaned: Cleaned) -> np.ndarray:
 def _codes(state: State, cleaned: Cleaned) -> np.ndarray:
     """The code of each of the column's labels, and of empty cells as the last entry."""
     known = {label: code for code, label in enumerate(state.labels, start=1)}
-    return np.array([*(known.get(label, 0) for label in cleaned.labels), state.missing], np.int32)
+    plain = _plain(known)
+    return np.array([*(_code(known, label, plain) for label in cleaned.labels), state.missing], np.int32)
+
+
+def _plain(known: dict[str, int]) -> bool:
+    """Whether no label begins with a zero, as where training read whole numbers."""
+    return not any(len(label) > 1 and label[0] == "0" for label in known)
+
+
+def _code(known: dict[str, int], label: str, plain: bool) -> int:
+    """The code of a label; where labels are `plain`, 08937 is also 8937."""
+    code = known.get(label)
+    if code is None and plain and label.startswith("0") and label.isdecimal():
+        code = known.get(label.lstrip("0") or "0")
+    return code or 0
 
 
 def encode_cell(state: State) -> Callable[[Any], int | None]:
     """One dictionary look-up."""
     known = {label: code for code, label in enumerate(state.labels, start=1)}
     known |= {empty: state.missing for empty in EMPTY if empty not in known}
-    missing = state.missing
+    missing, plain = state.missing, _plain(known)
 
     def cell(value: Any) -> int | None:
         if type(value) is str:
             code = known.get(value)
-            return code if code is not None else _spelt(known, value)
+            return code if code is not None else _spelt(known, value, plain)
         if value is None:
             return missing
         return known.get(str(cell_text(value)), 0) if type(value) in (int, bool) else None
@@ -101,10 +115,10 @@ def encode_cell(state: State) -> Callable[[Any], int | None]:
     return cell
 
 
-def _spelt(known: dict[str, int], text: str) -> int | None:
+def _spelt(known: dict[str, int], text: str, plain: bool) -> int | None:
     text = text.strip(" \t\r\n")
     code = known.get(text, known.get(text.lower()) if text.lower() in EMPTY else None)
-    return code if code is not None else (0 if text.isascii() else None)
+    return code if code is not None else (_code(known, text, plain) if text.isascii() else None)
 
 
 def decode(state: State, encoded: np.ndarray) -> pl.Series:
