@@ -97,3 +97,11 @@ def test_the_first_remedy_is_for_the_recipe_that_was_planted(code):
         changed = remedy.change(planted)
         assert changed != planted
         assert (changed.task, changed.model.options["width"]) == ("generation", 8)
+
+
+@pytest.mark.parametrize(("name", "then"), [("cyclegan", "cyclegan"), ("dcgan", "dcgan"), ("wgan_gp", "dcgan")])
+def test_spectral_norm_is_for_the_network_that_was_chosen_where_it_has_one(name, then):
+    remedy = next(r for r in REMEDIES["TW601"] if "spectral" in r.sentence)
+    changed = remedy.change(Recipe(model={"name": name, "critic_width": 8}))
+    assert changed.model.name == then
+    assert changed.model.options == {"critic_width": 8, "spectral": True}

@@ -232,7 +232,7 @@ def cyclegan(
     n_out: int,
     *,
     generator: Literal["resnet", "unet"] = "resnet",
-    width: int = 32,
+    width: int = 16,
     blocks: int = 3,
     critic_width: int = 32,
     spectral: bool = True,
