@@ -23,7 +23,7 @@ from trainwell.evaluate.features import linear_columns, pixels_of, table_of, tex
 from trainwell.evaluate.forecast_baselines import forecast_baselines
 from trainwell.evaluate.generation import picture_baselines
 from trainwell.evaluate.language_baselines import language_baselines
-from trainwell.evaluate.turning import turned_baselines
+from trainwell.evaluate.translation import turned_baselines
 from trainwell.score.predictions import Array, Predictions
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from trainwell.core.seeds import draw_seed
 from trainwell.core.stats import Interval, wilson_interval
 from trainwell.evaluate.baseline_output import BaselineOutput
 from trainwell.evaluate.details import Making
-from trainwell.evaluate.turning import ways_of
-from trainwell.models.translation import Pair, Translator
+from trainwell.evaluate.translation import ways_of
+from trainwell.models.cyclegan import Pair, Translator
 from trainwell.score.predictions import Array, Predictions
 from trainwell.score.scores import score_intervals
 from trainwell.train.adversarial.features import MOST_ROWS, eyes_for, learn, new_eyes, updates_for

@@ -22,7 +22,7 @@ from trainwell.evaluate.generation import judge_making
 from trainwell.evaluate.judge import evaluate_predictions
 from trainwell.evaluate.language import write_samples
 from trainwell.evaluate.looks import note_look
-from trainwell.models.translation import Pair
+from trainwell.models.cyclegan import Pair
 from trainwell.score.predictions import Predictions
 from trainwell.train.forecast import ahead_of
 from trainwell.train.plan import Plan

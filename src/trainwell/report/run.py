@@ -20,7 +20,7 @@ from trainwell.core.recipe_file import to_yaml
 from trainwell.data.data import Data
 from trainwell.doctor.examine import examine
 from trainwell.evaluate.evaluation import Evaluation
-from trainwell.models.translation import Translator
+from trainwell.models.cyclegan import Translator
 from trainwell.report.html import write_report
 from trainwell.report.model_card import MODEL_CARD, write_model_card
 from trainwell.report.sample_sheets import sheets

@@ -10,7 +10,7 @@ from PIL import Image
 
 from trainwell.data.data import Data
 from trainwell.models.adversarial import Adversarial
-from trainwell.models.translation import Translator
+from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import translated
 from trainwell.train.adversarial.sample import grid, interpolate, sample
 from trainwell.train.run import Run

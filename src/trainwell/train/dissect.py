@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from trainwell.core.seeds import at_step, purpose_key
 from trainwell.data.batches import Batch
 from trainwell.train.compile import Program
-from trainwell.train.one_network import draws_on
+from trainwell.train.engine_state import draws_on
 from trainwell.train.steps import as_floats, member_loss
 
 

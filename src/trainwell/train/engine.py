@@ -1,4 +1,4 @@
-"""The engine of one network: backward, limits and update; what it shares with other engines is in `one_network`.
+"""The engine of one network: backward, limits and update; what it shares with other engines is in `engine_state`.
 
 The loop talks to this interface only; an engine that trains a stack of networks has the same methods and `members > 1`.
 """
@@ -18,8 +18,8 @@ from trainwell.core.seeds import at_step
 from trainwell.optim import limits
 from trainwell.optim.schedule_free import ScheduleFree
 from trainwell.train.distributed import Team
+from trainwell.train.engine_state import OneNetwork, parameters_of
 from trainwell.train.loss_scale import LossScale
-from trainwell.train.one_network import OneNetwork, parameters_of
 from trainwell.train.steps import Inputs, Step
 
 

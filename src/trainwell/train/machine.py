@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from trainwell.core.recipe import Recipe
-from trainwell.models.translation import Pair
+from trainwell.models.cyclegan import Pair
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import parameter_groups
 from trainwell.train.adversarial.build import adversarial_engine

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainwell.core.shape import Task
 from trainwell.data.batches import trimmed
 from trainwell.data.data import Data
-from trainwell.models.translation import Pair
+from trainwell.models.cyclegan import Pair
 from trainwell.score.decision import Decision
 from trainwell.score.predictions import Predictions
 from trainwell.train.adversarial.making import judged_pictures

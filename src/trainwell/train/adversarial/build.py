@@ -12,11 +12,11 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.suggest_generation import PICTURE_MAKERS
 from trainwell.data.augment.registry import mixes
 from trainwell.data.data import Data
-from trainwell.models.translation import Pair, Translator
+from trainwell.models.cyclegan import Pair, Translator
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import parameter_groups
 from trainwell.train.adversarial.engine import AdversarialEngine
-from trainwell.train.adversarial.makers import FromNoise, FromPictures, Maker
+from trainwell.train.adversarial.noise_and_cycle import FromNoise, FromPictures, Maker
 from trainwell.train.adversarial.registry import games
 from trainwell.train.steps import Augment
 

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.core.seeds import at_step
-from trainwell.models.translation import Pair
+from trainwell.models.cyclegan import Pair
 from trainwell.optim.limits import MovingAverage, clip_norm, recent, total_norm
-from trainwell.train.adversarial.makers import Maker, Shown
+from trainwell.train.adversarial.noise_and_cycle import Maker, Shown
 from trainwell.train.adversarial.registry import Game
-from trainwell.train.one_network import OneNetwork
+from trainwell.train.engine_state import OneNetwork
 from trainwell.train.steps import Inputs, as_floats
 
 #: What is measured at each step and written as means with the lines of the history.

@@ -14,7 +14,7 @@ from trainwell.core.errors import DataError
 from trainwell.core.seeds import draw_seed
 from trainwell.data.data import Data
 from trainwell.models.adversarial import Adversarial
-from trainwell.models.translation import Pair, Translator
+from trainwell.models.cyclegan import Pair, Translator
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.train.adversarial.features import Eyes, eyes_for

@@ -18,7 +18,7 @@ from PIL import Image
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import DataError, UsageError
 from trainwell.models.adversarial import Adversarial
-from trainwell.models.translation import Translator
+from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import make_pictures, noise_for, pictures_from
 from trainwell.train.run import Run
 

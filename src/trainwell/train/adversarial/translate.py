@@ -19,7 +19,7 @@ from PIL import Image
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import DataError, did_you_mean
 from trainwell.data.source import Source
-from trainwell.models.translation import Translator
+from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import translated
 from trainwell.train.adversarial.sample import as_image, grid
 from trainwell.train.raw_rows import picture_columns, source_of

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from trainwell.models.adversarial import Adversarial
-from trainwell.models.translation import Translator
+from trainwell.models.cyclegan import Translator
 from trainwell.train.steps import Augment
 
 

@@ -15,10 +15,10 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.seeds import at_step, purpose_key
 from trainwell.core.shape import Facts, Input, Shape
 from trainwell.models.build import build
-from trainwell.models.translation import Translator
+from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.build import adversarial_engine
 from trainwell.train.adversarial.engine import AdversarialEngine
-from trainwell.train.adversarial.makers import Past
+from trainwell.train.adversarial.noise_and_cycle import Past
 
 SHAPE = Shape((Input("picture", "picture", (1, 8, 8)),))
 

@@ -11,7 +11,7 @@ from torch import nn
 from trainwell.core.errors import CompileError, RecipeError
 from trainwell.core.shape import Input, Shape
 from trainwell.models.build import build
-from trainwell.models.translation import ByClass, Framed, Translator
+from trainwell.models.cyclegan import ByClass, Framed, Translator
 
 SMALL = {"width": 2, "critic_width": 2, "blocks": 1}
 

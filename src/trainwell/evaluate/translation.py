@@ -10,7 +10,7 @@ import numpy as np
 from trainwell.core.stats import bootstrap_mean, wilson_interval
 from trainwell.evaluate.baseline_output import BaselineOutput
 from trainwell.evaluate.details import Way
-from trainwell.models.translation import Translator
+from trainwell.models.cyclegan import Translator
 from trainwell.score.predictions import Array
 from trainwell.train.adversarial.features import MOST_ROWS, Eyes, eyes_for
 from trainwell.train.adversarial.making import counterparts, translated
