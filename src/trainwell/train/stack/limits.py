@@ -7,13 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from trainwell.core.recipe import Recipe
 from trainwell.optim.limits import even, recent
-from trainwell.train.stack.rules import Number, numbers
+
+
+class Limit(NamedTuple):
+    """A number for those members that have it.
+
+    Args:
+        rows: the shortest stretch of the stack that holds them all.
+        numbers: of the members of this stretch, a number that does nothing for those without.
+    """
+
+    rows: slice
+    numbers: Tensor
+
+    @classmethod
+    def of(cls, values: Sequence[float], like: Tensor, *, off: float = 0.0) -> Limit | None:
+        """The limit of these values, None where all of them are off.
+
+        Example:
+            >>> Limit.of([0.0, 0.5, 0.0], torch.zeros(1))
+            Limit(rows=slice(1, 2, None), numbers=tensor([[0.5000]]))
+        """
+        places = [place for place, value in enumerate(values) if value != off]
+        if not places:
+            return None
+        rows = slice(places[0], places[-1] + 1)
+        return cls(rows, like.new_tensor(values[rows])[:, None])
 
 
 class StackLimits:
@@ -27,41 +53,40 @@ class StackLimits:
     """
 
     def __init__(self, recipes: Sequence[Recipe], starts: Sequence[int | None], matrices: int, flat: Tensor) -> None:
-        self._matrices, self._like = matrices, flat[:0]
-        self._l1, self._l2 = self._column([r.l1 for r in recipes]), self._column([r.l2 for r in recipes])
-        self._value = self._column([r.clip_value or float("inf") for r in recipes], off=float("inf"))
-        self._norm = self._column([_number(r.clip_norm) or float("inf") for r in recipes], off=float("inf"))
-        self._largest = self._column([r.max_norm or float("inf") for r in recipes], off=float("inf"))
+        self._matrices, endless = matrices, float("inf")
+        self._l1, self._l2 = (Limit.of(values, flat) for values in ([r.l1 for r in recipes], [r.l2 for r in recipes]))
+        self._value = Limit.of([r.clip_value or endless for r in recipes], flat, off=endless)
+        self._norm = Limit.of([_number(r.clip_norm) or endless for r in recipes], flat, off=endless)
+        self._largest = Limit.of([r.max_norm or endless for r in recipes], flat, off=endless)
         self._shares = [_share(r, start) for r, start in zip(recipes, starts, strict=True)]
         self.averages = any(share is not None for share in self._shares)
-
-    def _column(self, values: Sequence[float], off: float = 0.0) -> Number | None:
-        return None if all(v == off for v in values) else numbers(values, self._like)
 
     def before(self, gradients: Tensor, flat: Tensor) -> None:
         """Add penalties to gradients `(K, P)` and clip them, in the order of a single network."""
         m = self._matrices
         if self._l2 is not None:
-            gradients[:, :m].add_(flat[:, :m] * self._l2)
+            rows, strength = self._l2
+            gradients[rows, :m].add_(flat[rows, :m] * strength)
         if self._l1 is not None:
-            gradients[:, :m].add_(flat[:, :m].sign() * self._l1)
+            rows, strength = self._l1
+            gradients[rows, :m].add_(flat[rows, :m].sign() * strength)
         if self._value is not None:
-            largest = torch.as_tensor(self._value, dtype=flat.dtype, device=flat.device)
-            gradients.clamp_(-largest, largest)
+            rows, largest = self._value
+            gradients[rows].clamp_(-largest, largest)
         if self._norm is not None:
-            norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)  # (K, 1)
-            gradients.mul_((self._norm / (norm + 1e-6)).clamp(max=1.0))
+            rows, longest = self._norm
+            norm = torch.linalg.vector_norm(gradients[rows], dim=1, keepdim=True)  # (members, 1)
+            gradients[rows].mul_((longest / (norm + 1e-6)).clamp(max=1.0))
 
     def after(self, weights: Iterable[Tensor]) -> None:
         """Scale the weights into each unit, of matrices `(K, units, …)`, to at most the largest norm."""
         if self._largest is None:
             return
-        for weight in weights:
-            if weight.ndim > 2:
-                largest = torch.as_tensor(self._largest, dtype=weight.dtype, device=weight.device)
-                norm = torch.linalg.vector_norm(weight.flatten(2), dim=2)  # (K, units)
-                scale = torch.where(norm > largest, largest / (norm + 1e-7), 1.0)
-                weight.mul_(scale.view(*scale.shape, *(1 for _ in weight.shape[2:])))
+        rows, largest = self._largest
+        for weight in (w[rows] for w in weights if w.ndim > 2):
+            norm = torch.linalg.vector_norm(weight.flatten(2), dim=2)  # (members, units)
+            scale = torch.where(norm > largest, largest / (norm + 1e-7), 1.0)
+            weight.mul_(scale.view(*scale.shape, *(1 for _ in weight.shape[2:])))
 
     def average(
         self, average: Tensor, flat: Tensor, averaged: dict[str, Tensor], buffers: dict[str, Tensor], number: int

@@ -7,12 +7,15 @@ to 1e-6 of torch. K members, P numbers in a member; the first D of them decay.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor
 
+#: Numbers that a stretch of members must have on average for a call of its own to cost less than two more passes over memory.
+STRETCH = 10_000
 #: A number of the rule: one for all members, or `(K, 1)`.
 Number = float | Tensor
 
@@ -20,6 +23,20 @@ Number = float | Tensor
 def numbers(values: Sequence[float], like: Tensor) -> Number:
     """One number if all members agree, else a column of them of the type of `like`."""
     return values[0] if len(set(values)) == 1 else torch.tensor(values, dtype=like.dtype, device=like.device)[:, None]
+
+
+def alike(values: Iterable[float]) -> Iterator[tuple[float, slice]]:
+    """Each stretch of equal values, and where it lies.
+
+    Example:
+        >>> list(alike([0.5, 0.5, 2.0]))
+        [(0.5, slice(0, 2, None)), (2.0, slice(2, 3, None))]
+    """
+    start = 0
+    for value, stretch in groupby(values):
+        stop = start + sum(1 for _ in stretch)
+        yield value, slice(start, stop)
+        start = stop
 
 
 class Rule(ABC):
@@ -113,15 +130,28 @@ class Adam(Rule):
         self.parameters.addcmul_(scratch, rates / (1 - self.beta1**t), value=-1)
 
     def _fused(self, gradients: Tensor, rates: Tensor, number: int, numbers: tuple[float, float, float]) -> None:
-        """The update by torch's one-pass kernel, which knows one rate; of several, its update of zeros at rate -1 is scaled."""
-        (beta1, beta2, eps), several = numbers, set(rates.flatten().tolist())
-        changed, rate = (self._scratch.zero_(), -1.0) if len(several) > 1 else (self.parameters, several.pop())
-        mean, square = self.state["mean"], self.state["square"]
-        count = torch.tensor(float(number + 1), device=changed.device)
-        state: Any = ([changed], [gradients], [mean], [square], [], [count])
-        torch._fused_adam_(*state, lr=rate, beta1=beta1, beta2=beta2, weight_decay=0.0, eps=eps, amsgrad=False, maximize=False)
-        if changed is self._scratch:
-            self.parameters.addcmul_(changed, rates, value=-1)
+        """The update by torch's one-pass kernel, which knows one rate: once for each stretch of members of one rate.
+
+        Of many short stretches its update of zeros at rate -1 is scaled instead.
+        """
+        beta1, beta2, eps = numbers
+        count = torch.tensor(float(number + 1), device=gradients.device)
+
+        def kernel(changed: Tensor, rows: slice, rate: float) -> None:
+            tensors = (changed, gradients, self.state["mean"], self.state["square"])
+            state: Any = (*([t[rows]] for t in tensors), [], [count])
+            torch._fused_adam_(
+                *state, lr=rate, beta1=beta1, beta2=beta2, weight_decay=0.0, eps=eps, amsgrad=False, maximize=False
+            )
+
+        stretches = list(alike(rates.flatten().tolist()))
+        if gradients.numel() >= STRETCH * len(stretches):
+            for rate, rows in stretches:
+                kernel(self.parameters, rows, rate)
+            return
+        change = self._scratch.zero_()
+        kernel(change, slice(None), -1.0)
+        self.parameters.addcmul_(change, rates, value=-1)
 
 
 class SGD(Rule):
