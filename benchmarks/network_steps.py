@@ -59,9 +59,9 @@ class Case:
 
 
 CASES = [
-    Case("adult", "adult/adult-train.csv", 150),
-    Case("california", "california_housing/housing.csv", 150),
-    Case("mlp", "adult/adult-train.csv", 600, {"model": "mlp"}),
+    Case("adult", "adult/adult-train.csv", 150, {"target": "income"}),
+    Case("california", "california_housing/housing.csv", 150, {"target": "median_house_value"}),
+    Case("mlp", "adult/adult-train.csv", 600, {"target": "income", "model": "mlp"}),
     Case("fashion", "fashion_mnist", 60),
     Case("flowers", "flowers_small", 15),
     Case("sst2", "sst2/train.tsv", 100),
@@ -77,7 +77,7 @@ def plain_loss(output: Tensor, target: Tensor) -> Tensor:
         output, target = output.flatten(0, 1), target.repeat_interleave(output.shape[1], dim=0)  # (B * K, n_out)
     if target.is_floating_point():
         return F.mse_loss(output, target)
-    return F.cross_entropy(output.flatten(0, -2), target.flatten())
+    return F.cross_entropy(output.flatten(0, -2), target.flatten().long())
 
 
 def plain(program: Program, batches: list[tuple[tuple[Tensor, ...], Tensor]], clock: Callable[[], float]) -> float:
