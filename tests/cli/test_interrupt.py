@@ -56,6 +56,11 @@ def test_fit_run_continues_where_it_stopped(table: Path, tmp_path: Path) -> None
     assert steps == list(range(20, 4001, 20))
 
 
+def heeding_ctrl_c() -> None:
+    """A program that a shell starts in the background ignores Ctrl-C, and so does all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 STUDIES = [["compare", "--try", "model.dropout=0.1"], ["mislabelled"], ["ablate"]]
 
 
@@ -63,12 +68,16 @@ STUDIES = [["compare", "--try", "model.dropout=0.1"], ["mislabelled"], ["ablate"
 def test_ctrl_c_in_a_study_is_answered_and_leaves_130(table: Path, tmp_path: Path, words: list[str]) -> None:
     verb, *flags = words
     command = [verb, str(table), "-t", "income", *TINY, "steps=10000000", "early_stopping=0", "--out", str(tmp_path), *flags]
-    with subprocess.Popen([sys.executable, "-m", "trainwell", *command], stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "trainwell", *command]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeding_ctrl_c) as process:
         while not list(tmp_path.rglob("plan.json")):  # the first training has begun
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
+        try:
+            said = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "interrupted; what was trained is kept" in said
     assert "Traceback" not in said

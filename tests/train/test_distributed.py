@@ -23,7 +23,8 @@ from trainwell.data.load import load
 from trainwell.train.distributed import Team, running_statistics
 from trainwell.train.many import fit_many
 
-FIXED = ["threads=1", "optimizer=adamw", "learning_rate=1e-3", "early_stopping=0", "ema=0", "validate_every=25", "doctor=off"]
+FIXED = ["threads=1", "memory_format=contiguous", "optimizer=adamw", "learning_rate=1e-3", "early_stopping=0", "ema=0"]
+FIXED += ["validate_every=25", "doctor=off"]
 #: Trains like `trainwell fit SOURCE FOLDER KEY=VALUE…`, with a checkpoint every 0.2 seconds.
 PROGRAM = """
 import sys
