@@ -62,10 +62,10 @@ CASES = [
     Case("adult", "adult/adult-train.csv", 150, {"target": "income"}),
     Case("california", "california_housing/housing.csv", 150, {"target": "median_house_value"}),
     Case("mlp", "adult/adult-train.csv", 600, {"target": "income", "model": "mlp"}),
-    Case("fashion", "fashion_mnist", 60),
-    Case("flowers", "flowers_small", 15),
+    Case("fashion", "fashion_mnist", 12),
+    Case("flowers", "flowers_small", 12),
     Case("sst2", "sst2/train.tsv", 100),
-    Case("ETTh1", "ett/ETTh1.csv", 150, {"series": {"horizon": 96}}),
+    Case("ETTh1", "ett/ETTh1.csv", 800, {"series": {"horizon": 96}}),
     Case("GunPoint", "ucr/GunPoint/GunPoint_TRAIN.ts", 60),
     Case("shakespeare", "tinyshakespeare/input.txt", 20, {"task": "language"}),
 ]
