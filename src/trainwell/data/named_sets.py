@@ -119,7 +119,7 @@ def read_named(name: str, target: str | list[str] | None = None) -> Source:
         return _named_labels(_read_public(local or _download(name)), name)
     if local is not None:
         return files.read_path(local, target)
-    known = [*BUNDLED, *DOWNLOADS, *_local_names()]
+    known = list(dict.fromkeys([*BUNDLED, *DOWNLOADS, *_local_names()]))
     raise DataError(f"there is no file, folder or public set {name!r}", remedy=did_you_mean(name, known))
 
 

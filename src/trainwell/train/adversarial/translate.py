@@ -100,7 +100,8 @@ def translate(run: Run | str | Path, rows: Any, *, into: str | None = None) -> T
     unread = {row: f"{_name(source, run, row)}: {sentence}" for row, _, sentence in encoded.problems}
     good = np.array([row for row in range(len(source)) if row not in unread], np.int64)
     if not len(good):
-        raise DataError("no picture can be read", where=source.origin, remedy=next(iter(unread.values()), ""))
+        where = str(rows) if isinstance(rows, str | Path) else source.origin
+        raise DataError("no picture can be read", where=where, remedy=next(iter(unread.values()), ""))
     wanted = _wanted(run, source, good, into)
     given = np.ascontiguousarray(encoded.arrays[name][good])
     made = translated(network, given, wanted)
