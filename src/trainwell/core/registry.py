@@ -17,6 +17,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
+from trainwell.core.own_code import find
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -44,6 +45,8 @@ class Registry(Generic[F]):
     Args:
         noun: what one entry is ("model"), used in messages and as the entry-point name prefix.
         home: the package whose modules register themselves when imported.
+        own: path of the function that fits the user's own code to what this registry's functions are called with; the name
+            `package.module:Name` then stands for that code. Empty takes registered names only.
 
     Third parties register through the entry-point group `trainwell`: an entry named `model-anything` is loaded before the
     first look-up of a model.
@@ -56,8 +59,8 @@ class Registry(Generic[F]):
         2.0
     """
 
-    def __init__(self, noun: str, *, home: str) -> None:
-        self.noun, self.home = noun, home
+    def __init__(self, noun: str, *, home: str, own: str = "") -> None:
+        self.noun, self.home, self.own = noun, home, own
         self._functions: dict[str, F] = {}
         self._aliases: dict[str, str] = {}
         self._loaded = not home
@@ -84,10 +87,15 @@ class Registry(Generic[F]):
         return sorted(self._functions)
 
     def __contains__(self, name: str) -> bool:
+        if self.own and ":" in name:
+            return True
         self._load()
         return self._aliases.get(name, name) in self._functions
 
     def __getitem__(self, name: str) -> F:
+        if self.own and ":" in name:
+            fitted: F = find(self.own)(find(name))
+            return fitted
         self._load()
         own = self._aliases.get(name, name)
         if own not in self._functions:

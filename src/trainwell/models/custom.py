@@ -3,48 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from trainwell.core.errors import CompileError, RecipeError, UnknownName, did_you_mean
+from trainwell.core.own_code import find, name_of
 from trainwell.core.shape import Shape
-
-
-def find(path: str) -> Any:
-    """The object that `package.module:Name` (or `package.module:Outer.Name`) points at.
-
-    The current folder is searched too, as Python itself does for scripts.
-
-    Example:
-        >>> find("torch.nn:Linear")
-        <class 'torch.nn.modules.linear.Linear'>
-    """
-    module_name, _, name = path.partition(":")
-    if not module_name or not name:
-        raise RecipeError(f"{path!r} is no path of a class or function", remedy="Write it as package.module:Name.")
-    found: Any = _module(module_name, path)
-    for part in name.split("."):
-        known = [n for n in dir(found) if not n.startswith("_")]
-        if part not in dir(found):
-            raise UnknownName(f"{module_name} has no {part!r}", where=path, remedy=did_you_mean(part, known))
-        found = getattr(found, part)
-    return found
-
-
-def _module(name: str, path: str) -> Any:
-    here = str(Path.cwd())
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        remedy = f"Install it, or start from the folder that holds {name.split('.')[0]}."
-        raise RecipeError(f"there is no module {error.name!r}", where=path, remedy=remedy) from None
 
 
 def build_own(target: str | Callable[..., Any] | nn.Module, shape: Shape, n_out: int, options: Mapping[str, Any]) -> nn.Module:
@@ -80,7 +46,7 @@ def build_own(target: str | Callable[..., Any] | nn.Module, shape: Shape, n_out:
     network = target(**_arguments(target, {"shape": shape, "n_out": n_out}, options))
     if not isinstance(network, nn.Module):
         raise CompileError(
-            f"{_name(target)} returned {type(network).__name__}, not a torch.nn.Module", remedy="Return the network itself."
+            f"{name_of(target)} returned {type(network).__name__}, not a torch.nn.Module", remedy="Return the network itself."
         )
     return network
 
@@ -89,18 +55,14 @@ def _arguments(target: Callable[..., Any], offered: dict[str, Any], options: Map
     try:
         parameters = inspect.signature(target).parameters
     except ValueError:
-        raise RecipeError(f"the parameters of {_name(target)} cannot be read", remedy="Wrap it in a function.") from None
+        raise RecipeError(f"the parameters of {name_of(target)} cannot be read", remedy="Wrap it in a function.") from None
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for name in options:
         if name not in named and not takes_any:
-            raise UnknownName(f"{_name(target)} has no option {name!r}", remedy=did_you_mean(name, named - offered.keys()))
+            raise UnknownName(f"{name_of(target)} has no option {name!r}", remedy=did_you_mean(name, named - offered.keys()))
     arguments = {n: v for n, v in offered.items() if n in named} | dict(options)
     missing = [n for n in sorted(named) if parameters[n].default is inspect.Parameter.empty and n not in arguments]
     if missing:
-        raise RecipeError(f"{_name(target)} needs the option {missing[0]!r}", remedy=f"Give it as model.{missing[0]}=….")
+        raise RecipeError(f"{name_of(target)} needs the option {missing[0]!r}", remedy=f"Give it as model.{missing[0]}=….")
     return arguments
-
-
-def _name(target: Callable[..., Any]) -> str:
-    return getattr(target, "__qualname__", type(target).__name__)

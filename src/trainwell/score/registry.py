@@ -12,7 +12,7 @@ from trainwell.core.registry import Registry
 from trainwell.score.metric import Metric
 
 #: `loss(output, target, reduction="mean", *, options) -> Tensor`: a scalar, or one loss per example with reduction="none".
-losses: Registry[Callable[..., Any]] = Registry("loss", home="trainwell.score.losses")
+losses: Registry[Callable[..., Any]] = Registry("loss", home="trainwell.score.losses", own="trainwell.score.own_loss:as_loss")
 losses.alias(
     ce="cross_entropy",
     crossentropy="cross_entropy",

@@ -33,6 +33,7 @@ from trainwell.data.inputs import shape_of
 from trainwell.data.preparation import Preparation
 from trainwell.data.preparation_file import from_plain
 from trainwell.models.custom import build_own
+from trainwell.models.one_logit import as_named
 from trainwell.models.parametrize import plain
 from trainwell.models.registry import models
 from trainwell.ship.container import Container
@@ -172,7 +173,7 @@ def network_from(recipe: Recipe, preparation: Preparation, weights: Mapping[str,
             remedy = f"In Python: tw.open_bundle(path, model={part.name.rpartition(':')[2]})."
             what = f"it holds the weights of a network of your own, {part.name}, and no code"
             raise UsageError(what, remedy=f"Say which class they belong to. {remedy}")
-        network = build_own(make, shape, n_out, part.options)
+        network = as_named(build_own(make, shape, n_out, part.options), weights)
     else:
         build = models.bind(part.name, part.options)
         with no_larger_than(weights), torch.device("meta"):

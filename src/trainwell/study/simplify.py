@@ -34,7 +34,7 @@ from trainwell.study.ensemble.distil import distil
 from trainwell.study.ensemble.ensemble import Ensemble, Making
 from trainwell.study.onnx_forms import CALIBRATION_ROWS, OnnxNetwork, onnx_forms
 from trainwell.study.scores import Part, metric_of, run_ended
-from trainwell.train.compile import bind_loss, spread
+from trainwell.train.compile import loss_for, spread
 from trainwell.train.fit import attempt
 from trainwell.train.loop import Observer
 from trainwell.train.predict import predict_rows
@@ -296,7 +296,7 @@ class _Work:
         return [batch_of(self.own, some, device) for some in np.array_split(rows, max(1, len(rows) // CALIBRATION_ROWS))]
 
     def _losses(self, network: nn.Module, batches: Sequence[tuple[tuple[Tensor, ...], Tensor]]) -> Iterator[Tensor]:
-        loss = bind_loss(self.run.recipe, self.own)
+        loss = loss_for(network, self.run.recipe, self.own)
         for inputs, target in batches:
             yield member_loss(loss, network(*inputs), target)
 

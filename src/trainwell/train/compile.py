@@ -26,6 +26,7 @@ from trainwell.models.custom import build_own
 from trainwell.models.initializers import initialize
 from trainwell.models.keras_model import as_module
 from trainwell.models.lsuv import rescale
+from trainwell.models.one_logit import OneLogit
 from trainwell.models.registry import models
 from trainwell.optim.registry import optimizers, schedules
 from trainwell.optim.schedules import Moment
@@ -34,6 +35,7 @@ from trainwell.train.adversarial.build import check_game, check_pair, one_loss
 from trainwell.train.adversarial.registry import games
 from trainwell.train.calibrate import Asked, check_decision
 from trainwell.train.distributed import Team
+from trainwell.train.own_network import loss_of_second, two_logits
 from trainwell.train.progressive_resizing import check_progressive_resizing
 from trainwell.train.recompute import recompute
 from trainwell.train.steps import Augment, Loss, batch_of, has_members
@@ -105,6 +107,8 @@ def compile_program(
     built = as_module(network) if network is not None else build_network(recipe, data, seed)
     if recipe.init_from is not None:
         reasons["init_from"] = str(start_from(built, recipe, data))
+    if network is not None or ":" in recipe.model.name:
+        built = two_logits(built, data)
     settle(built, recipe, seed)
     if recipe.gradient_checkpointing:
         recompute(built)
@@ -114,7 +118,7 @@ def compile_program(
         data=data,
         seed=seed,
         network=built.to(device),
-        loss=bind_loss(recipe, data),
+        loss=loss_for(built, recipe, data),
         augment=bind_augment(recipe, data, seed if team is None else team.seed_of(seed)),
         rate=bind_rate(recipe),
         device=device,
@@ -212,6 +216,13 @@ def first_rows(data: Data, most: int) -> tuple[Tensor, ...]:
 def spread(rows: np.ndarray, most: int) -> np.ndarray:
     """At most `most` of `rows`, evenly spread over them."""
     return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+
+
+def loss_for(network: nn.Module, recipe: Recipe, data: Data) -> Loss:
+    """The loss as this network's output asks for it: one output for two classes is judged by the share of the second."""
+    loss, name = bind_loss(recipe, data), recipe.loss.name
+    of_one = isinstance(network, OneLogit) and (":" in name or losses[name] is losses["binary_cross_entropy"])
+    return partial(loss_of_second, of=loss) if of_one else loss
 
 
 def bind_loss(recipe: Recipe, data: Data) -> Loss:

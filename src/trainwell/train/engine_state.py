@@ -10,8 +10,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from trainwell.core.errors import RecipeError
 from trainwell.core.seeds import purpose_key
 from trainwell.optim.limits import MovingAverage
+
+#: Numbers of a parameter group that come from the recipe; what else a rule changes there is part of its memory.
+SET_OUTSIDE = {"lr", "initial_lr", "weight_decay", "scale", "start"}
 
 
 class Swap(Protocol):
@@ -131,19 +135,40 @@ def parameters_of(rule: torch.optim.Optimizer) -> list[nn.Parameter]:
 
 
 def _memory_of(rule: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
-    """The tensors that an update rule remembers: the place of their parameter with their key, themselves."""
+    """What an update rule remembers as tensors, under the place of the parameter and a key.
+
+    Numbers go under `number` and that place, or under `group` where the rule has changed one of a group's own.
+    """
     for i, parameter in enumerate(parameters_of(rule)):
         for key, value in rule.state.get(parameter, {}).items():
             if isinstance(value, Tensor):
                 yield f"{i}.{key}", value
+            elif isinstance(value, (int, float)):
+                yield f"number{i}.{key}", _number(value)
+            elif value is not None:
+                what = f"{type(rule).__name__} remembers {key!r} as {type(value).__name__}, which a checkpoint cannot hold"
+                raise RecipeError(what, remedy="Choose an optimizer that remembers tensors and numbers only.")
+    for i, group in enumerate(rule.param_groups):
+        for key, value in group.items():
+            if isinstance(value, (int, float)) and key not in SET_OUTSIDE and value != rule.defaults.get(key):
+                yield f"group{i}.{key}", _number(value)
+
+
+def _number(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
 
 
 def _remember(rule: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     parameters = parameters_of(rule)
     for place, tensor in tensors.items():
         index, _, key = place.partition(".")
-        parameter = parameters[int(index)]
-        rule.state[parameter][key] = _laid_out_like(parameter, tensor.to(parameter.device))
+        if index.startswith("group"):
+            rule.param_groups[int(index[5:])][key] = tensor.item()
+        elif index.startswith("number"):
+            rule.state[parameters[int(index[6:])]][key] = tensor.item()
+        else:
+            parameter = parameters[int(index)]
+            rule.state[parameter][key] = _laid_out_like(parameter, tensor.to(parameter.device))
 
 
 def _laid_out_like(parameter: Tensor, tensor: Tensor) -> Tensor:

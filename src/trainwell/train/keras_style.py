@@ -92,7 +92,7 @@ class Compiled:
         """The loss and the metrics of the module on another data set, by name."""
         data = wrap(dataset, like=self.data)
         rows, target = np.arange(len(data.arrays["target"])), torch.from_numpy(data.arrays["target"])
-        output = forward_rows(self.module.eval(), self._inputs(data), rows, stop=lambda: False)
+        output = forward_rows(self.program.network.eval(), self._inputs(data), rows, stop=lambda: False)
         assert output is not None
         predictions = as_predictions(output, data, rows)
         loss = float(member_loss(self.program.loss, output, target))

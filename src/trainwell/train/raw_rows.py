@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 
 from trainwell.core.errors import DataError
+from trainwell.data.demand import demand_shapes
 from trainwell.data.kinds.words import cell_text
 from trainwell.data.preparation import Preparation
 from trainwell.data.readers.pictures import PICTURE_SUFFIXES
@@ -34,9 +36,18 @@ def source_of(rows: Any, preparation: Preparation) -> Source:
     """The same whatever the network does with them."""
     if isinstance(rows, Source):
         return rows
+    if all(x.kind == "tensor" for x in preparation.shape.inputs) and (arrays := _arrays(rows)):
+        demand_shapes(arrays, preparation.shape)
+        return Source(pl.DataFrame(), "array", arrays=dict(zip(preparation.shape.names, arrays, strict=True)))
     pictures = picture_columns(preparation)
     paths = picture_paths(rows) if len(pictures) == 1 else []
     return read(as_table(pl.DataFrame({pictures[0]: paths}) if paths else rows))
+
+
+def _arrays(rows: Any) -> list[np.ndarray]:
+    """Rows given as one array or tensor, or as a tuple of them, one per input; none when they are something else."""
+    given = rows if isinstance(rows, tuple) else (rows,)
+    return [np.asarray(one) for one in given] if all(isinstance(one, (np.ndarray, torch.Tensor)) for one in given) else []
 
 
 def picture_columns(preparation: Preparation) -> list[str]:

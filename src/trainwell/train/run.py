@@ -30,6 +30,7 @@ from trainwell.data.preparation import Preparation
 from trainwell.data.readers.read import read
 from trainwell.models.custom import build_own
 from trainwell.models.int8 import unpacked
+from trainwell.models.one_logit import as_named
 from trainwell.models.parametrize import plain
 from trainwell.models.registry import models
 from trainwell.score.decision import Decision
@@ -128,9 +129,10 @@ class Run:
     def network(self) -> nn.Module:
         """The trained network in evaluation mode."""
         assert self.folder is not None
-        network = self.build()
+        weights = self.weights()
+        network = as_named(self.build(), weights)
         try:
-            network.load_state_dict(self.weights())
+            network.load_state_dict(weights)
         except RuntimeError as error:
             own = "A module put together by hand cannot be built again from its class: name a class of your own in the recipe."
             what = f"the weights cannot be used ({' '.join(str(error).split())})"

@@ -25,6 +25,8 @@ WEIGHTED = {"class_weight", "pos_weight"}
 def stack_loss(programs: Sequence[Program]) -> StackLoss:
     """The function `(output (K, B, …), target (K, B, …)) -> (K,)` of these programs' losses."""
     functions, options = zip(*(_parts(p.loss) for p in programs), strict=True)
+    if any(":" in p.recipe.loss.name for p in programs):  # who knows whether its mean is that of its examples
+        return partial(_each, [p.loss for p in programs])
     if all(f is functions[0] for f in functions) and not WEIGHTED & set(options[0]):
         if all(o == options[0] for o in options):
             return partial(_at_once, programs[0].loss)
