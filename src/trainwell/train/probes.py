@@ -27,6 +27,7 @@ Batch = tuple[tuple[Tensor, ...], Tensor]
 
 #: Updates that are always measured: faults of the loop and of the pairing show within ten, those of the rate within twenty.
 FIRST = frozenset({0, 1, 2, 3, 5, 7, 9, 12, 15, 19})
+LAST_OF_FIRST = max(FIRST)
 #: Updates that are looked at in full, whatever it costs; from then on only norms are free.
 FULL = 4
 #: Probes grow no denser than one per this share of the run so far, so a history holds some hundreds of them at most.
@@ -116,15 +117,18 @@ class Probes:
         self._held: list[Tensor] = []
         self._batch: Batch | None = None
         self._last = self.checked = -1
+        self._soonest = 0.0  # the update up to which none is measured again
         self._full = False
 
     def due(self, step: int) -> bool:
         """Whether update `step` is measured."""
-        if step <= max(FIRST):
+        if step <= LAST_OF_FIRST:
             return step in FIRST
+        if step <= self._soonest:
+            return False
         if (step >= GROWTH * self._last and self.budget.lends()) or self._late(step, self._last):
             return True
-        return step - self._last > SPACING * step and self.budget.allows()
+        return self.budget.allows()
 
     def _late(self, step: int, last: int) -> bool:
         """Whether the look before is so long ago that the reserve pays for this one."""
@@ -165,9 +169,9 @@ class Probes:
             self._row["clipped_norm"] = float(torch.linalg.vector_norm(norms(gradients))) if gradients else 0.0
 
     def after(self, step: int, loss: Tensor | float, rate: float) -> None:
-        """The update is done."""
+        """The update is done; a loss that is a tensor has no graph behind it."""
         now = began = time.perf_counter()
-        self._losses.append(loss.detach() if isinstance(loss, Tensor) else loss)
+        self._losses.append(loss)
         if self._clock.started:
             self._clock.works.append(now - self._clock.started)
         if self._row is not None:
@@ -175,9 +179,15 @@ class Probes:
             self.budget.spent += time.perf_counter() - began
         self._clock.ended = time.perf_counter()
 
+    def passed(self, loss: Tensor | float | None) -> None:
+        """An update that is neither measured nor timed; waiting for the next batch is not timed either."""
+        self._losses.append(float("nan") if loss is None else loss)
+        self._clock.ended = 0.0
+
     def stepped(self) -> None:
         """The step is over; what was done in it after the update was no waiting."""
-        self._clock.ended = time.perf_counter()
+        if self._clock.ended:
+            self._clock.ended = time.perf_counter()
 
     def spend(self, began: float) -> None:
         """What was done since `began` is the doctor's own: no waiting, and part of its budget."""
@@ -186,13 +196,14 @@ class Probes:
 
     def _finish(self, step: int, rate: float) -> None:
         row, self._row, self._last = self._row or {}, None, step
+        self._soonest = step / (1 - SPACING)
         moved = [w - old for w, old in zip((p.detach() for p in self.weights.tensors), self._held, strict=True)]
         row |= {"update": norms(moved).tolist(), "weight": norms(self._held).tolist(), "floor": self.weights.floors}
         if self.judge is not None and self._batch is not None:
             row["after"] = self.judge.loss_of(*self._batch)
         if self._full:
             row |= self._units()
-        losses = torch.stack([torch.as_tensor(x).float().cpu() for x in self._losses])
+        losses = _as_one(self._losses)
         row |= {"loss": float(losses.mean()), "loss_largest": float(losses.max()), "learning_rate": rate}
         self._held, self._batch = [], None
         self._losses.clear()
@@ -236,6 +247,14 @@ class Probes:
             self.check(step, more)
             row |= self._units()
         self.record(row | self.counters)
+
+
+def _as_one(losses: list[Tensor | float]) -> Tensor:
+    """The losses of several updates; of one that was never averaged, its mean."""
+    tensors = [x for x in losses if isinstance(x, Tensor)]
+    if len(tensors) == len(losses) and all(x.ndim == 0 for x in tensors):
+        return torch.stack(tensors).float().cpu()
+    return torch.tensor([float(x.float().mean()) if isinstance(x, Tensor) else x for x in losses])
 
 
 def _median(values: list[float]) -> float:

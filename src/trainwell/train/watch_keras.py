@@ -147,13 +147,13 @@ class KerasCalls:
     def __init__(self, model: Any) -> None:
         self.model = model
 
-    def register_forward_pre_hook(self, hook: Any, *, with_kwargs: bool) -> Any:
+    def register_forward_pre_hook(self, hook: Any) -> Any:
         """Call `hook` before each call; several inputs reach it one by one."""
 
-        def unpacked(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            hook(module, flat(args[0]) if args else (), kwargs)
+        def unpacked(module: Any, args: tuple[Any, ...]) -> None:
+            hook(module, flat(args[0]) if args else ())
 
-        return self.model.register_forward_pre_hook(unpacked, with_kwargs=with_kwargs)
+        return self.model.register_forward_pre_hook(unpacked)
 
     def register_forward_hook(self, hook: Any) -> Any:
         """Call `hook` after each call."""

@@ -17,7 +17,7 @@ from trainwell.core.history import History
 from trainwell.doctor.examine import diagnose
 from trainwell.doctor.finding import Finding
 from trainwell.train.preflight import gathered_facts, preflight
-from trainwell.train.probes import Probes
+from trainwell.train.probes import LAST_OF_FIRST, Probes
 from trainwell.train.signs.checks import Judge
 from trainwell.train.signs.gather import Gathered
 from trainwell.train.signs.loop_faults import LoopFaults
@@ -27,6 +27,8 @@ Tell = Callable[[Finding], Any]
 
 #: Updates after which the findings so far are told; later, with every evaluation of the fixed rows.
 TOLD_AFTER = frozenset({0, 9, 19})
+#: One update in so many is timed: waiting for its batch, and the rest.
+TIMED = 4
 
 
 def say(finding: Finding) -> None:
@@ -52,6 +54,7 @@ class Watch:
     ) -> None:
         self._heard = model if heard is None else heard  # whose calls are heard: a model of Keras is looked at through another
         self.model, self.optimizer, self._loss_function = model, optimizer, loss
+        self._hears_loss = isinstance(loss, nn.Module)
         self.history = History(path)
         self._train, self._valid, self._tell, self._share = _arrays(train), _arrays(valid), tell, budget
         self._faults = LoopFaults(model, optimizer)
@@ -62,14 +65,16 @@ class Watch:
         self._target: Tensor | None = None
         self._loss: Tensor | float | None = None
         self._step = 0
+        self._passes = False  # whether the update under way is done with before the optimizer steps
         self.waits = True  # whether the time between steps is waiting for a batch
 
     def __enter__(self) -> Self:
-        hook = [self._heard.register_forward_pre_hook(self._forward, with_kwargs=True)]
-        hook += [self._heard.register_forward_hook(self._forwarded)]
+        hook = [self._heard.register_forward_pre_hook(self._forward)]
+        if self._faults.modal:
+            hook += [self._heard.register_forward_hook(self._forwarded)]
         hook += [self.optimizer.register_step_pre_hook(self._before), self.optimizer.register_step_post_hook(self._after)]
         if isinstance(self._loss_function, nn.Module):
-            hook.append(self._loss_function.register_forward_hook(self._loss_called))
+            hook += [self._loss_function.register_forward_hook(self._loss_called)]
         self._handles = hook
         self._faults.listen(self._backward, self._clipping)
         return self
@@ -109,14 +114,16 @@ class Watch:
         if self._probes is not None:
             self._probes.stepped()
 
-    def _forward(self, _model: nn.Module, args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
-        if not self._faults.quiet:
-            inputs = tuple(a for a in args if isinstance(a, Tensor))
-            self._faults.forward(inputs)
-            if self._rows is not None and not torch.is_grad_enabled():
-                self._rows.evaluated(inputs)
-            if self._probes is not None and self.waits and torch.is_grad_enabled() and self._faults.forwards == 1:
-                self._probes.start(self._step)
+    def _forward(self, _model: nn.Module, args: tuple[Any, ...]) -> None:
+        faults = self._faults
+        if faults.quiet:
+            return
+        faults.forward(args)
+        if not torch.is_grad_enabled():
+            if self._rows is not None:
+                self._rows.evaluated(tuple(a for a in args if isinstance(a, Tensor)))
+        elif faults.forwards == 1 and self.waits and self._probes is not None:
+            self._probes.start(self._step)
 
     def _forwarded(self, _model: nn.Module, _args: Any, output: Any) -> None:
         if not self._faults.quiet and isinstance(output, Tensor):
@@ -132,7 +139,7 @@ class Watch:
 
     def _backward(self, loss: Tensor) -> None:
         """Before the backward of this loop's loss."""
-        if self._loss is None or not isinstance(self._loss_function, nn.Module):
+        if self._loss is None or not self._hears_loss:
             self._loss = loss.detach()
 
     def _clipping(self) -> None:
@@ -141,19 +148,31 @@ class Watch:
             self._measure_before()
 
     def _before(self, _optimizer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._faults.closure = bool(kwargs.get("closure") or (len(args) > 1 and args[1] is not None))
-        if self._faults.closure or self._faults.quiet:
+        faults, probes, step = self._faults, self._probes, self._step
+        faults.closure = bool(kwargs.get("closure") or (len(args) > 1 and args[1] is not None))
+        if faults.closure or faults.quiet:
             return
-        self._faults.before_update()
-        with self._faults.silence():
-            if self._step == 0:
+        faults.before_update()
+        self._passes = False
+        if probes is not None and not faults.measured and not probes.due(step):
+            if step % TIMED and self._rows is None and step > LAST_OF_FIRST:  # most updates: some microseconds
+                probes.passed(self._loss)
+                self._next(faults)
+                self._passes = True
+            return
+        with faults.silence():
+            if probes is None:
                 self._begin()
-            probes = self._probes
-            assert probes is not None
-            if not self._faults.measured:
+            if not faults.measured:
                 self._measure_before()
-            elif probes.due(self._step):
+            elif probes is not None:
                 probes.clipped()
+
+    def _next(self, faults: LoopFaults) -> None:
+        """On to the next update."""
+        faults.after_update(self._target)
+        self._step += 1
+        self._target = self._loss = None
 
     def _measure_before(self) -> None:
         probes, batch = self._probes, self._batch()
@@ -163,23 +182,29 @@ class Watch:
                 probes.before(self._step, batch)
 
     def _after(self, _optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        probes = self._probes
-        if self._faults.closure or self._faults.quiet or probes is None:
+        if self._passes:
             return
+        faults, probes = self._faults, self._probes
+        if faults.closure or faults.quiet or probes is None:
+            return
+        loss = self._loss if self._loss is not None else float("nan")
+        if probes.measuring or self._rows is not None or self._step in TOLD_AFTER:
+            self._look(probes, loss)
+        else:
+            probes.after(self._step, loss, 0.0)
+        self._next(faults)
+
+    def _look(self, probes: Probes, loss: Tensor | float) -> None:
+        """After an update that is measured, or whose rows are wanted, or about which findings are told."""
         with self._faults.silence():
-            if probes.measuring:
-                probes.counters = self._faults.counters()
-            loss = self._loss if self._loss is not None else float("nan")
+            probes.counters = self._faults.counters()
             probes.after(self._step, loss, float(self.optimizer.param_groups[0]["lr"]))
             began = time.perf_counter()
             if self._rows is not None and self._target is not None:
                 self._rows.train(self._faults.inputs, self._target)
                 if self._rows.full:
                     self._learn_rows()
-            self._faults.after_update(self._target)
-            self._step += 1
-            self._target = self._loss = None
-            if self._step - 1 in TOLD_AFTER:
+            if self._step in TOLD_AFTER:
                 self._speak()
             probes.spend(began)
 

@@ -33,7 +33,7 @@ class LoopFaults:
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.modal = [m for m in network.modules() if isinstance(m, _MODAL) and not _off(m)]
         self.quiet = self.closure = self.measured = False
-        self.inputs: tuple[Tensor, ...] = ()
+        self.called_with: tuple[Any, ...] = ()
         self.forwards = self.backwards = 0
         self.count: dict[str, float] = {"updates": 0, "stale": 0, "eval_mode": 0, "empty_updates": 0}
         self.count |= {"no_gradient": 0, "train_mode_evaluations": 0, "evaluations": 0}
@@ -51,11 +51,16 @@ class LoopFaults:
         finally:
             self.quiet = before
 
-    def forward(self, inputs: tuple[Tensor, ...]) -> None:
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The tensors that the network was called with last, in an update."""
+        return tuple(a for a in self.called_with if isinstance(a, Tensor))
+
+    def forward(self, args: tuple[Any, ...]) -> None:
         """The network is about to be called."""
         if torch.is_grad_enabled():
             self.forwards += 1
-            self.inputs = inputs
+            self.called_with = args
             self._training = self.network.training
         else:
             self._evaluation()
@@ -80,19 +85,24 @@ class LoopFaults:
             self.count["evaluations"] += self._unused - 1
             self.count["train_mode_evaluations"] += self._unused - 1
         self._unused = 0
-        if self.backwards == 0 and self.count["updates"] > 0:
+        if self.backwards == 0 and 0 < self.count["updates"] < LOOKED_AT:
             held = [p.grad for p in self.parameters if p.grad is not None]
-            if held and self.count["updates"] < LOOKED_AT and float(norms(held).max()) > 0:
+            if held and float(norms(held).max()) > 0:
                 self.count["stale"] += 1
         self.backwards += 1
 
     def before_update(self) -> None:
         """The optimizer is about to step."""
-        self.count["empty_updates"] += self.backwards == 0
-        self.count["no_gradient"] += all(p.grad is None for p in self.parameters)
-        if self.forwards and not self._training and self.modal:
+        if self.backwards == 0:
+            self.count["empty_updates"] += 1
+        for parameter in self.parameters:  # the first one has a gradient, as a rule
+            if parameter.grad is not None:
+                break
+        else:
+            self.count["no_gradient"] += 1
+        if self.modal and self.forwards and not self._training:
             self.count["eval_mode"] += 1
-        if self.inputs and len(self._scales) < LOOKED_AT and self.inputs[0].is_floating_point():
+        if len(self._scales) < LOOKED_AT and self.inputs and self.inputs[0].is_floating_point():
             self._scales.append(float(self.inputs[0].std()))
 
     def after_update(self, target: Tensor | None) -> None:
@@ -114,16 +124,18 @@ class LoopFaults:
 
     def listen(self, backward: Callable[[Tensor], None], clipping: Callable[[], None]) -> None:
         """Hear of every backward and clipping until `stop`."""
+        global _LISTENERS
         self._told = (self, backward, clipping)
         with _LOCK:
-            _LISTENERS.append(self._told)
+            _LISTENERS = (*_LISTENERS, self._told)
             if len(_LISTENERS) == 1:
                 _install()
 
     def stop(self) -> None:
         """Hear no more; the last one leaves torch as it was."""
+        global _LISTENERS
         with _LOCK:
-            _LISTENERS.remove(self._told)
+            _LISTENERS = tuple(told for told in _LISTENERS if told is not self._told)
             if not _LISTENERS:
                 _remove()
 
@@ -150,7 +162,8 @@ def _variety(target: Tensor) -> float:
     return float(torch.special.entr(shares).sum())
 
 
-_LISTENERS: list[tuple[LoopFaults, Callable[[Tensor], None], Callable[[], None]]] = []
+#: Replaced, never changed: a backward goes through it without a copy.
+_LISTENERS: tuple[tuple[LoopFaults, Callable[[Tensor], None], Callable[[], None]], ...] = ()
 _KEPT: dict[str, Any] = {}
 
 
@@ -161,8 +174,8 @@ def _install() -> None:
     _KEPT["clip_value"] = torch.nn.utils.clip_grad_value_
 
     def backward(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
-        for faults, told, _ in list(_LISTENERS):
-            if not faults.quiet and faults.forwards:
+        for faults, told, _ in _LISTENERS:
+            if faults.forwards and not faults.quiet:
                 faults.backward()
                 told(tensor)
         return _KEPT["backward"](tensor, *args, **kwargs)
@@ -174,7 +187,7 @@ def _install() -> None:
 
 def _heard(name: str) -> Callable[..., Any]:
     def clip(*args: Any, **kwargs: Any) -> Any:
-        for faults, _, clipping in list(_LISTENERS):
+        for faults, _, clipping in _LISTENERS:
             if not faults.quiet and faults.backwards:
                 clipping()
         return _KEPT[name](*args, **kwargs)
