@@ -11,7 +11,10 @@ from trainwell.core.recipe import Recipe
 from trainwell.data.load import load
 from trainwell.ship.bundle import bundle, open_bundle
 from trainwell.ship.export import export
+from trainwell.ship.serve.served import served
+from trainwell.train.adversarial.sample import sample
 from trainwell.train.fit import fit
+from trainwell.train.generate import generate
 
 from .small import people, recipe
 
@@ -59,7 +62,6 @@ def generator():
 def test_what_answers_no_rows_is_refused_in_one_sentence(made, instead, tmp_path):
     run = made()
     for write in (
-        lambda: bundle(run, tmp_path / "a.tw"),
         lambda: export(run, tmp_path / "a.pt2", rows=DAYS),
         lambda: export(run, tmp_path / "a.onnx", rows=DAYS),
     ):
@@ -67,3 +69,23 @@ def test_what_answers_no_rows_is_refused_in_one_sentence(made, instead, tmp_path
             write()
         assert "\n" not in str(refused.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_bundle_of_a_language_model_writes_what_its_run_writes(tmp_path):
+    run = language()
+    opened = open_bundle(bundle(run, tmp_path / "a.tw"))
+    assert generate(opened, "to be", length=20, seed=3) == generate(run, "to be", length=20, seed=3)
+    with pytest.raises(TrainwellError, match=r"tw\.open_bundle"):
+        generate(tmp_path / "a.tw")
+    with pytest.raises(TrainwellError, match="generate"):
+        opened.predict(DAYS)
+    with pytest.raises(TrainwellError, match="generate"):
+        served(opened, version="1")
+
+
+def test_a_bundle_of_a_network_that_makes_pictures_makes_the_same(tmp_path):
+    run = generator()
+    opened = open_bundle(bundle(run, tmp_path / "a.tw"))
+    assert (sample(opened, 6, seed=3).pictures == sample(run, 6, seed=3).pictures).all()
+    with pytest.raises(TrainwellError, match="sample"):
+        opened.predict(DAYS)

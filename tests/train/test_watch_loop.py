@@ -174,3 +174,29 @@ def test_a_history_on_disk_is_read_again(tmp_path):
 
     kept, _ = read_rows(tmp_path / "history.jsonl")
     assert [r["split"] for r in kept] == [r["split"] for r in doctor.history.rows]
+
+
+def test_short_updates_are_slept_through_and_counted_to_the_same_bits():
+    def bits(watched: bool) -> tuple[bytes, object]:
+        torch.manual_seed(3)
+        np.random.seed(3)
+        random.seed(3)
+        model, loss = network(), nn.CrossEntropyLoss()
+        optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
+        if not watched:
+            loop(model, optimizer, loss, steps=1200)
+        else:
+            with watch(model, optimizer, loss, tell=None) as doctor:
+                loop(model, optimizer, loss, steps=1200)
+        weights = b"".join(t.numpy().tobytes() for t in model.state_dict().values())
+        return weights, (doctor if watched else None)
+
+    plain, _ = bits(False)
+    same, doctor = bits(True)
+    assert same == plain
+    assert doctor.history.rows[-1] == {"split": "end", "step": 1200, "status": "finished"}
+    heard = doctor._faults.count
+    assert 200 <= heard["updates"] < 1000  # the others were slept through
+    assert heard["evaluations"] == 60  # every one of them
+    assert {row["step"] for row in doctor.history.rows if row["split"] == "probe"} <= set(range(1200))
+    assert not any("loss" in row and not np.isfinite(row["loss"]) for row in doctor.history.rows if row["split"] == "probe")

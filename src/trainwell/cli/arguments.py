@@ -34,6 +34,8 @@ Preset = Annotated[str | None, typer.Option(help="How much time may be spent: qu
 TimeLimit = Annotated[str | None, typer.Option(help="Longest time for training: 90, 90s, 10m, 1h.", rich_help_panel="Recipe")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 
+OneTrained = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or a bundle (.tw).")]
+
 Trained = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, the folder of an ensemble, or a bundle (.tw).")]
 
 #: Where a study is kept, and what `study_folder` makes of it where nothing is given.

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import AsJson, RunFolder, Seed
+from trainwell.cli.arguments import AsJson, OneTrained, Seed
+from trainwell.cli.open_trained import open_one
 from trainwell.cli.output import emit_json
 
 GENERATE_EXAMPLES = r"""
 Examples:
   trainwell generate runs/a --prompt "ROMEO:" --length 300
+  trainwell generate plays.tw --prompt "ROMEO:"
   trainwell generate runs/a --temperature 0.5 --top-p 0.9 --seed 7
 """
 
@@ -22,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def generate(
-    run: RunFolder,
+    run: OneTrained,
     *,
     prompt: Annotated[str, typer.Option(help="Text to go on with.")] = "",
     length: Annotated[int, typer.Option(help="Tokens to write.")] = 300,
@@ -34,7 +36,7 @@ def generate(
     """Let a language model (task=language) write on; the same text for the same seed."""
     from trainwell.train.generate import generate as write
 
-    text = write(str(run), prompt, length=length, temperature=temperature, top_p=top_p, seed=seed)
+    text = write(open_one(run), prompt, length=length, temperature=temperature, top_p=top_p, seed=seed)
     if as_json:
         emit_json({"prompt": prompt, "text": text, "seed": seed})
     else:

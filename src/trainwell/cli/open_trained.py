@@ -16,13 +16,27 @@ if TYPE_CHECKING:
 
 def open_trained(place: Path) -> Run | Ensemble | Bundle:
     """The bundle in a file, or the run or ensemble in a folder."""
-    if place.is_file() or place.suffix == ".tw":
-        from trainwell.ship.bundle import open_bundle
-
-        return open_bundle(place)
+    if is_bundle(place):
+        return open_one(place)
     from trainwell.study.ensemble.ensemble import open_any
 
     return open_any(place)
+
+
+def is_bundle(place: Path) -> bool:
+    """Whether the path is meant as that of a bundle."""
+    return place.is_file() or place.suffix == ".tw"
+
+
+def open_one(place: Path) -> Run | Bundle:
+    """The bundle in a file, or the run in a folder."""
+    if is_bundle(place):
+        from trainwell.ship.bundle import open_bundle
+
+        return open_bundle(place)
+    from trainwell.train.run import Run
+
+    return Run.open(place)
 
 
 def labelled_rows(trained: Run | Ensemble | Bundle, place: Path, other: str | None) -> Data:

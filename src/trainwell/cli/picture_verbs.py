@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from trainwell.cli.arguments import AsJson, RunFolder
+from trainwell.cli.arguments import AsJson, OneTrained
+from trainwell.cli.open_trained import open_one
 from trainwell.cli.output import emit_json, note
 
 SAMPLE_EXAMPLES = """
 Examples:
   trainwell sample runs/a --n 100 --to samples
   trainwell sample runs/a --label 3 --seed 7 --to threes
+  trainwell sample digits.tw
 """
 
 TRANSLATE_EXAMPLES = """
@@ -30,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def sample(
-    run: RunFolder,
+    run: OneTrained,
     *,
     n: Annotated[int, typer.Option("--n", "-n", help="How many pictures.")] = 64,
     label: Annotated[str | None, typer.Option(help="Their class; without it the classes come in turn.")] = None,
@@ -41,7 +43,7 @@ def sample(
     """Make new pictures with a network trained by model=dcgan or model=wgan_gp; the same ones for the same seed."""
     from trainwell.train.adversarial.sample import sample as make
 
-    found = make(str(run), n, seed=seed, label=label)
+    found = make(open_one(run), n, seed=seed, label=label)
     folder = found.save(to)
     if as_json:
         emit_json({"folder": str(folder), "shape": list(found.pictures.shape), "labels": list(found.labels), "seed": seed})
@@ -51,7 +53,7 @@ def sample(
 
 
 def translate(
-    run: RunFolder,
+    run: OneTrained,
     pictures: Annotated[str, typer.Argument(metavar="PICTURES", help="Picture, folder of pictures, or a table of them.")],
     *,
     into: Annotated[str | None, typer.Option(help="The class that all become; without it each becomes the other one.")] = None,
@@ -61,7 +63,7 @@ def translate(
     """Turn pictures of one class into ones of another with a network trained by model=cyclegan."""
     from trainwell.train.adversarial.translate import translate as turn
 
-    found = turn(str(run), pictures, into=into)
+    found = turn(open_one(run), pictures, into=into)
     folder = found.save(to)
     for problem in found.problems:
         note(problem)

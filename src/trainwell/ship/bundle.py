@@ -154,8 +154,10 @@ class Bundle:
 def bundle(trained: Run | Team | Bundle, to: str | Path, *, examples: int = 0) -> Path:
     """Write a trained network, or several that answer together, as one file.
 
-    No row of the training data is in it unless `examples` asks for some: they are taken out of the card and the evaluation.
-    What stays are the labels of categories, the words of texts, and ranges of numbers. The same run gives the same bytes.
+    A language model and a network that makes pictures are bundled, too: `tw.generate`, `tw.sample` and `tw.translate` take
+    the opened file. No row of the training data is in it unless `examples` asks for some: they are taken out of the card and
+    the evaluation. What stays are the labels of categories, the words of texts, and ranges of numbers. The same run gives the
+    same bytes.
 
     Args:
         trained: a finished run, an ensemble, or an opened bundle.
@@ -168,7 +170,7 @@ def bundle(trained: Run | Team | Bundle, to: str | Path, *, examples: int = 0) -
 
     Raises:
         CheckpointError: the training has not ended.
-        UsageError: `to` is a folder, the network makes pictures, or examples of these rows cannot be shown.
+        UsageError: `to` is a folder, or examples of these rows cannot be shown.
 
     Example:
         >>> import tempfile
@@ -177,9 +179,6 @@ def bundle(trained: Run | Team | Bundle, to: str | Path, *, examples: int = 0) -
         >>> bundle(run, Path(tempfile.mkdtemp(), "iris.tw")).name
         'iris.tw'
     """
-    if trained.preparation.target.task == "generation":
-        raise UsageError("a bundle answers rows, and this network makes pictures", remedy="Give its run folder to others.")
-    trained.preparation.demand_rows()
     to = Path(to)
     if to.is_dir():
         raise UsageError(f"{to} is a folder", remedy="Give the name of a file, such as income.tw.")

@@ -32,6 +32,7 @@ from trainwell.core.shape import Input, Shape
 from trainwell.data.inputs import shape_of
 from trainwell.data.preparation import Preparation
 from trainwell.data.preparation_file import from_plain
+from trainwell.data.tokens import FIRST
 from trainwell.models.custom import build_own
 from trainwell.models.one_logit import as_named
 from trainwell.models.parametrize import plain
@@ -128,7 +129,10 @@ def _check_shape(preparation: Preparation) -> None:
     if preparation.forecast is not None:
         expected = preparation.forecast.shape
     elif preparation.language is not None:
-        expected = shape  # codes of a window; what a code stands for lies in the file
+        level = preparation.language.level
+        if not level.model and level.size != len(level.tokens) + FIRST:
+            raise ValueError("a text has more codes than tokens")
+        expected = preparation.language.shape
     else:
         for column in columns:
             _check_column(column.kind, column.state)

@@ -22,7 +22,7 @@ from trainwell.doctor.finding import Finding
 from trainwell.train.compile import Program, spread
 from trainwell.train.loop import Ending, Member, Observer
 from trainwell.train.preflight import preflight
-from trainwell.train.probes import Probes
+from trainwell.train.probes import Probes, clock_beside
 from trainwell.train.signs.checks import CHECK_ROWS, Arrays, Judge
 from trainwell.train.signs.loaded_facts import loaded_facts
 from trainwell.train.signs.quiet import undisturbed
@@ -93,7 +93,7 @@ class FitDoctor:
         judged = probes.checked
         probes.after(number, loss, rate)
         if number in TOLD_AFTER or probes.checked > judged:
-            began = time.perf_counter()
+            began = probes.budget.now()
             self.tell()
             probes.spend(began)
 
@@ -162,9 +162,10 @@ class FitDoctor:
     def _judge(self, batch: Arrays) -> Judge:
         """A judge of so many rows as can be answered in the time that judging may take."""
         with undisturbed(self.program.network):
-            began = time.perf_counter()
+            now = clock_beside(self.program.network)
+            began = now()
             self.program.network(*batch[0])
-            pace = (time.perf_counter() - began) / len(batch[1])
+            pace = (now() - began) / len(batch[1])
         return self._judge_of(max(128, min(CHECK_ROWS, int(JUDGING / max(pace, 1e-9)))))
 
     def _judge_of(self, rows: int) -> Judge:

@@ -14,11 +14,11 @@ from trainwell.core.seeds import draw_seed
 from trainwell.data.language.state import Language
 from trainwell.data.tokens import FIRST, UNKNOWN
 from trainwell.train.language import next_logits
-from trainwell.train.run import Run
+from trainwell.train.run import Bundled, Run, as_run
 
 
 def generate(
-    run: Run | str | Path,
+    run: Run | Bundled | str | Path,
     prompt: str = "",
     *,
     length: int = 300,
@@ -29,7 +29,7 @@ def generate(
     """What a language model writes after `prompt`; the same text for the same seed.
 
     Args:
-        run: a run with `task=language`, or its folder.
+        run: a run with `task=language`, its folder, or an opened bundle of it.
         prompt: the text it goes on with, without characters that training never showed; empty begins as after a line's end.
         length: tokens to write.
         temperature: below 1 the likely becomes likelier, above 1 less so; 0 always takes the likeliest.
@@ -52,7 +52,7 @@ def generate(
         >>> len(generate(run, "to be", length=9)), generate(run, "to", seed=3) == generate(run, "to", seed=3)
         (9, True)
     """
-    run = Run.open(run) if not isinstance(run, Run) else run
+    run = as_run(run)
     state = run.preparation.language
     if state is None:
         task = run.preparation.target.task

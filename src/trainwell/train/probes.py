@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -40,6 +41,8 @@ PROBE_ROWS = 128
 CREDIT = 0.25
 #: Seconds more for looks that come at twice the step of the one before: on a crowded machine, too, a run is seen to its end.
 RESERVE = 0.1
+#: Seconds of one look at a clock above which another clock is taken.
+DEAR = 5e-6
 #: While the credit is spent, each probe comes this factor later than the one before.
 GROWTH = 1.1
 
@@ -50,22 +53,24 @@ class Budget:
     Args:
         share: of the run's time.
         credit: seconds.
+        clock: seconds, by which both are measured.
 
     Example:
         >>> Budget(0.02).spent
         0.0
     """
 
-    def __init__(self, share: float, credit: float = CREDIT) -> None:
-        self.share, self.credit, self.spent, self.began = share, credit, 0.0, time.perf_counter()
+    def __init__(self, share: float, credit: float = CREDIT, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.share, self.credit, self.now = share, credit, clock
+        self.spent, self.began = 0.0, clock()
 
     def allows(self) -> bool:
         """Whether the share pays for another measurement."""
-        return self.spent < self.share * (time.perf_counter() - self.began)
+        return self.spent < self.share * (self.now() - self.began)
 
     def lends(self, reserve: float = 0.0) -> bool:
         """Whether there is credit left, with `reserve` seconds more."""
-        return self.spent < self.credit + reserve + self.share * (time.perf_counter() - self.began)
+        return self.spent < self.credit + reserve + self.share * (self.now() - self.began)
 
 
 @dataclass
@@ -108,7 +113,7 @@ class Probes:
         budget: float = 0.02,
     ) -> None:
         self.network, self.record, self.judge = network, record, judge
-        self.budget = Budget(budget)
+        self.budget = Budget(budget, clock=clock_beside(network))
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.weights: Weights = weights_of(network, self.parameters)
         self.counters: dict[str, float] = {}
@@ -117,6 +122,7 @@ class Probes:
         self._held: list[Tensor] = []
         self._batch: Batch | None = None
         self._last = self.checked = -1
+        self.work = 0.0  # seconds of an update, without waiting for its batch
         self._soonest = 0.0  # the update up to which none is measured again
         self._full = False
 
@@ -150,7 +156,7 @@ class Probes:
         """Gradients are ready, before clipping; `batch` lets the same batch be judged again after the update."""
         if not self.due(step):
             return
-        began = time.perf_counter()
+        began = self.budget.now()
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         layers = [p.grad if p.grad is not None else torch.zeros_like(p) for p in self.weights.tensors]
         self._held = [p.detach().clone() for p in self.weights.tensors]
@@ -160,7 +166,7 @@ class Probes:
         self._batch = batch if self._full else None
         if self.judge is not None and self._batch is not None:
             self._row["before"] = self.judge.loss_of(*self._batch)
-        self.budget.spent += time.perf_counter() - began
+        self.budget.spent += self.budget.now() - began
 
     def clipped(self) -> None:
         """Gradients have been limited: note what is left of them."""
@@ -170,19 +176,14 @@ class Probes:
 
     def after(self, step: int, loss: Tensor | float, rate: float) -> None:
         """The update is done; a loss that is a tensor has no graph behind it."""
-        now = began = time.perf_counter()
         self._losses.append(loss)
         if self._clock.started:
-            self._clock.works.append(now - self._clock.started)
+            self._clock.works.append(time.perf_counter() - self._clock.started)
         if self._row is not None:
+            began = self.budget.now()
             self._finish(step, rate)
-            self.budget.spent += time.perf_counter() - began
+            self.budget.spent += self.budget.now() - began
         self._clock.ended = time.perf_counter()
-
-    def passed(self, loss: Tensor | float | None) -> None:
-        """An update that is neither measured nor timed; waiting for the next batch is not timed either."""
-        self._losses.append(float("nan") if loss is None else loss)
-        self._clock.ended = 0.0
 
     def stepped(self) -> None:
         """The step is over; what was done in it after the update was no waiting."""
@@ -190,9 +191,9 @@ class Probes:
             self._clock.ended = time.perf_counter()
 
     def spend(self, began: float) -> None:
-        """What was done since `began` is the doctor's own: no waiting, and part of its budget."""
+        """What was done since `began` by the budget's clock is the doctor's own: no waiting, and part of its budget."""
         self._clock.ended = time.perf_counter()
-        self.budget.spent += time.perf_counter() - began
+        self.budget.spent += self.budget.now() - began
 
     def _finish(self, step: int, rate: float) -> None:
         row, self._row, self._last = self._row or {}, None, step
@@ -226,6 +227,7 @@ class Probes:
         if clock.waits:
             # The measured update itself is slow: the median of the others tells.
             found = {"wait": _median(clock.waits), "work": _median(clock.works)}
+            self.work = found["work"]
         clock.waits.clear()
         clock.works.clear()
         return found
@@ -247,6 +249,24 @@ class Probes:
             self.check(step, more)
             row |= self._units()
         self.record(row | self.counters)
+
+
+def clock_beside(network: nn.Module) -> Callable[[], float]:
+    """The clock of a budget: CPU time of this thread, so that other programs take no looks away from a run.
+
+    Wall time where the network computes elsewhere, for then this thread waits, and where the system answers slowly.
+    """
+    here = all(p.device.type == "cpu" for p in network.parameters())
+    return time.thread_time if here and _price_of_thread_time() < DEAR else time.perf_counter
+
+
+@cache
+def _price_of_thread_time() -> float:
+    """Seconds of one look at the thread's clock: half a microsecond, as a rule, and milliseconds in some sandboxes."""
+    began = time.perf_counter()
+    for _ in range(10):
+        time.thread_time()
+    return (time.perf_counter() - began) / 10
 
 
 def _as_one(losses: list[Tensor | float]) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from trainwell.core.atomic import write_atomic, write_json
-from trainwell.core.errors import CheckpointError, NonFinite
+from trainwell.core.errors import CheckpointError, NonFinite, UsageError
 from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, write_recipe
@@ -289,3 +289,20 @@ class Run:
 def weights_of(network: nn.Module) -> bytes:
     """Weights and buffers of a network as the bytes of a safetensors file."""
     return save_tensors(apart(network.state_dict()))
+
+
+class Bundled(Protocol):
+    """What holds runs without being one: an opened bundle."""
+
+    @property
+    def members(self) -> tuple[Run, ...]:
+        """The runs inside."""
+
+
+def as_run(given: Run | Bundled | str | Path) -> Run:
+    """A run, the run in a folder, or the run in an opened bundle."""
+    if isinstance(given, (str, Path)):
+        if Path(given).suffix == ".tw":
+            raise UsageError(f"{given} is a bundle", remedy=f"Open it: tw.open_bundle({str(given)!r}).")
+        return Run.open(given)
+    return given if isinstance(given, Run) else given.members[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +16,7 @@ from trainwell.core.history import History
 from trainwell.doctor.examine import diagnose
 from trainwell.doctor.finding import Finding
 from trainwell.train.preflight import gathered_facts, preflight
-from trainwell.train.probes import LAST_OF_FIRST, Probes
+from trainwell.train.probes import Probes
 from trainwell.train.signs.checks import Judge
 from trainwell.train.signs.gather import Gathered
 from trainwell.train.signs.loop_faults import LoopFaults
@@ -27,8 +26,12 @@ Tell = Callable[[Finding], Any]
 
 #: Updates after which the findings so far are told; later, with every evaluation of the fixed rows.
 TOLD_AFTER = frozenset({0, 9, 19})
-#: One update in so many is timed: waiting for its batch, and the rest.
-TIMED = 4
+#: Updates heard in a row, and updates after which none need be heard: by then faults of the loop have shown.
+AWAKE, SLEEPLESS = 8, 200
+#: Seconds of work below which not every update is heard: hearing one costs 25 microseconds, sleeping through it 8.
+HEARD = 0.008
+#: Updates slept through for each one that is heard, at most.
+MOST_ASLEEP = 8
 
 
 def say(finding: Finding) -> None:
@@ -65,22 +68,22 @@ class Watch:
         self._target: Tensor | None = None
         self._loss: Tensor | float | None = None
         self._step = 0
-        self._passes = False  # whether the update under way is done with before the optimizer steps
+        self._asleep, self._sleeps_at, self._wakes_at = False, 0, 0
+        self._waking: list[Any] = []
         self.waits = True  # whether the time between steps is waiting for a batch
 
     def __enter__(self) -> Self:
-        hook = [self._heard.register_forward_pre_hook(self._forward)]
+        self._handles = [self._heard.register_forward_pre_hook(self._forward)]
         if self._faults.modal:
-            hook += [self._heard.register_forward_hook(self._forwarded)]
-        hook += [self.optimizer.register_step_pre_hook(self._before), self.optimizer.register_step_post_hook(self._after)]
-        if isinstance(self._loss_function, nn.Module):
-            hook += [self._loss_function.register_forward_hook(self._loss_called)]
-        self._handles = hook
+            self._handles += [self._heard.register_forward_hook(self._forwarded)]
+        self._handles += [self.optimizer.register_step_post_hook(self._after)]
+        self._rise()
         self._faults.listen(self._backward, self._clipping)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._faults.stop()
+        self._lie_down()
         for handle in self._handles:
             handle.remove()
         if self._probes is not None and error is None:
@@ -92,6 +95,27 @@ class Watch:
         self.history.add(split="end", step=self._step, status=status)
         self._speak()
         self.history.close()
+
+    def _rise(self) -> None:
+        """Hear everything of an update."""
+        self._asleep, self._sleeps_at = False, self._step + AWAKE
+        self._waking = [self.optimizer.register_step_pre_hook(self._before)]
+        if isinstance(self._loss_function, nn.Module):
+            self._waking += [self._loss_function.register_forward_hook(self._loss_called)]
+
+    def _lie_down(self) -> None:
+        """Count updates and hear of evaluations, no more."""
+        self._asleep = True
+        for handle in self._waking:
+            handle.remove()
+
+    def _rest(self, probes: Probes) -> None:
+        """Sleep for some updates where they are so short that hearing all of them would be felt."""
+        self._sleeps_at = self._step + AWAKE
+        if self._step >= SLEEPLESS and self._rows is None and 0 < probes.work < HEARD:
+            self._wakes_at = self._step + AWAKE * min(MOST_ASLEEP, round(HEARD / probes.work) - 1)
+            if self._wakes_at > self._step:
+                self._lie_down()
 
     @property
     def findings(self) -> list[Finding]:
@@ -116,7 +140,7 @@ class Watch:
 
     def _forward(self, _model: nn.Module, args: tuple[Any, ...]) -> None:
         faults = self._faults
-        if faults.quiet:
+        if faults.quiet or (self._asleep and torch.is_grad_enabled()):
             return
         faults.forward(args)
         if not torch.is_grad_enabled():
@@ -126,7 +150,7 @@ class Watch:
             self._probes.start(self._step)
 
     def _forwarded(self, _model: nn.Module, _args: Any, output: Any) -> None:
-        if not self._faults.quiet and isinstance(output, Tensor):
+        if not (self._faults.quiet or self._asleep) and isinstance(output, Tensor):
             self._faults.forwarded(output)
 
     def _loss_called(self, _module: Any, args: tuple[Any, ...], value: Any) -> None:
@@ -153,12 +177,7 @@ class Watch:
         if faults.closure or faults.quiet:
             return
         faults.before_update()
-        self._passes = False
         if probes is not None and not faults.measured and not probes.due(step):
-            if step % TIMED and self._rows is None and step > LAST_OF_FIRST:  # most updates: some microseconds
-                probes.passed(self._loss)
-                self._next(faults)
-                self._passes = True
             return
         with faults.silence():
             if probes is None:
@@ -168,12 +187,6 @@ class Watch:
             elif probes is not None:
                 probes.clipped()
 
-    def _next(self, faults: LoopFaults) -> None:
-        """On to the next update."""
-        faults.after_update(self._target)
-        self._step += 1
-        self._target = self._loss = None
-
     def _measure_before(self) -> None:
         probes, batch = self._probes, self._batch()
         if probes is not None:
@@ -182,7 +195,10 @@ class Watch:
                 probes.before(self._step, batch)
 
     def _after(self, _optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        if self._passes:
+        if self._asleep:
+            self._step += 1
+            if self._step >= self._wakes_at:
+                self._rise()
             return
         faults, probes = self._faults, self._probes
         if faults.closure or faults.quiet or probes is None:
@@ -192,14 +208,18 @@ class Watch:
             self._look(probes, loss)
         else:
             probes.after(self._step, loss, 0.0)
-        self._next(faults)
+        faults.after_update(self._target)
+        self._step += 1
+        self._target = self._loss = None
+        if self._step >= self._sleeps_at:
+            self._rest(probes)
 
     def _look(self, probes: Probes, loss: Tensor | float) -> None:
         """After an update that is measured, or whose rows are wanted, or about which findings are told."""
         with self._faults.silence():
             probes.counters = self._faults.counters()
             probes.after(self._step, loss, float(self.optimizer.param_groups[0]["lr"]))
-            began = time.perf_counter()
+            began = probes.budget.now()
             if self._rows is not None and self._target is not None:
                 self._rows.train(self._faults.inputs, self._target)
                 if self._rows.full:
@@ -224,7 +244,9 @@ class Watch:
             )
             self.history.add(**facts, **gradient_facts(self.model, self.optimizer))
         judge = Judge(self.model, self._loss_function, known, self._valid) if known is not None else None
-        self._probes = Probes(self.model, self.optimizer, self._record, judge=judge, budget=self._share)
+        self._probes = Probes(
+            self.model, self.optimizer, self._record, judge=judge, budget=self._share / 2
+        )  # the other half is hearing
         self._probes.check(0)
 
     def _learn_rows(self) -> None:

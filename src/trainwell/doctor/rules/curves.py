@@ -29,9 +29,9 @@ def overfitting(chart: Chart, *, errors: float = 3.0, checks: int = 3, lost: flo
     Reference: Prechelt, "Early stopping, but when?", 1998. A 10% rule flagged 106 of 118 healthy runs.
 
     Args:
-        errors: standard errors above the smallest value.
+        errors: standard errors above the smallest value; two thirds of them where the score has fallen, too.
         checks: evaluations in a row.
-        lost: share above the smallest value.
+        lost: share above the smallest value; two thirds of it where the score has fallen, too.
 
     Example:
         >>> losses = [(2.0, 2.0), (0.5, 1.0), (0.2, 1.6), (0.1, 1.8), (0.01, 2.0)]
@@ -46,6 +46,8 @@ def overfitting(chart: Chart, *, errors: float = 3.0, checks: int = 3, lost: flo
     best = min(rows, key=lambda r: float(r["valid_loss"]))
     later = [r for r in rows if r["step"] > best["step"]]
     low, noise = float(best["valid_loss"]), float(best.get("valid_se") or 0.0)
+    if later and _loses(best, later[-1]):  # two signs that agree need less of each
+        errors, lost = errors * 2 / 3, lost * 2 / 3
     above = [r for r in later if float(r["valid_loss"]) > low + max(errors * noise, lost * abs(low))]
     if len(above) < checks or above[-checks:] != later[-checks:] or not later[-1]["train_loss"] < 0.7 * best["train_loss"]:
         return None
@@ -58,6 +60,12 @@ def overfitting(chart: Chart, *, errors: float = 3.0, checks: int = 3, lost: flo
     kept: Severity = "advice" if any("best" in r for r in chart.part("valid")) else "warning"  # the best weights are kept
     measured = {"best": low, "last": end, "best_step": best["step"]}
     return Finding(text, step=int(above[0]["step"]), severity=kept, measurement=measured)
+
+
+def _loses(best: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
+    """Whether the score has fallen, too."""
+    before, after = best.get("valid_score"), last.get("valid_score")
+    return before is not None and after is not None and after < before - 0.02
 
 
 def _costs(best: Mapping[str, Any], last: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from trainwell.core.errors import DataError, UsageError
 from trainwell.models.adversarial import Adversarial
 from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import make_pictures, noise_for, pictures_from
-from trainwell.train.run import Run
+from trainwell.train.run import Bundled, Run, as_run
 
 #: Side in pixels to which smaller pictures are enlarged in a grid, pixel by pixel.
 SEEN = 56
@@ -62,11 +62,11 @@ class Samples:
         return folder
 
 
-def sample(run: Run | str | Path, n: int = 64, *, seed: int = 0, label: str | None = None) -> Samples:
+def sample(run: Run | Bundled | str | Path, n: int = 64, *, seed: int = 0, label: str | None = None) -> Samples:
     """New pictures; the same ones for the same seed, and more of them begin with the same.
 
     Args:
-        run: a run of a network that makes pictures (`model=dcgan`, `model=wgan_gp`), or its folder.
+        run: a run of a network that makes pictures (`model=dcgan`, `model=wgan_gp`), its folder, or an opened bundle of it.
         n: how many.
         seed: of the noise.
         label: the class of all of them; None takes the classes in turn.
@@ -83,7 +83,7 @@ def sample(run: Run | str | Path, n: int = 64, *, seed: int = 0, label: str | No
         >>> found.pictures.shape, found.labels[0]
         ((12, 1, 8, 8), '3')
     """
-    run = Run.open(run) if not isinstance(run, Run) else run
+    run = as_run(run)
     network = pair_of(run)
     if n < 1:
         raise UsageError(f"n must be at least 1, however: n={n}")

@@ -23,7 +23,7 @@ from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import translated
 from trainwell.train.adversarial.sample import as_image, grid
 from trainwell.train.raw_rows import picture_columns, source_of
-from trainwell.train.run import Run
+from trainwell.train.run import Bundled, Run, as_run
 
 #: Pictures in a grid.
 SHOWN = 12
@@ -72,11 +72,11 @@ class Translations:
         return folder
 
 
-def translate(run: Run | str | Path, rows: Any, *, into: str | None = None) -> Translations:
+def translate(run: Run | Bundled | str | Path, rows: Any, *, into: str | None = None) -> Translations:
     """Pictures of one class as ones of the other, prepared as those of the training were.
 
     Args:
-        run: a run of a network that turns pictures into others (`model=cyclegan`), or its folder.
+        run: a run of a network that turns pictures into others (`model=cyclegan`), its folder, or an opened bundle of it.
         rows: a picture file, a list of them, a folder, a table or an array, as `predict` takes them.
         into: the class that all shall become; None turns each into the other class than its own, which the name of its folder
             or the column of the labels says.
@@ -93,7 +93,7 @@ def translate(run: Run | str | Path, rows: Any, *, into: str | None = None) -> T
         >>> found.pictures.shape, found.into[0]
         ((40, 1, 8, 8), 'light')
     """
-    run = Run.open(run) if not isinstance(run, Run) else run
+    run = as_run(run)
     network, (name,) = translator_of(run), run.preparation.shape.names
     source = source_of(rows, run.preparation)
     encoded = run.preparation.encode(source)
