@@ -135,7 +135,7 @@ def fashion(options: argparse.Namespace) -> None:
     files = [gzip.decompress((folder / f"train-{kind}-ubyte.gz").read_bytes()) for kind in ("images-idx3", "labels-idx1")]
     pictures = np.frombuffer(files[0], np.uint8, offset=16).reshape(-1, 28, 28)[: options.rows]
     labels = np.frombuffer(files[1], np.uint8, offset=8)[: options.rows]
-    data, recipe = load((pictures, labels)), Recipe(preset="quick", threads=options.threads)
+    data, recipe = load((pictures, labels)), Recipe(preset="quick", epochs=options.epochs, threads=options.threads)
     seconds, found = timed(
         options, lambda to: ablate(recipe, data, tricks=PICTURE_TRICKS, repeats=options.repeats, alone=False, folder=to)
     )

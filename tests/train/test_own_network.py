@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 import trainwell as tw
-from trainwell.core.errors import CompileError
+from trainwell.core.errors import CompileError, DataError
+from trainwell.data.load import wrap
 from trainwell.models.one_logit import OneLogit, as_named
 from trainwell.train.fit import fit
 from trainwell.train.run import Run
@@ -106,3 +107,57 @@ def test_weights_are_told_by_their_names():
     assert as_named(plain, plain.state_dict()) is plain
     assert as_named(made, made.state_dict()) is made
     assert isinstance(as_named(plain, made.state_dict()), OneLogit)
+
+
+def test_torchs_cross_entropy_sees_both_logits():
+    run = fit(recipe(loss="torch.nn:CrossEntropyLoss", steps=30), numbers(), network=nn.Linear(5, 1))
+    assert run.history.column("loss", split="train")[-1] > 0.01
+
+
+def test_weights_of_a_run_are_taken_over_by_another(one, tmp_path):
+    fit(recipe(model=one, loss="bce", epochs=3), numbers(), folder=tmp_path / "run")
+    found = fit(recipe(model=one, loss="bce", steps=1, learning_rate=1e-30, init_from=str(tmp_path / "run")), numbers())
+    kept = Run.open(tmp_path / "run").network.state_dict()
+    assert all(torch.allclose(kept[name], tensor) for name, tensor in found.network.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float16, np.int64, np.uint8, bool, torch.float64, torch.bfloat16])
+def test_arrays_of_any_number_type_are_answered_as_what_they_hold(kind):
+    run = fit(recipe(steps=2), numbers(), network=nn.Linear(5, 2))
+    whole = np.arange(20).reshape(4, 5) % 2
+    given = torch.from_numpy(whole).to(kind) if isinstance(kind, torch.dtype) else whole.astype(kind)
+    expected = run.predict(whole.astype(np.float32))
+    assert run.predict(given).equals(expected)
+    assert np.array_equal(run.predict_arrays(given), run.predict_arrays(whole.astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros((3, 4), np.float32), r"given \(3, 4\)"),
+        (np.zeros((3, 5), complex), "holds complex128"),
+        ((np.zeros((3, 5), np.float32), np.zeros((3, 5), np.float32)), "It was trained on"),
+    ],
+)
+def test_arrays_that_are_not_those_of_the_training_are_refused(given, message):
+    run = fit(recipe(steps=2), numbers(), network=nn.Linear(5, 2))
+    with pytest.raises(DataError, match=message):
+        run.predict(given)
+
+
+def test_inputs_of_unequal_lengths_are_refused():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(5, 2), nn.Embedding(3, 2)
+
+        def forward(self, a, b):
+            return self.a(a) + self.b(b)
+
+    x, codes, y = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32), np.arange(60) % 3, np.arange(60) % 2
+    run = fit(recipe(steps=2), wrap(((x, codes), y)), network=Two())
+    assert len(run.predict((x[:3], codes[:3].astype(np.uint8)))) == 3
+    with pytest.raises(DataError, match="unequal numbers of rows"):
+        run.predict((x[:2], codes[:3]))
+    with pytest.raises(DataError, match="holds float32, trained on int64"):
+        run.predict((x[:3], codes[:3].astype(np.float32)))

@@ -12,15 +12,17 @@ import pytest
 import torch
 
 from train.small import FIXED, numbers
-from trainwell.core.errors import RecipeError, UnknownName
+from trainwell.core.errors import CompileError, RecipeError, UnknownName
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
+from trainwell.data.load import load
 from trainwell.score.registry import losses
 from trainwell.train import units
 from trainwell.train.fit import fit
 from trainwell.train.machine import Lap
 from trainwell.train.many import fit_many
 from trainwell.train.plan import Machine, Way
+from trainwell.train.replay import replay
 from trainwell.train.run import Run
 from trainwell.train.stack.choose import Choice
 
@@ -32,6 +34,41 @@ import torch.nn.functional as F
 def asymmetric(output, target, factor: float = 3.0):
     gap = output - target
     return torch.where(gap > 0, factor * gap, -gap).mean()
+
+
+def rows_of(output, target):
+    return (output - target) ** 2
+
+
+def detached(output, target):
+    return (output.detach() - target).mean()
+
+
+class Weighted(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, output, target):
+        return self.scale * F.mse_loss(output, target)
+
+
+class Growing(torch.nn.Module):
+    """A loss that counts its own calls."""
+
+    calls = 0
+
+    def forward(self, output, target):
+        self.calls += 1
+        return F.mse_loss(output, target) * (1 + self.calls)
+
+
+class Listing(torch.optim.SGD):
+    """Remembers what no checkpoint holds."""
+
+    def step(self, closure=None):
+        super().step()
+        self.state["history"] = [1, 2]
 
 
 class Counting(torch.optim.Optimizer):
@@ -117,6 +154,25 @@ def test_an_own_optimizer_resumes_to_the_same_bits(optimizer, tmp_path):
     assert same(trained(**keys, folder=tmp_path / "torn"), whole)
 
 
+def test_a_loss_of_a_class_is_new_in_every_training():
+    assert same(trained(loss="ownparts:Growing"), trained(loss="ownparts:Growing"))
+
+
+def test_memory_that_a_checkpoint_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(RecipeError, match="'history' as list"):
+        trained(optimizer="ownparts:Listing", folder=tmp_path / "run")
+
+
+def test_a_replay_meets_the_losses_of_an_optimizer_that_counts_in_its_groups(tmp_path):
+    optimizer = {"name": "ownparts:Counting", "pull": 0.3}
+    run = trained(load("diabetes"), optimizer=optimizer, weight_decay=0.0, folder=tmp_path / "run", validate_every=10)
+    found = replay(run, step=3)
+    assert found.met > 0
+    assert found.agreed == found.met
+    as_it_was = found.what_ifs[0]
+    assert as_it_was.losses[3 - as_it_was.first] == found.loss
+
+
 def test_networks_with_an_own_loss_in_a_stack_equal_those_alone(monkeypatch):
     stack = Choice(Way(Machine(stack="stack"), 0.001, 1), Lap(0.001, 0.001))
     monkeypatch.setattr(units, "choose_way", lambda programs, workers=0: stack)
@@ -137,6 +193,12 @@ def test_networks_with_an_own_loss_in_a_stack_equal_those_alone(monkeypatch):
         ({"loss": {"name": "ownparts:asymmetric", "factr": 2}}, UnknownName, "Did you mean factor"),
         ({"loss": {"name": "ownparts:asymmetric", "factor": "many"}}, RecipeError, "factor='many'"),
         ({"loss": "ownparts:torch"}, RecipeError, "is no loss"),
+        ({"loss": "ownparts:rows_of"}, CompileError, "not one number"),
+        ({"loss": "ownparts:detached"}, CompileError, "without a gradient"),
+        ({"loss": "ownparts:Weighted"}, RecipeError, "weights or buffers of its own"),
+        ({"loss": "torch.nn:CosineEmbeddingLoss"}, CompileError, "fails"),
+        ({"loss": {"name": "torch.nn:HuberLoss", "delta": -1.0}}, CompileError, "fails"),
+        ({"optimizer": "torch.optim:Muon"}, RecipeError, "cannot be made"),
         ({"optimizer": "ownparts:asymmetric"}, RecipeError, "no class of update rules"),
         ({"optimizer": "torch.optim:LBFGS"}, RecipeError, "several times per update"),
         ({"optimizer": "torch.optim:Rprop", "weight_decay": 0.1}, RecipeError, "Set weight_decay=0"),

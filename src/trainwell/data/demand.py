@@ -71,3 +71,34 @@ def demand_shapes(arrays: Sequence[np.ndarray], shape: Shape) -> None:
     if not fits:
         given = ", ".join(str(a.shape) for a in arrays)
         raise DataError(f"the network was given {given}", remedy=f"It was trained on {wanted}.")
+
+
+def as_trained(arrays: Sequence[np.ndarray], shape: Shape) -> list[np.ndarray]:
+    """Arrays as the network takes them, each in the type it was trained on; no value is changed.
+
+    Raises:
+        DataError: their shapes differ from those of the training, they have unequal lengths, or a value would be lost.
+
+    Example:
+        >>> from trainwell.core.shape import Input
+        >>> as_trained([np.ones((2, 3))], Shape((Input("x", "tensor", (3,)),)))[0].dtype
+        dtype('float32')
+    """
+    demand_shapes(arrays, shape)
+    if len({len(array) for array in arrays}) > 1:
+        found = ", ".join(f"{one.name} {len(a):,}" for one, a in zip(shape.inputs, arrays, strict=True))
+        raise DataError(f"the inputs have unequal numbers of rows: {found}", remedy="Give as many of each.")
+    return [
+        _in_type(a, np.dtype(one.dtype), one.name) if one.kind == "tensor" else a
+        for a, one in zip(arrays, shape.inputs, strict=True)
+    ]
+
+
+def _in_type(array: np.ndarray, wanted: np.dtype[Any], name: str) -> np.ndarray:
+    if array.dtype == wanted:
+        return array
+    if array.dtype.kind not in "biuf" or (array.dtype.kind == "f" and wanted.kind != "f"):
+        raise DataError(f"the input {name!r} holds {array.dtype}, trained on {wanted}", remedy=f"Give {wanted}.")
+    if wanted.kind == "u" and len(array) and (array.min() < 0 or array.max() > np.iinfo(wanted).max):
+        raise DataError(f"the input {name!r} has values beyond {wanted}, which it was trained on", remedy=f"Give {wanted}.")
+    return array.astype(wanted)

@@ -24,6 +24,8 @@ PADDING, UNKNOWN, FIRST = 0, 1, 2
 MOST = {"words": 512, "characters": 2048, "bpe": 512, "unigram": 512}
 #: Of so many train texts in a hundred every token is kept.
 WHOLE = 99
+#: Tokens that stand for no text.
+SPECIALS = ["<pad>", "<unk>"]
 _LETTER = rf"[^\W_{SPACELESS}]"
 _WORD = re.compile(rf"{_LETTER}+(?:['’]{_LETTER}+)*|['’]{_LETTER}{{1,2}}(?!\w)|\S")
 
@@ -70,7 +72,7 @@ class Level:
     def codes(self) -> Codes:
         """The function from a clean text to the codes of all its tokens."""
         if self.model:
-            encode = library().Tokenizer.from_str(self.model).encode
+            encode = read_subwords(self.model).encode
             return lambda text: encode(text).ids
         known = {token: code for code, token in enumerate(self.tokens, start=FIRST)}
         look_up, cut = known.get, CUTS[self.how]
@@ -101,7 +103,7 @@ def fit_level(how: str, texts: Sequence[str], *, vocabulary: int, rare: int, len
         level = Level(how, 0, tuple(order[:vocabulary]), size=FIRST + min(len(order), vocabulary))
     else:
         model = subwords(how, texts, vocabulary)
-        level = Level(how, 0, model=model, size=library().Tokenizer.from_str(model).get_vocab_size())
+        level = Level(how, 0, model=model, size=read_subwords(model).get_vocab_size())
     return Level(how, length or _length(how, texts, level.codes()), level.tokens, level.model, level.size)
 
 
@@ -121,22 +123,41 @@ def subwords(how: str, texts: Sequence[str], vocabulary: int, *, whole: bool = F
     known = library()
     from tokenizers import decoders, pre_tokenizers, trainers
 
-    specials = ["<pad>", "<unk>"]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     if how == "bpe":
         tokenizer = known.Tokenizer(known.models.BPE())
         trainer: Any = trainers.BpeTrainer(
-            vocab_size=vocabulary, special_tokens=specials, initial_alphabet=alphabet, show_progress=False
+            vocab_size=vocabulary, special_tokens=SPECIALS, initial_alphabet=alphabet, show_progress=False
         )
     else:
         tokenizer = known.Tokenizer(known.models.Unigram())
         trainer = trainers.UnigramTrainer(
-            vocab_size=vocabulary, special_tokens=specials, initial_alphabet=alphabet, unk_token="<unk>", show_progress=False
+            vocab_size=vocabulary, special_tokens=SPECIALS, initial_alphabet=alphabet, unk_token="<unk>", show_progress=False
         )
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=not whole)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator(texts, trainer)
     return json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False, separators=(",", ":"))
+
+
+def read_subwords(model: str) -> Any:
+    """The tokeniser that `subwords` wrote, and no other: whatever a file says, it pads, replaces and adds nothing.
+
+    Raises:
+        ValueError: it is none of ours.
+        MissingExtra: without the extra `text`.
+    """
+    known = library()
+    try:
+        plain = json.loads(model)
+        parts = [(plain[part] or {}).get("type") for part in ("pre_tokenizer", "decoder")]
+        added = [token["content"] for token in plain["added_tokens"]]
+        ours = plain["model"]["type"] in ("BPE", "Unigram") and parts == ["ByteLevel"] * 2 and added == SPECIALS
+        if not ours or any(plain.get(part) for part in ("padding", "truncation", "normalizer", "post_processor")):
+            raise ValueError("its parts are not those that training writes")
+        return known.Tokenizer.from_str(model)
+    except Exception as error:  # the library raises nothing narrower
+        raise ValueError(f"the subwords cannot be read ({' '.join(str(error).split())[:200]})") from None
 
 
 def library() -> Any:

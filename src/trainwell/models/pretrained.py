@@ -23,7 +23,7 @@ OF_TORCH = (".pth", ".pt", ".bin")
 #: Under these keys others keep the weights beside counters and optimizer state.
 NESTED = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model", "module", "weights")
 #: What wrappers put before every name.
-PREFIXES = ("", "module.", "model.", "network.", "backbone.", "encoder.", "net.", "_orig_mod.")
+PREFIXES = ("", "module.", "model.", "network.", "backbone.", "encoder.", "net.", "_orig_mod.", "one_logit.")
 #: The parameter in which vision transformers keep the position of each patch.
 POSITIONS = "pos_embed"
 KEY = "recipe key 'init_from'"

@@ -14,7 +14,6 @@ from trainwell.core.own_code import name_of, parameters_of, with_options
 from trainwell.optim.rules import Groups
 
 
-@lru_cache(64)
 def as_optimizer(found: Any) -> Callable[..., torch.optim.Optimizer]:
     """The user's class as a function of parameter groups; its parameters, but rate and decay, are options.
 
@@ -34,13 +33,23 @@ def as_optimizer(found: Any) -> Callable[..., torch.optim.Optimizer]:
     closure = inspect.signature(found.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise RecipeError(f"{name_of(found)} computes the loss several times per update", remedy="Choose another optimizer.")
-    named = parameters_of(found)
+    return _made_of(found)  # type: ignore[arg-type]  # a class can be hashed
+
+
+@lru_cache(64)
+def _made_of(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
+    named, name = parameters_of(kind), name_of(kind)
+    if not named or {"scale", "start"} & named.keys():
+        what = "has options called scale or start, which the loop keeps for itself" if named else "names no parameters"
+        raise RecipeError(f"{name} {what}", remedy="Derive a class with parameters of other names.")
     rate = {"lr": 1.0} if "lr" in named else {}
 
     def optimizer(groups: Groups, **options: Any) -> torch.optim.Optimizer:
         if "weight_decay" not in named and any(group.get("weight_decay") for group in groups):
-            raise RecipeError(f"{name_of(found)} has no weight decay", remedy="Set weight_decay=0.")
-        made: torch.optim.Optimizer = found(groups, **rate, **options)  # type: ignore[arg-type]
-        return made
+            raise RecipeError(f"{name} has no weight decay", remedy="Set weight_decay=0.")
+        try:
+            return kind(groups, **rate, **options)  # type: ignore[arg-type]
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise RecipeError(f"{name} cannot be made ({' '.join(str(error).split())})", remedy="Change its options.") from None
 
-    return with_options(optimizer, found, {next(iter(named)), "lr", "weight_decay"})
+    return with_options(optimizer, kind, {next(iter(named)), "lr", "weight_decay"})

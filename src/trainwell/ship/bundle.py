@@ -245,6 +245,10 @@ def _papers(trained: Run | Team | Bundle) -> tuple[dict[str, Any] | None, dict[s
     evaluation, card = (_paper(trained.folder, name) for name in ("evaluation.json", "card.json"))
     if evaluation is not None:
         evaluation["worst"] = []
+        if writing := evaluation.get("writing"):
+            writing["samples"] = [sample for sample in writing["samples"] if not sample["prompt"]]
+        if future := evaluation.get("future"):
+            future["examples"] = []
     if card is not None:
         card["origin"] = Path(card["origin"]).name
         card["checks"] = [check | {"examples": []} for check in card["checks"]]

@@ -44,6 +44,9 @@ def labelled(opened: Bundle, source: Any) -> Data:
         DataError: the target is missing, or no row has an answer.
     """
     preparation = opened.preparation
+    if preparation.language is not None or preparation.target.task == "generation":
+        remedy = "Evaluate the run folder: trainwell evaluate RUN --on DATA."
+        raise DataError("a bundle of what writes or makes pictures is not judged on labelled rows", remedy=remedy)
     if preparation.forecast is not None or preparation.gather is not None:
         return load(source, recipe=opened.recipe)
     found: Source = read(source, target=opened.recipe.target)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,9 @@ from trainwell.core.errors import CheckpointError, TrainwellError, UsageError
 from trainwell.core.recipe import Recipe
 from trainwell.core.shape import Input, Shape
 from trainwell.data.inputs import shape_of
+from trainwell.data.language.state import Language
 from trainwell.data.preparation import Preparation
 from trainwell.data.preparation_file import from_plain
-from trainwell.data.tokens import FIRST
 from trainwell.models.custom import build_own
 from trainwell.models.one_logit import as_named
 from trainwell.models.parametrize import plain
@@ -129,9 +130,7 @@ def _check_shape(preparation: Preparation) -> None:
     if preparation.forecast is not None:
         expected = preparation.forecast.shape
     elif preparation.language is not None:
-        level = preparation.language.level
-        if not level.model and level.size != len(level.tokens) + FIRST:
-            raise ValueError("a text has more codes than tokens")
+        _check_language(preparation.language)
         expected = preparation.language.shape
     else:
         for column in columns:
@@ -141,6 +140,18 @@ def _check_shape(preparation: Preparation) -> None:
         raise ValueError("the inputs of the network are not those that its columns make")
     if any(not 0 <= i.size <= _LARGEST_CELL for i in shape.inputs):
         raise ValueError("an input of the network is larger than any picture")
+
+
+def _check_language(language: Language) -> None:
+    """A vocabulary of letters in their order, or of subwords as training writes them, and a window to read by."""
+    level = language.level
+    letters = all(isinstance(token, str) and len(token) == 1 for token in level.tokens)
+    if level.length < 1 or not (level.model or letters) or any(a >= b for a, b in pairwise(level.tokens)):
+        raise ValueError("the vocabulary of a text is none that training writes")
+    language.codes("a")
+    language.text([level.size - 1])
+    if len(language.names) != level.size:
+        raise ValueError("a text has more codes than tokens")
 
 
 def _try_out(preparation: Preparation) -> None:

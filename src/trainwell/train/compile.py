@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainwell.core.errors import CompileError, RecipeError, did_you_mean
+from trainwell.core.own_code import find
 from trainwell.core.part import Part
 from trainwell.core.recipe import Recipe
 from trainwell.core.registry import Registry
@@ -30,12 +32,13 @@ from trainwell.models.one_logit import OneLogit
 from trainwell.models.registry import models
 from trainwell.optim.registry import optimizers, schedules
 from trainwell.optim.schedules import Moment
+from trainwell.score.own_loss import once
 from trainwell.score.registry import losses, metrics
 from trainwell.train.adversarial.build import check_game, check_pair, one_loss
 from trainwell.train.adversarial.registry import games
 from trainwell.train.calibrate import Asked, check_decision
 from trainwell.train.distributed import Team
-from trainwell.train.own_network import loss_of_second, two_logits
+from trainwell.train.own_network import check_loss, loss_of_second, two_logits
 from trainwell.train.progressive_resizing import check_progressive_resizing
 from trainwell.train.recompute import recompute
 from trainwell.train.steps import Augment, Loss, batch_of, has_members
@@ -222,6 +225,8 @@ def loss_for(network: nn.Module, recipe: Recipe, data: Data) -> Loss:
     """The loss as this network's output asks for it: one output for two classes is judged by the share of the second."""
     loss, name = bind_loss(recipe, data), recipe.loss.name
     of_one = isinstance(network, OneLogit) and (":" in name or losses[name] is losses["binary_cross_entropy"])
+    if of_one and ":" in name and find(name) in (F.cross_entropy, nn.CrossEntropyLoss):
+        of_one = False
     return partial(loss_of_second, of=loss) if of_one else loss
 
 
@@ -235,7 +240,9 @@ def bind_loss(recipe: Recipe, data: Data) -> Loss:
         check_counts(data)
     if recipe.label_smoothing not in ("auto", 0.0):
         options = _add(options, known, "label_smoothing", recipe.label_smoothing, recipe.loss.name)
-    function = losses.bind(recipe.loss.name, options)
+    function: Callable[..., Tensor] = losses.bind(recipe.loss.name, options)
+    if ":" in recipe.loss.name:
+        function = once(losses[recipe.loss.name], options) or function
     if recipe.class_weight == "none":
         return function
     if data.task == "multilabel" and "pos_weight" in known:
@@ -317,6 +324,8 @@ def check_forward(program: Program) -> None:
             where=f"output {tuple(output.shape)}",
             remedy=f"Give the last layer {data.n_out} units{other}.",
         )
+    if ":" in program.recipe.loss.name:
+        check_loss(program.loss, output, target, program.recipe.loss.name)
     if data.task in ("regression", "multilabel") and not has_members(output, target) and output.shape != target.shape:
         flat = data.n_out == 1 and output.shape == target.shape[:1]
         raise CompileError(

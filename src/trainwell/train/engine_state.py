@@ -15,7 +15,7 @@ from trainwell.core.seeds import purpose_key
 from trainwell.optim.limits import MovingAverage
 
 #: Numbers of a parameter group that come from the recipe; what else a rule changes there is part of its memory.
-SET_OUTSIDE = {"lr", "initial_lr", "weight_decay", "scale", "start"}
+SET_OUTSIDE = {"params", "param_names", "lr", "initial_lr", "weight_decay", "scale", "start"}
 
 
 class Swap(Protocol):
@@ -139,33 +139,49 @@ def _memory_of(rule: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
 
     Numbers go under `number` and that place, or under `group` where the rule has changed one of a group's own.
     """
-    for i, parameter in enumerate(parameters_of(rule)):
+    parameters = parameters_of(rule)
+    for i, parameter in enumerate(parameters):
         for key, value in rule.state.get(parameter, {}).items():
             if isinstance(value, Tensor):
                 yield f"{i}.{key}", value
-            elif isinstance(value, (int, float)):
-                yield f"number{i}.{key}", _number(value)
-            elif value is not None:
-                what = f"{type(rule).__name__} remembers {key!r} as {type(value).__name__}, which a checkpoint cannot hold"
-                raise RecipeError(what, remedy="Choose an optimizer that remembers tensors and numbers only.")
+            else:
+                yield f"number{i}.{key}", _number(rule, key, value)
+    if strays := [key for key in rule.state if not isinstance(key, Tensor)]:
+        raise _cannot_hold(rule, str(strays[0]), rule.state[strays[0]])
     for i, group in enumerate(rule.param_groups):
         for key, value in group.items():
-            if isinstance(value, (int, float)) and key not in SET_OUTSIDE and value != rule.defaults.get(key):
-                yield f"group{i}.{key}", _number(value)
+            if key not in SET_OUTSIDE and not _same(value, rule.defaults.get(key)):
+                yield f"group{i}.{key}", _number(rule, key, value)
 
 
-def _number(value: float) -> Tensor:
+def _same(one: Any, other: Any) -> bool:
+    """Whether a value of a group is what it was from the beginning."""
+    return one is other or (not isinstance(one, Tensor) and not isinstance(other, Tensor) and bool(one == other))
+
+
+def _number(rule: torch.optim.Optimizer, key: str, value: Any) -> Tensor:
+    """A number, or an empty tensor for None."""
+    if value is None:
+        return torch.empty(0)
+    if not isinstance(value, (int, float)):
+        raise _cannot_hold(rule, key, value)
     return torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
+
+
+def _cannot_hold(rule: torch.optim.Optimizer, key: str, value: Any) -> RecipeError:
+    what = f"{type(rule).__name__} remembers {key!r} as {type(value).__name__}, which a checkpoint cannot hold"
+    return RecipeError(what, remedy="Choose an optimizer that remembers tensors of a parameter and numbers only.")
 
 
 def _remember(rule: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     parameters = parameters_of(rule)
+    for group in rule.param_groups:  # what is not among the tensors is as it was at the beginning
+        group.update({k: v for k, v in rule.defaults.items() if k in group and k not in SET_OUTSIDE})
     for place, tensor in tensors.items():
         index, _, key = place.partition(".")
-        if index.startswith("group"):
-            rule.param_groups[int(index[5:])][key] = tensor.item()
-        elif index.startswith("number"):
-            rule.state[parameters[int(index[6:])]][key] = tensor.item()
+        if index.startswith(("group", "number")):
+            held = rule.param_groups[int(index[5:])] if index.startswith("group") else rule.state[parameters[int(index[6:])]]
+            held[key] = tensor.item() if tensor.numel() else None
         else:
             parameter = parameters[int(index)]
             rule.state[parameter][key] = _laid_out_like(parameter, tensor.to(parameter.device))

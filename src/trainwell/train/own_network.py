@@ -9,7 +9,7 @@ from trainwell.data.data import Data
 from trainwell.models.one_logit import OneLogit
 from trainwell.train.signs.activations import look_through
 from trainwell.train.signs.quiet import undisturbed
-from trainwell.train.steps import CPU, Inputs, Loss, batch_of
+from trainwell.train.steps import CPU, Inputs, Loss, batch_of, member_loss
 
 
 def two_logits(network: nn.Module, data: Data) -> nn.Module:
@@ -45,3 +45,22 @@ def loss_of_second(output: Tensor, target: Tensor, *, of: Loss) -> Tensor:
     """The loss of the second class's logit `(B, 1)` against its share `(B, 1)`."""
     share = target[:, 1:] if target.ndim == 2 else target[:, None].to(output.dtype)
     return of(output[:, 1:], share)
+
+
+def check_loss(loss: Loss, output: Tensor, target: Tensor, name: str) -> None:
+    """One look at a loss of the user's own, on two rows.
+
+    Raises:
+        CompileError: it refuses them, gives no single number, or none that the output has a part in.
+    """
+    kind = str(target.dtype).removeprefix("torch.")
+    what = f"the loss {name!r}, given an output {tuple(output.shape)} and a target {tuple(target.shape)} of {kind}"
+    try:
+        found = member_loss(loss, output.detach().requires_grad_(), target)
+    except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise CompileError(f"{what}, fails ({' '.join(str(error).split())})") from error
+    if not isinstance(found, Tensor) or found.ndim:
+        given = f"a tensor {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise CompileError(f"{what}, gives {given}, not one number", remedy="Return the mean over the rows.")
+    if not found.requires_grad:
+        raise CompileError(f"{what}, gives a number without a gradient", remedy="Compute it from the output by torch alone.")

@@ -7,6 +7,7 @@ sampled so that the time spent stays a small share of the whole. Nothing here ch
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -245,6 +246,8 @@ class Probes:
             "step": max(0, step - 1),
             "weight": norms([p.detach() for p in self.weights.tensors]).tolist(),
         }
+        if not all(map(math.isfinite, row["weight"])):
+            row["loss"] = math.nan  # that of an update which nobody measured
         if self.judge is not None:
             self.check(step, more)
             row |= self._units()

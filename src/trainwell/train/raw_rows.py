@@ -13,7 +13,7 @@ import polars as pl
 import torch
 
 from trainwell.core.errors import DataError
-from trainwell.data.demand import demand_shapes
+from trainwell.data.demand import as_trained
 from trainwell.data.kinds.words import cell_text
 from trainwell.data.preparation import Preparation
 from trainwell.data.readers.pictures import PICTURE_SUFFIXES
@@ -37,7 +37,7 @@ def source_of(rows: Any, preparation: Preparation) -> Source:
     if isinstance(rows, Source):
         return rows
     if all(x.kind == "tensor" for x in preparation.shape.inputs) and (arrays := _arrays(rows)):
-        demand_shapes(arrays, preparation.shape)
+        arrays = as_trained(arrays, preparation.shape)
         return Source(pl.DataFrame(), "array", arrays=dict(zip(preparation.shape.names, arrays, strict=True)))
     pictures = picture_columns(preparation)
     paths = picture_paths(rows) if len(pictures) == 1 else []
@@ -47,7 +47,15 @@ def source_of(rows: Any, preparation: Preparation) -> Source:
 def _arrays(rows: Any) -> list[np.ndarray]:
     """Rows given as one array or tensor, or as a tuple of them, one per input; none when they are something else."""
     given = rows if isinstance(rows, tuple) else (rows,)
-    return [np.asarray(one) for one in given] if all(isinstance(one, (np.ndarray, torch.Tensor)) for one in given) else []
+    if not all(isinstance(one, (np.ndarray, torch.Tensor)) for one in given):
+        return []
+    return [array_of(one) if isinstance(one, torch.Tensor) else one for one in given]
+
+
+def array_of(tensor: torch.Tensor) -> np.ndarray:
+    """A tensor as an array, wherever it lies; bfloat16, which NumPy has not, as float32."""
+    found = tensor.detach().cpu()
+    return (found.float() if found.dtype == torch.bfloat16 else found).numpy()
 
 
 def picture_columns(preparation: Preparation) -> list[str]:

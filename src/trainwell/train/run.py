@@ -23,7 +23,7 @@ from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.core.recipe_file import read_recipe, write_recipe
 from trainwell.data.data import Data
-from trainwell.data.demand import demand_shapes
+from trainwell.data.demand import as_trained
 from trainwell.data.forecast.last_windows import ends_of
 from trainwell.data.gather_series import gathered
 from trainwell.data.preparation import Preparation
@@ -39,7 +39,7 @@ from trainwell.train.answers import answers, own_unit
 from trainwell.train.checkpoint import apart
 from trainwell.train.plan import Plan, read_plan, write_plan
 from trainwell.train.predict import finish, forward_rows, predict_rows, trimmed_inputs
-from trainwell.train.raw_rows import as_source, as_table, refuse_answers
+from trainwell.train.raw_rows import array_of, as_source, as_table, refuse_answers
 from trainwell.train.steps import infer
 from trainwell.train.summary import Layers, layers, typical_inputs
 
@@ -232,9 +232,9 @@ class Run:
             DataError: the arrays are not shaped as those of the training.
         """
         refuse_answers(self.preparation)
-        arrays = [np.asarray(a) for a in (x if isinstance(x, (tuple, list)) else (x,))]
-        demand_shapes(arrays, self.preparation.shape)
-        demand_shapes(arrays, self.preparation.shape)
+        given = x if isinstance(x, (tuple, list)) else (x,)
+        arrays = [array_of(a) if isinstance(a, Tensor) else np.asarray(a) for a in given]
+        arrays = as_trained(arrays, self.preparation.shape)
         return self._corrected(self._outputs(arrays))
 
     def _outputs(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
@@ -248,6 +248,7 @@ class Run:
 
     def predict_row(self, row: Mapping[str, Any]) -> np.ndarray:
         """Probabilities or values for one raw row `(n_out,)`: the shortest way from a dict to an answer."""
+        refuse_answers(self.preparation)
         arrays = self._in_order(self.preparation.encode_row(row))
         inputs = trimmed_inputs([torch.from_numpy(array) for array in arrays], self.preparation.shape.texts)
         return self._corrected(finish(infer(self.network, inputs), self.preparation.target.task))[0]
@@ -305,4 +306,9 @@ def as_run(given: Run | Bundled | str | Path) -> Run:
         if Path(given).suffix == ".tw":
             raise UsageError(f"{given} is a bundle", remedy=f"Open it: tw.open_bundle({str(given)!r}).")
         return Run.open(given)
-    return given if isinstance(given, Run) else given.members[0]
+    if isinstance(given, Run):
+        return given
+    members: tuple[Run, ...] = tuple(getattr(given, "members", ()))
+    if len(members) != 1:
+        raise UsageError(f"{type(given).__name__} is not one run", remedy="Give a run, its folder, or an opened bundle of it.")
+    return members[0]

@@ -36,7 +36,7 @@ def watch(
         train: training inputs and targets `(x, y)`, for the data's own faults and a reference model.
         valid: validation inputs and targets, for overfitting and copies across the split.
         tell: called with each new finding; by default it is written to stderr. None is silent.
-        budget: share of the time that may be spent on looking after the first twenty updates.
+        budget: share of the time that may be spent on hearing and looking after the first twenty updates.
         path: a file for the history; None keeps it in memory.
 
     Raises:

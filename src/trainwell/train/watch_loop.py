@@ -68,7 +68,7 @@ class Watch:
         self._target: Tensor | None = None
         self._loss: Tensor | float | None = None
         self._step = 0
-        self._asleep, self._sleeps_at, self._wakes_at = False, 0, 0
+        self._asleep, self._sleeps_at, self._wakes_at, self._slept_from = False, 0, 0, 0
         self._waking: list[Any] = []
         self.waits = True  # whether the time between steps is waiting for a batch
 
@@ -83,6 +83,8 @@ class Watch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._faults.stop()
+        if self._asleep:
+            self._faults.slept(self._step - self._slept_from)
         self._lie_down()
         for handle in self._handles:
             handle.remove()
@@ -99,6 +101,7 @@ class Watch:
     def _rise(self) -> None:
         """Hear everything of an update."""
         self._asleep, self._sleeps_at = False, self._step + AWAKE
+        self._faults.stretch()
         self._waking = [self.optimizer.register_step_pre_hook(self._before)]
         if isinstance(self._loss_function, nn.Module):
             self._waking += [self._loss_function.register_forward_hook(self._loss_called)]
@@ -112,10 +115,14 @@ class Watch:
     def _rest(self, probes: Probes) -> None:
         """Sleep for some updates where they are so short that hearing all of them would be felt."""
         self._sleeps_at = self._step + AWAKE
-        if self._step >= SLEEPLESS and self._rows is None and 0 < probes.work < HEARD:
+        plain = self._heard is self.model  # steps of Keras are long beside what hearing them costs
+        if plain and self._step >= SLEEPLESS and self._rows is None and 0 < probes.work < HEARD:
             self._wakes_at = self._step + AWAKE * min(MOST_ASLEEP, round(HEARD / probes.work) - 1)
             if self._wakes_at > self._step:
+                self._slept_from = self._step
                 self._lie_down()
+                return
+        self._faults.stretch()
 
     @property
     def findings(self) -> list[Finding]:
@@ -157,7 +164,8 @@ class Watch:
         if self._faults.quiet or len(args) < 2 or not isinstance(args[1], Tensor):
             return
         if torch.is_grad_enabled():
-            self._target, self._loss = args[1], value.detach() if isinstance(value, Tensor) else value
+            if not self._asleep:
+                self._target, self._loss = args[1], value.detach() if isinstance(value, Tensor) else value
         elif self._rows is not None:
             self._rows.answered(args[1])
 
@@ -198,6 +206,7 @@ class Watch:
         if self._asleep:
             self._step += 1
             if self._step >= self._wakes_at:
+                self._faults.slept(self._step - self._slept_from)
                 self._rise()
             return
         faults, probes = self._faults, self._probes

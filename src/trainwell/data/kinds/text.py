@@ -21,7 +21,7 @@ from trainwell.data.card import Check
 from trainwell.data.clean_text import ODD, plain_text, script_of, spaceless_share
 from trainwell.data.kinds.kind import Cleaned, Form, Guess, Raw, Rule
 from trainwell.data.kinds.words import EMPTY, cell_text
-from trainwell.data.tokens import UNKNOWN, Level, fit_level, padded
+from trainwell.data.tokens import UNKNOWN, Level, fit_level, padded, read_subwords
 
 INPUT = "text"
 
@@ -219,9 +219,7 @@ def decode(state: State, encoded: np.ndarray) -> pl.Series:
     """The tokens of the first way with spaces between words; what had no code comes back as ␣?␣."""
     level, codes = next(split(state, encoded))
     if level.model:
-        from tokenizers import Tokenizer
-
-        return pl.Series(Tokenizer.from_str(level.model).decode_batch([row[row > 0].tolist() for row in codes]))
+        return pl.Series(read_subwords(level.model).decode_batch([row[row > 0].tolist() for row in codes]))
     table, gap = ["", "?", *level.tokens], " " if level.how == "words" else ""
     return pl.Series([gap.join(table[code] for code in row if code) for row in codes.tolist()], dtype=pl.String)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trainwell.core.shape import Input, Shape
-from trainwell.data.tokens import FIRST, UNKNOWN, Level, library, subwords
+from trainwell.data.tokens import FIRST, UNKNOWN, Level, read_subwords, subwords
 
 INPUT = "text"
 #: What a code without a token looks like in a text.
@@ -85,7 +85,7 @@ class Language:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        return library().Tokenizer.from_str(self.level.model) if self.level.model else None
+        return read_subwords(self.level.model) if self.level.model else None
 
     def to_plain(self) -> dict[str, Any]:
         """JSON."""
@@ -117,7 +117,7 @@ def fit_language(text: str, how: str, *, vocabulary: int, window: int, column: s
     """
     if how == "bpe":
         model = subwords("bpe", text.splitlines(keepends=True), vocabulary, whole=True)
-        return Language(Level(how, window, model=model, size=library().Tokenizer.from_str(model).get_vocab_size()), column)
+        return Language(Level(how, window, model=model, size=read_subwords(model).get_vocab_size()), column)
     known = sorted(letter for letter, _ in Counter(text).most_common(vocabulary))
     return Language(Level(how, window, tuple(known), size=FIRST + len(known)), column)
 

@@ -16,6 +16,8 @@ from trainwell.train.signs.layers import norms
 #: Updates whose gradients are looked at before the backward, and batches whose labels are.
 LOOKED_AT = 24
 
+#: Counts of which an update adds one at most.
+PER_UPDATE = ("updates", "empty_updates", "no_gradient", "eval_mode")
 _MODAL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
 _LOCK = threading.Lock()
 
@@ -38,6 +40,7 @@ class LoopFaults:
         self.count: dict[str, float] = {"updates": 0, "stale": 0, "eval_mode": 0, "empty_updates": 0}
         self.count |= {"no_gradient": 0, "train_mode_evaluations": 0, "evaluations": 0}
         self._training, self._unused = True, 0
+        self._before_stretch: dict[str, float] = {}
         self._labels: list[Tensor] = []
         self._scales: list[float] = []
         self._mixed: tuple[int, dict[str, float]] = (0, {})
@@ -112,6 +115,18 @@ class LoopFaults:
         self.measured = False
         if target is not None and len(self._labels) < LOOKED_AT and target.numel() == len(target) and len(target) >= 8:
             self._labels.append(target.detach().flatten())
+
+    def stretch(self) -> None:
+        """Updates that stand for the ones after them, which nobody hears, begin."""
+        self._before_stretch = dict(self.count)
+
+    def slept(self, updates: int) -> None:
+        """So many updates went by unheard: they are taken for what the last stretch was."""
+        before = self._before_stretch
+        heard = self.count["updates"] - before.get("updates", 0)
+        if heard > 0:
+            for name in PER_UPDATE:
+                self.count[name] += round((self.count[name] - before[name]) * updates / heard)
 
     def counters(self) -> dict[str, float]:
         """The counts so far, and what the batches looked like."""
