@@ -63,7 +63,9 @@ def test_a_run_shows_curves_findings_and_recipe(ask):
 def test_runs_stand_beside_each_other(ask):
     _, _, text = ask("/compare?run=a&run=study%2Fb")
     assert "validation loss" in text
-    assert "<td>epochs</td><td>2</td><td>3</td>" in text
+    assert "<td><code>epochs</code></td><td>2</td><td>3</td>" in text
+    assert "Scores" in text
+    assert "What differs" in text
     assert "Runs" in ask("/compare?run=a")[2]  # one alone is no comparison: back to the list
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import cycle
+from typing import Any
 from urllib.parse import urlencode
 
 from trainwell.core.errors import TrainwellError
 from trainwell.doctor.examine import read_findings
-from trainwell.evaluate.evaluation import label
+from trainwell.evaluate.evaluation import Evaluation, label
 from trainwell.report.board.index import Entry, recipe_text
 from trainwell.report.figures import CLASS_STYLES, figure, grid, training_curves
 from trainwell.report.findings import findings_section
@@ -135,12 +136,73 @@ def _findings(run: Run) -> Markup:
 
 
 def compare_page(entries: Sequence[Entry]) -> str:
-    """Runs beside each other: a figure per score that all of them measure, and what differs between them."""
-    runs = {entry.name: Run.open(entry.folder) for entry in entries[:MOST]}
+    """Runs beside each other: their scores, a figure per score that all of them measure, and what differs between them."""
+    entries = entries[:MOST]
+    runs = {entry.name: Run.open(entry.folder) for entry in entries}
     curves = [_together(runs, name) for name in _shared(runs)]
-    first, *others = runs
-    tables = [_difference(first, other, runs) for other in others]
-    return _page("Runs beside each other", ", ".join(runs), join(grid(curves), *tables))
+    scores = _beside("Scores", list(runs), _scores(entries))
+    return _page("Runs beside each other", ", ".join(runs), join(scores, grid(curves), _different(runs)))
+
+
+def _scores(entries: Sequence[Entry]) -> dict[Markup, Sequence[Markup | str]]:
+    """State, score on validation rows, and every test score that some run has, with its interval; by row."""
+    rows: dict[Markup, Sequence[Markup | str]] = {say("state"): [_pill(entry.status) for entry in entries]}
+    monitors = dict.fromkeys(entry.about["monitor"] for entry in entries)
+    for name in monitors:
+        found = [entry.about["score"] if entry.about["monitor"] == name else None for entry in entries]
+        rows[join(say("validation"), " ", say(label(name)))] = ["" if score is None else short(score) for score in found]
+    tested = [_test_scores(entry) for entry in entries]
+    for name in dict.fromkeys(name for scores in tested for name in scores):
+        rows[join(say("test"), " ", say(label(name)))] = [scores.get(name, "") for scores in tested]
+    rows[say("time")] = ["" if entry.about["seconds"] is None else _time(entry.about["seconds"]) for entry in entries]
+    return rows
+
+
+def _test_scores(entry: Entry) -> dict[str, str]:
+    if not (entry.folder / "evaluation.json").exists():
+        return {}
+    return {
+        name: f"{short(score.value)} ({short(score.low)} – {short(score.high)})"
+        for name, score in Evaluation.load(entry.folder).scores.items()
+    }
+
+
+def _different(runs: Mapping[str, Run]) -> Markup:
+    """Every key of the recipe in which some two of the runs differ, the seed and the data, one column a run."""
+    first, *others = runs.values()
+    keys = dict.fromkeys(key for other in others for key in differences(first, other) if not key.startswith("test "))
+    whole = [key for key in keys if not any(key.startswith(f"{other}.") for other in keys)]
+    rows: dict[Markup, Sequence[Markup | str]] = {
+        el("code", key): [_said_of(_value(run, key)) for run in runs.values()] for key in whole
+    }
+    return _beside("What differs", list(runs), rows) if rows else el("p", say("Nothing differs."), class_="card soft")
+
+
+def _value(run: Run, key: str) -> Any:
+    """What a run has under a dotted key of its recipe, its seed, or the beginning of its data's fingerprint."""
+    if key in ("seed", "data"):
+        return run.plan.seed if key == "seed" else run.plan.data[:12]
+    found: Any = run.recipe.model_dump()
+    for step in key.split("."):
+        found = found.get(step, "") if isinstance(found, Mapping) else ""
+    return found
+
+
+def _said_of(value: Any) -> str:
+    """A value of a recipe as one would say it: `tabm (width 16, depth 2)`."""
+    if isinstance(value, Mapping) and "name" in value:
+        options = ", ".join(f"{name} {_said_of(option)}" for name, option in value.items() if name != "name")
+        return f"{value['name']} ({options})" if options else str(value["name"])
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_said_of, value)) or "–"
+    return short(value) if isinstance(value, float) else str(value)
+
+
+def _beside(title: str, names: Sequence[str], rows: Mapping[Markup, Sequence[Markup | str]]) -> Markup:
+    """A table with a column for each run."""
+    head = el("tr", el("th", ""), *(el("th", el("a", name, href=f"run?{urlencode({'name': name})}")) for name in names))
+    body = [el("tr", el("td", name), *(el("td", cell) for cell in cells)) for name, cells in rows.items()]
+    return join(el("h2", say(title)), el("div", el("div", el("table", head, *body), class_="scroll"), class_="card"))
 
 
 def _shared(runs: Mapping[str, Run]) -> list[str]:
@@ -161,14 +223,6 @@ def _together(runs: Mapping[str, Run], name: str) -> Markup:
     for run, rows in lines.items():
         panel.line([float(r["epoch"]) for r in rows], [float(r[name]) for r in rows], styles[run], run)
     return figure(f"validation {name}", panel.svg(), keys=[(style, run) for run, style in styles.items()])
-
-
-def _difference(first: str, other: str, runs: Mapping[str, Run]) -> Markup:
-    rows = [el("tr", *(el("th", say(h)) for h in ("", first, other)))]
-    for key, pair in differences(runs[first], runs[other]).items():
-        cells = (short(v) if isinstance(v, float) else str(v) for v in pair)
-        rows.append(el("tr", el("td", key), *(el("td", cell) for cell in cells)))
-    return el("div", el("div", el("table", *rows), class_="scroll"), class_="card")
 
 
 def refusal_page(error: TrainwellError) -> str:
