@@ -1,11 +1,13 @@
-"""What the doctor costs: the same hand-written loop with and without `tw.watch`, and `fit` with `doctor=watch` and `off`.
+"""What the doctor costs: a hand-written loop with and without `tw.watch`, and `fit` with `doctor=watch` and `off`.
 
     python benchmarks/doctor_overhead.py [--rounds 5] [--seconds 8]
 
-Each round trains a short and a long run with the doctor and without, in turn. What the long run costs more than the short one
-is the price of the steps between them, and the doctor's share of that is what a step pays. The rest is paid once, whatever the
-length of the run: what is looked at before the first update, the first twenty updates, which are all measured, and the credit
-of a third of a second that short runs get. CPU seconds, so that other programs cancel.
+Two loops, one of them watched, take turns of .2 seconds, after the first seconds of both, in which every run has a credit:
+the share is what each step pays from then on. (The loop that is not watched still goes through the wrapper around
+`Tensor.backward`.) Of `fit` a short and a long run are trained with the doctor and without, in turn. What the long run costs
+more than the short one is the price of the steps between them; the rest is paid once, whatever the length of the run: what is
+looked at before the first update, the first twenty updates, and the credit. CPU seconds, so that other programs cancel; a
+machine whose pace swings shows in the spread.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 
@@ -42,27 +44,50 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], int]] = {
 }
 
 
-#: Seconds after which the credit of a run is spent.
-SHORT = 4.0
+#: Seconds after which the credit of a run is spent, and seconds of a turn.
+SHORT, TURN = 4.0, 0.2
 
 
-def seconds(name: str, steps: int, watched: bool) -> float:
-    """Seconds of `steps` updates after the first twenty."""
+def loop(name: str, watched: bool) -> Iterator[None]:
+    """A plain training loop; each `next` is an update."""
     build, shape, batch = CASES[name]
     torch.manual_seed(0)
     network, loss = build(), nn.CrossEntropyLoss()
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3, fused=True)
     x, y = torch.randn(4096, *shape), torch.randint(0, 7, (4096,))
     with watch(network, optimizer, loss, tell=None) if watched else nullcontext():
-        began = 0.0
-        for step in range(steps + 20):
-            if step == 20:
-                began = time.process_time()
+        while True:
             rows = torch.randint(0, 4096, (batch,))
             optimizer.zero_grad()
             loss(network(x[rows]), y[rows]).backward()
             optimizer.step()
-        return time.process_time() - began
+            yield
+
+
+def turns(name: str, options: argparse.Namespace) -> None:
+    """Print what watching adds to a step, from turns of two loops."""
+    plain, watched = loop(name, False), loop(name, True)
+    _timed(plain, 50)  # what torch imports at its first update
+    pace = _timed(plain, 200) / 200
+    for one in (plain, watched):
+        _timed(one, int(SHORT / pace))
+    steps = max(8, int(TURN / pace))
+    shares = [
+        _timed(watched, steps) / _timed(plain, steps) - 1 for _ in range(int(options.rounds * options.seconds / TURN / 2))
+    ]
+    low, middle, high = statistics.quantiles(shares, n=4)
+    print(
+        f"watch, {name}: {1000 * pace:.2f} ms a step, {len(shares)} turns of {steps} steps: median {middle:+.1%} "
+        f"(quartiles {low:+.1%} to {high:+.1%}), mean {statistics.mean(shares):+.1%}",
+        flush=True,
+    )
+
+
+def _timed(updates: Iterator[None], steps: int) -> float:
+    began = time.process_time()
+    for _ in range(steps):
+        next(updates)
+    return time.process_time() - began
 
 
 def fitted(name: str, steps: int, watched: bool) -> float:
@@ -91,9 +116,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    for way, measure in (("watch", seconds), ("fit", fitted)):
-        for name in CASES:
-            compare(f"{way}, {name}", partial(measure, name), options)
+    for name in CASES:
+        turns(name, options)
+    for name in CASES:
+        compare(f"fit, {name}", partial(fitted, name), options)
 
 
 def compare(title: str, measure: Callable[[int, bool], float], options: argparse.Namespace) -> None:
