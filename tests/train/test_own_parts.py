@@ -92,6 +92,8 @@ class Counting(torch.optim.Optimizer):
 @pytest.fixture(autouse=True)
 def own(tmp_path, monkeypatch):
     Path(tmp_path, "ownparts.py").write_text(OWN)
+    Path(tmp_path, "raisingparts.py").write_text('raise ValueError("boom")')
+    Path(tmp_path, "brokenparts.py").write_text("def (")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
     yield
@@ -193,6 +195,8 @@ def test_networks_with_an_own_loss_in_a_stack_equal_those_alone(monkeypatch):
         ({"loss": {"name": "ownparts:asymmetric", "factr": 2}}, UnknownName, "Did you mean factor"),
         ({"loss": {"name": "ownparts:asymmetric", "factor": "many"}}, RecipeError, "factor='many'"),
         ({"loss": "ownparts:torch"}, RecipeError, "is no loss"),
+        ({"loss": "raisingparts:l1"}, RecipeError, "cannot be imported .ValueError: boom"),
+        ({"loss": "brokenparts:l1"}, RecipeError, "cannot be imported .SyntaxError"),
         ({"loss": "ownparts:rows_of"}, CompileError, "not one number"),
         ({"loss": "ownparts:detached"}, CompileError, "without a gradient"),
         ({"loss": "ownparts:Weighted"}, RecipeError, "weights or buffers of its own"),

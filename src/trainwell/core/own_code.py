@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -42,15 +42,24 @@ def _module(name: str, path: str) -> Any:
     except ModuleNotFoundError as error:
         remedy = f"Install it, or start from the folder that holds {name.split('.')[0]}."
         raise RecipeError(f"there is no module {error.name!r}", where=path, remedy=remedy) from None
+    except Exception as error:  # whatever the user's own file raises
+        said = " ".join(str(error).split())
+        raise RecipeError(
+            f"{name} cannot be imported ({type(error).__name__}: {said})", where=path, remedy="Mend it."
+        ) from error
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """The named parameters of the user's function or class, `self` left out; an error where Python cannot read them."""
+    """The named parameters of the user's function or class, `self` left out."""
+    return {n: p for n, p in signature_of(function).items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+
+
+def signature_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Every parameter of the user's function or class; an error where Python cannot read them."""
     try:
-        found = inspect.signature(function).parameters
+        return inspect.signature(function).parameters
     except (TypeError, ValueError):
         raise RecipeError(f"the parameters of {name_of(function)} cannot be read", remedy="Wrap it in a function.") from None
-    return {n: p for n, p in found.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
 
 
 def name_of(function: Callable[..., Any]) -> str:

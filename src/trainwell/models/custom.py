@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from trainwell.core.errors import CompileError, RecipeError, UnknownName, did_you_mean
-from trainwell.core.own_code import find, name_of
+from trainwell.core.own_code import find, name_of, signature_of
 from trainwell.core.shape import Shape
 
 
@@ -52,10 +52,7 @@ def build_own(target: str | Callable[..., Any] | nn.Module, shape: Shape, n_out:
 
 
 def _arguments(target: Callable[..., Any], offered: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        parameters = inspect.signature(target).parameters
-    except ValueError:
-        raise RecipeError(f"the parameters of {name_of(target)} cannot be read", remedy="Wrap it in a function.") from None
+    parameters = signature_of(target)
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     named = {n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for name in options:

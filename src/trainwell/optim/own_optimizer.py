@@ -29,7 +29,7 @@ def as_optimizer(found: Any) -> Callable[..., torch.optim.Optimizer]:
         0.95
     """
     if not (isinstance(found, type) and issubclass(found, torch.optim.Optimizer)):
-        raise RecipeError(f"{found!r} is no class of update rules", remedy="Name a subclass of torch.optim.Optimizer.")
+        raise RecipeError(f"{name_of(found)} is no class of update rules", remedy="Name a subclass of torch.optim.Optimizer.")
     closure = inspect.signature(found.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise RecipeError(f"{name_of(found)} computes the loss several times per update", remedy="Choose another optimizer.")

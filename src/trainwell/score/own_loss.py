@@ -32,7 +32,7 @@ def as_loss(found: Any) -> Callable[..., Tensor]:
     module = isinstance(found, type) and issubclass(found, nn.Module)
     if not module and (isinstance(found, type) or not callable(found)):
         remedy = "Name a function of (output, target), or a class of torch.nn.Module."
-        raise RecipeError(f"{found!r} is no loss", remedy=remedy)
+        raise RecipeError(f"{name_of(found)} is no loss", remedy=remedy)
     return _of_class(found) if module else _of_function(found)
 
 

@@ -68,7 +68,8 @@ class Watch:
         self._target: Tensor | None = None
         self._loss: Tensor | float | None = None
         self._step = 0
-        self._asleep, self._sleeps_at, self._wakes_at, self._slept_from = False, 0, 0, 0
+        # Updates that are slept through, those of them that have gone by, and the step at which it is asked again.
+        self._nap = self._slept = self._rests_at = 0
         self._waking: list[Any] = []
         self.waits = True  # whether the time between steps is waiting for a batch
 
@@ -83,10 +84,8 @@ class Watch:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._faults.stop()
-        if self._asleep:
-            self._faults.slept(self._step - self._slept_from)
-        self._lie_down()
-        for handle in self._handles:
+        self._faults.slept(self._slept)
+        for handle in (*self._handles, *self._waking):
             handle.remove()
         if self._probes is not None and error is None:
             self._probes.counters = self._faults.counters()
@@ -99,30 +98,25 @@ class Watch:
         self.history.close()
 
     def _rise(self) -> None:
-        """Hear everything of an update."""
-        self._asleep, self._sleeps_at = False, self._step + AWAKE
+        """Hear everything of an update; those that were slept through were like the last ones heard."""
+        self._faults.slept(self._slept)
         self._faults.stretch()
+        self._nap, self._slept, self._rests_at = 0, 0, self._step + AWAKE
         self._waking = [self.optimizer.register_step_pre_hook(self._before)]
         if isinstance(self._loss_function, nn.Module):
             self._waking += [self._loss_function.register_forward_hook(self._loss_called)]
 
-    def _lie_down(self) -> None:
-        """Count updates and hear of evaluations, no more."""
-        self._asleep = True
-        for handle in self._waking:
-            handle.remove()
-
     def _rest(self, probes: Probes) -> None:
         """Sleep for some updates where they are so short that hearing all of them would be felt."""
-        self._sleeps_at = self._step + AWAKE
         plain = self._heard is self.model  # steps of Keras are long beside what hearing them costs
         if plain and self._step >= SLEEPLESS and self._rows is None and 0 < probes.work < HEARD:
-            self._wakes_at = self._step + AWAKE * min(MOST_ASLEEP, round(HEARD / probes.work) - 1)
-            if self._wakes_at > self._step:
-                self._slept_from = self._step
-                self._lie_down()
-                return
-        self._faults.stretch()
+            self._nap = AWAKE * min(MOST_ASLEEP, round(HEARD / probes.work) - 1)
+        if self._nap:  # count updates and hear of evaluations, no more
+            for handle in self._waking:
+                handle.remove()
+        else:
+            self._faults.stretch()
+            self._rests_at = self._step + AWAKE
 
     @property
     def findings(self) -> list[Finding]:
@@ -147,7 +141,7 @@ class Watch:
 
     def _forward(self, _model: nn.Module, args: tuple[Any, ...]) -> None:
         faults = self._faults
-        if faults.quiet or (self._asleep and torch.is_grad_enabled()):
+        if faults.quiet or (self._nap and torch.is_grad_enabled()):
             return
         faults.forward(args)
         if not torch.is_grad_enabled():
@@ -157,14 +151,14 @@ class Watch:
             self._probes.start(self._step)
 
     def _forwarded(self, _model: nn.Module, _args: Any, output: Any) -> None:
-        if not (self._faults.quiet or self._asleep) and isinstance(output, Tensor):
+        if not (self._faults.quiet or self._nap) and isinstance(output, Tensor):
             self._faults.forwarded(output)
 
     def _loss_called(self, _module: Any, args: tuple[Any, ...], value: Any) -> None:
         if self._faults.quiet or len(args) < 2 or not isinstance(args[1], Tensor):
             return
         if torch.is_grad_enabled():
-            if not self._asleep:
+            if not self._nap:
                 self._target, self._loss = args[1], value.detach() if isinstance(value, Tensor) else value
         elif self._rows is not None:
             self._rows.answered(args[1])
@@ -203,10 +197,10 @@ class Watch:
                 probes.before(self._step, batch)
 
     def _after(self, _optimizer: Any, _args: Any, _kwargs: Any) -> None:
-        if self._asleep:
+        if self._nap:
             self._step += 1
-            if self._step >= self._wakes_at:
-                self._faults.slept(self._step - self._slept_from)
+            self._slept += 1
+            if self._slept == self._nap:
                 self._rise()
             return
         faults, probes = self._faults, self._probes
@@ -220,7 +214,7 @@ class Watch:
         faults.after_update(self._target)
         self._step += 1
         self._target = self._loss = None
-        if self._step >= self._sleeps_at:
+        if self._step >= self._rests_at:
             self._rest(probes)
 
     def _look(self, probes: Probes, loss: Tensor | float) -> None:
