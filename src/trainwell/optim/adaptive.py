@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from trainwell.optim.light import light
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import Groups, has_fused
 
@@ -24,7 +25,7 @@ def adagrad(groups: Groups, *, eps: float = 1e-10, start: float = 0.0) -> torch.
         >>> adagrad([{"params": [weight]}]).defaults["eps"]
         1e-10
     """
-    return torch.optim.Adagrad(groups, lr=1.0, eps=eps, initial_accumulator_value=start, fused=has_fused(groups))
+    return light(torch.optim.Adagrad)(groups, lr=1.0, eps=eps, initial_accumulator_value=start, fused=has_fused(groups))
 
 
 @optimizers.register
@@ -51,7 +52,7 @@ def nadam(
         >>> nadam([{"params": [weight]}]).defaults["decoupled_weight_decay"]
         True
     """
-    return torch.optim.NAdam(
+    return light(torch.optim.NAdam)(
         groups, lr=1.0, betas=betas, eps=eps, momentum_decay=momentum_decay, decoupled_weight_decay=decoupled, foreach=True
     )
 
@@ -74,4 +75,4 @@ def radam(
         >>> radam([{"params": [weight]}]).defaults["betas"]
         (0.9, 0.999)
     """
-    return torch.optim.RAdam(groups, lr=1.0, betas=betas, eps=eps, decoupled_weight_decay=decoupled, foreach=True)
+    return light(torch.optim.RAdam)(groups, lr=1.0, betas=betas, eps=eps, decoupled_weight_decay=decoupled, foreach=True)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainwell.optim.light import light
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import Groups, ready
 
@@ -31,7 +32,7 @@ def lamb(groups: Groups, *, betas: tuple[float, float] = (0.9, 0.999), eps: floa
         >>> round((torch.tensor([3.0, 4.0]) - weight.data).norm().item(), 4)  # a tenth of the norm of (3, 4)
         0.5
     """
-    return Lamb(groups, betas, eps)
+    return light(Lamb)(groups, betas, eps)
 
 
 class Lamb(torch.optim.Optimizer):

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from trainwell.optim.light import light
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import Groups, ready
 
@@ -29,7 +30,7 @@ def lion(groups: Groups, *, betas: tuple[float, float] = (0.9, 0.99)) -> torch.o
         >>> weight.data
         tensor([0.9000, 1.1000])
     """
-    return Lion(groups, betas)
+    return light(Lion)(groups, betas)
 
 
 class Lion(torch.optim.Optimizer):

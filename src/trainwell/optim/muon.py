@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainwell.optim.light import light
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import Groups, has_fused
 
@@ -40,7 +41,7 @@ def muon(
         >>> (weight.diagonal() < -0.04).all().item()
         True
     """
-    return Muon(groups, momentum=momentum, iterations=iterations, matrix_rate=matrix_rate, least=least)
+    return light(Muon)(groups, momentum=momentum, iterations=iterations, matrix_rate=matrix_rate, least=least)
 
 
 class Muon(torch.optim.Optimizer):
@@ -55,7 +56,7 @@ class Muon(torch.optim.Optimizer):
         rest = [g | {"params": [p for p in g["params"] if id(p) not in taken]} for g in self.param_groups]
         self._owners = [g for g, r in zip(self.param_groups, rest, strict=True) if r["params"]]
         rest = [g for g in rest if g["params"]]
-        self._adamw = torch.optim.AdamW(rest, fused=has_fused(rest)) if rest else None
+        self._adamw = light(torch.optim.AdamW)(rest, fused=has_fused(rest)) if rest else None
         if self._adamw is not None:
             self._adamw.state = self.state
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from trainwell.optim.light import light
 from trainwell.optim.registry import optimizers
 
 Groups = list[dict[str, Any]]
@@ -33,7 +34,9 @@ def sgd(groups: Groups, *, momentum: float = 0.9, nesterov: bool = True, dampeni
         0.0
     """
     nesterov = nesterov and momentum > 0 and dampening == 0
-    return torch.optim.SGD(groups, lr=1.0, momentum=momentum, nesterov=nesterov, dampening=dampening, fused=has_fused(groups))
+    return light(torch.optim.SGD)(
+        groups, lr=1.0, momentum=momentum, nesterov=nesterov, dampening=dampening, fused=has_fused(groups)
+    )
 
 
 @optimizers.register
@@ -51,7 +54,7 @@ def adam(groups: Groups, *, betas: tuple[float, float] = (0.9, 0.999), eps: floa
         >>> adam([{"params": [weight]}]).defaults["betas"]
         (0.9, 0.999)
     """
-    return torch.optim.Adam(groups, lr=1.0, betas=betas, eps=eps, fused=has_fused(groups))
+    return light(torch.optim.Adam)(groups, lr=1.0, betas=betas, eps=eps, fused=has_fused(groups))
 
 
 @optimizers.register
@@ -69,7 +72,7 @@ def adamw(groups: Groups, *, betas: tuple[float, float] = (0.9, 0.999), eps: flo
         >>> type(adamw([{"params": [weight]}])).__name__
         'AdamW'
     """
-    return torch.optim.AdamW(groups, lr=1.0, betas=betas, eps=eps, fused=has_fused(groups))
+    return light(torch.optim.AdamW)(groups, lr=1.0, betas=betas, eps=eps, fused=has_fused(groups))
 
 
 @optimizers.register
@@ -91,7 +94,7 @@ def rmsprop(
         >>> rmsprop([{"params": [weight]}]).defaults["alpha"]
         0.99
     """
-    return torch.optim.RMSprop(groups, lr=1.0, alpha=alpha, momentum=momentum, eps=eps, centered=centered, foreach=True)
+    return light(torch.optim.RMSprop)(groups, lr=1.0, alpha=alpha, momentum=momentum, eps=eps, centered=centered, foreach=True)
 
 
 def has_fused(groups: Groups) -> bool:

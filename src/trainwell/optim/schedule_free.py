@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from trainwell.core.errors import RecipeError
+from trainwell.optim.light import light
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import Groups, ready
 
@@ -33,7 +34,7 @@ def schedule_free(groups: Groups, *, betas: tuple[float, float] = (0.9, 0.999), 
         >>> weight.data
         tensor([0.9000, 0.9000])
     """
-    return ScheduleFree(groups, betas, eps)
+    return light(ScheduleFree)(groups, betas, eps)
 
 
 class ScheduleFree(torch.optim.Optimizer):

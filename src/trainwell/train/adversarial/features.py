@@ -23,6 +23,7 @@ from trainwell.data.cache import build, find
 from trainwell.data.data import Data
 from trainwell.models.adaptive import adapt
 from trainwell.models.registry import models
+from trainwell.optim.light import light
 from trainwell.train.steps import as_floats, infer
 
 #: Raise when the classifier changes, so that older ones are not used any more.
@@ -130,7 +131,7 @@ def learn(eyes: Eyes, pictures: Tensor, labels: Tensor, *, updates: int) -> None
     """
     network = eyes.network
     adapt(network, as_floats((pictures,)))
-    rule = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=0.05)
+    rule = light(torch.optim.AdamW)(network.parameters(), lr=3e-3, weight_decay=0.05)
     network.train()
     for number in range(updates):
         torch.manual_seed(draw_seed(0, "eyes", number))

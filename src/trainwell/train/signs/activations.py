@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from trainwell.train.seeing import Seeing
 
 #: Operations whose zero side passes no gradient.
 RECTIFIERS = {"relu", "relu_", "hardtanh", "threshold", "clamp_min"}
@@ -127,7 +128,7 @@ class Look:
     widths: list[int] = field(default_factory=list)
 
 
-class _Watching(TorchDispatchMode):
+class _Watching(Seeing):
     """Sees every operation of a forward and notes the activations."""
 
     def __init__(self, look: Look, module: Callable[[], str], rows: int, statistics: bool) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 from torch.utils.weak import WeakIdKeyDictionary
+
+from trainwell.train.seeing import Seeing
 
 aten = torch.ops.aten
 
@@ -41,7 +42,7 @@ def written_down(function: Callable[..., tuple[Tensor, ...]], arguments: Sequenc
     return GraphModule(tape.constants, tape.graph)
 
 
-class Tape(TorchDispatchMode):
+class Tape(Seeing):
     """While active, notes every operation.
 
     Args:

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.fx import GraphModule
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainwell.core.errors import TrainwellError
+from trainwell.train.seeing import Seeing
 from trainwell.train.stack.draws import Replaying
 from trainwell.train.stack.tape import written_down
 from trainwell.train.stack.tidy import nondeterministic, tidy
@@ -96,7 +96,7 @@ def trace(
     return traced
 
 
-class _Counting(TorchDispatchMode):
+class _Counting(Seeing):
     """Counts operations."""
 
     count = 0
