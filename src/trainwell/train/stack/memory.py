@@ -71,6 +71,7 @@ def settle(traced: GraphModule, fixed: Sequence[Tensor], drawn: int, places: Seq
     arguments = [node for node in graph.nodes if node.op == "placeholder"]
     bound = _hoist(graph, dict(zip(arguments, fixed, strict=False)), constants)
     changing = arguments[len(fixed) :]
+    _outer_instead(graph)
     _mask_instead(graph, set(changing[len(changing) - drawn :]) if drawn else set())
     bound |= _write_gradients(graph, places)
     _sweep(graph)
@@ -129,6 +130,14 @@ def _as_argument(graph: Graph, node: Node) -> Node:
     argument.meta = dict(node.meta)
     node.replace_all_uses_with(argument)
     return argument
+
+
+def _outer_instead(graph: Graph) -> None:
+    """Products over a single number each are no work for a matrix product, which takes some times longer over them."""
+    for node in graph.nodes:
+        first = node.args[0].meta.get("val") if node.target is aten.bmm.default and isinstance(node.args[0], Node) else None
+        if isinstance(first, Tensor) and first.shape[-1] == 1:
+            node.target = aten.mul.Tensor
 
 
 def _mask_instead(graph: Graph, factors: set[Node]) -> None:
