@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from trainwell.train.replay import replay
     from trainwell.train.resume import resume
     from trainwell.train.run import Run
+    from trainwell.train.segment import segment
     from trainwell.train.watch import watch
 
 __version__ = "0.1.0"
@@ -112,6 +113,7 @@ _HOME = {
     "resume": "trainwell.train.resume",
     "safe_augment": "trainwell.study.safe_augment",
     "sample": "trainwell.train.adversarial.sample",
+    "segment": "trainwell.train.segment",
     "serve": "trainwell.ship.serve.start",
     "simplify": "trainwell.study.simplify",
     "speak": "trainwell.core.i18n",
@@ -167,6 +169,7 @@ __all__ = [
     "resume",
     "safe_augment",
     "sample",
+    "segment",
     "serve",
     "simplify",
     "speak",

@@ -66,6 +66,12 @@ def pictures(rows: int = 48) -> Data:
     return wrap((x, np.arange(rows) % 2))
 
 
+def masks(rows: int = 48) -> Data:
+    """Grey pictures `(16, 16)` with the class of every pixel: dark or bright."""
+    x = np.random.default_rng(0).integers(0, 256, (rows, 16, 16)).astype(np.uint8)
+    return wrap((x, (x > 127).astype(np.int64)))
+
+
 def texts(rows: int = 48) -> Data:
     """Texts of some words, two classes."""
     draw, y = np.random.default_rng(0), np.arange(rows) % 2
@@ -100,6 +106,7 @@ KINDS: dict[str, Callable[[], Data]] = {
     "numbers": numbers,
     "table": table,
     "pictures": pictures,
+    "masks": masks,
     "texts": texts,
     "series": series,
     "forecast": forecast,

@@ -11,9 +11,11 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
+from data.masks.drawn import folder_of
+
 
 def write_samples(folder: Path) -> None:
-    """People, more and new (the last without answers); houses, train and test; flowers/; power; gestures/; reviews, mails/."""
+    """People, more, new (without answers); houses, train, test; flowers/; power; gestures/; reviews, mails/, cells/."""
     draw = np.random.default_rng(0)
     people(draw, 400).write_csv(folder / "people.csv")
     people(draw, 100).write_csv(folder / "more.csv")
@@ -31,6 +33,7 @@ def write_samples(folder: Path) -> None:
     mails(draw, folder / "mails")
     examples("mixture").parcels(folder / "parcels", 120)
     songs(draw, 300).write_csv(folder / "songs.csv")
+    folder_of(folder / "cells", 24)
 
 
 def story(draw: np.random.Generator, n: int) -> str:

@@ -55,7 +55,7 @@ FORECASTS = dict.fromkeys(("nlinear", "dlinear", "patchtst", "tsmixer"), ("windo
 OF_TEXTS = dict.fromkeys(("bag_of_ngrams", "textcnn", "text_team", "rnn", "text_transformer"), ("text", "review"))
 WRITERS = {"gpt": tuple(RUNNING), "rnn": (*OF_TEXTS["rnn"], *RUNNING)}
 TAKES = OF_PICTURES | OF_TEXTS | WRITERS | OF_SERIES | FORECASTS | {"gru": ("series", "windows", "covariates")}
-TAKES |= {"ft_transformer": ("numbers", "categories", "table")}
+TAKES |= {"ft_transformer": ("numbers", "categories", "table"), "unet": PICTURES}
 BLOCKS = [{"name": "linear", "width": 8}, "relu"]
 
 #: Options that keep the tests quick, and those without a default.
@@ -64,6 +64,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "residual_mlp": {"width": 8},
     "tabm": {"width": 16, "k": 3},
     "cnn": {"width": 8},
+    "unet": {"width": 4},
     "vgg": {"width": 4, "dropout": 0.0},
     "resnet": {"width": 8},
     "convnext": {"width": 4, "blocks": (1, 1)},
@@ -135,6 +136,9 @@ def test_every_option_is_documented(name: str) -> None:
 def test_output_has_a_row_per_example_and_finite_values(name: str, kind: str) -> None:
     network, inputs = make(name, kind).eval(), draw(kind, 4)
     out = network(*inputs)
+    if name == "unet":
+        assert out.shape == (4, 3, *inputs[0].shape[2:])
+        out = out.mean((2, 3))
     assert (out.shape[0], out.shape[-1]) == (4, 3)
     assert out.ndim == (3 if name in ("tabm", "text_team", "mixture") or kind in RUNNING else 2)
     assert torch.isfinite(out).all()
@@ -190,6 +194,7 @@ def test_learns_sixteen_rows(name: str, kind: str) -> None:
     losses = []
     for _ in range(100):
         out = network(*inputs)
+        out = out.mean((2, 3)) if out.ndim == 4 else out
         members = out.unsqueeze(1) if out.ndim == 2 else out  # (B, K, n_out)
         loss = nn.functional.cross_entropy(members.flatten(0, 1), target.repeat_interleave(members.shape[1]))
         optimizer.zero_grad()

@@ -21,6 +21,7 @@ CONTENTS: dict[str, dict[str, str]] = {
         "generate": "Let a language model write on.",
         "sample": "Make new pictures.",
         "translate": "Turn pictures into ones of another class.",
+        "segment": "Tell the class of every pixel of pictures.",
         "report": "Write the report of a run: one HTML file.",
         "calibrate": "Make probabilities mean what they say; set a threshold.",
         "drift": "Say how new rows differ from those of the training.",

@@ -1,4 +1,4 @@
-"""Verbs of networks that make pictures: sample, translate."""
+"""Verbs of networks that make pictures or masks: sample, translate, segment."""
 
 from __future__ import annotations
 
@@ -24,11 +24,18 @@ Examples:
   trainwell translate runs/a both_folders --to turned
 """
 
+SEGMENT_EXAMPLES = """
+Examples:
+  trainwell segment runs/a photos --to masks
+  trainwell segment cells.tw one.png
+"""
+
 
 def add_to(app: typer.Typer) -> None:
-    """Register the verbs of networks that make pictures."""
+    """Register the verbs of networks that make pictures or masks."""
     app.command(epilog=SAMPLE_EXAMPLES)(sample)
     app.command(epilog=TRANSLATE_EXAMPLES)(translate)
+    app.command(epilog=SEGMENT_EXAMPLES)(segment)
 
 
 def sample(
@@ -71,4 +78,25 @@ def translate(
         emit_json({"folder": str(folder), "pictures": len(found), "into": list(found.into), "problems": list(found.problems)})
     else:
         note(f"{len(found)} pictures")
+        typer.echo(str(folder / "grid.png"))
+
+
+def segment(
+    run: OneTrained,
+    pictures: Annotated[str, typer.Argument(metavar="PICTURES", help="Picture, folder of pictures, or a table of them.")],
+    *,
+    to: Annotated[Path, typer.Option(help="Folder for a mask of each, grid.png and masks.json.")] = Path("masks"),
+    as_json: AsJson = False,
+) -> None:
+    """Tell the class of every pixel with a network that was trained on masks; a mask has the size of its picture."""
+    from trainwell.train.segment import segment as tell
+
+    found = tell(open_one(run), pictures)
+    folder = found.save(to)
+    for problem in found.problems:
+        note(problem)
+    if as_json:
+        emit_json({"folder": str(folder), "masks": len(found), "problems": list(found.problems)})
+    else:
+        note(f"{len(found)} masks")
         typer.echo(str(folder / "grid.png"))

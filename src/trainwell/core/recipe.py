@@ -75,11 +75,14 @@ class Recipe(Plain):
 
     target: str | list[str] | None = None
     """Column (or columns, all numbers) to predict; None when the source says it: class folders, (x, y) arrays."""
-    task: Auto | Literal["classification", "ordinal", "multilabel", "regression", "language", "generation"] = "auto"
+    task: Auto | Literal["classification", "ordinal", "multilabel", "regression", "language", "generation", "segmentation"] = (
+        "auto"
+    )
     """`auto` follows the target's kind; `ordinal` are classes in order, `multilabel` several labels that hold together;
     `language` tells each next token of running text, whose column `target` may name;
     `generation` makes pictures like those of the data, by class where there are labels, as do model=dcgan and wgan_gp;
-    model=cyclegan turns those of one class into those of another."""
+    model=cyclegan turns those of one class into those of another;
+    `segmentation` tells the class of every pixel: the target is masks, pictures beside the pictures."""
     columns: dict[str, Column] = Field(default_factory=dict)
     """Rules for single columns: `columns.zip=category`, `columns.note=ignore`."""
     split: Split = Split()

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-Task = Literal["classification", "regression", "multilabel", "language", "generation"]
+Task = Literal["classification", "regression", "multilabel", "language", "generation", "segmentation"]
+#: Code of pixels of a mask that are not judged: without a class, or beyond what the picture fills.
+UNJUDGED = 255
 InputKind = Literal["number", "category", "picture", "series", "text", "tokens", "tensor"]
 
 

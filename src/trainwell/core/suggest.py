@@ -11,6 +11,7 @@ from trainwell.core.choice import Choice, Choices
 from trainwell.core.part import Part
 from trainwell.core.shape import Facts, Shape
 from trainwell.core.suggest_generation import for_generation
+from trainwell.core.suggest_segmentation import for_segmentation
 
 #: Pixels at which larger pictures are trained and judged: a few thousand photographs gain more from many passes.
 WORKING_SIDE = 64
@@ -40,8 +41,12 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
         >>> found["loss"].value.name, found["loss"].why
         ('mean_squared_error', 'the target is a number')
     """
-    making = facts.task == "generation"
-    choices = for_generation(facts, preset, model or Part()) if making else _for_inputs(facts, preset, model or Part())
+    if facts.task == "segmentation":
+        choices = for_segmentation(facts, preset)
+    elif facts.task == "generation":
+        choices = for_generation(facts, preset, model or Part())
+    else:
+        choices = _for_inputs(facts, preset, model or Part())
     if facts.ordered:
         choices["label_smoothing"] = Choice(0.0, "neighbouring ranks are near already")
     choices.setdefault("sampling", _sampling(facts))

@@ -24,6 +24,7 @@ from trainwell.data.generation import with_one_class
 from trainwell.data.inputs import gather_inputs, shape_of
 from trainwell.data.kinds import number
 from trainwell.data.language.build import build_language
+from trainwell.data.masks.build import build_masks, is_masked
 from trainwell.data.multilabel import label_checks
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Gather, Source
@@ -50,6 +51,8 @@ def build(source: Source, recipe: Recipe, *, as_is: bool = False) -> Data:
     source = settled(source, recipe)
     if recipe.task == "language":
         return build_language(source, recipe, build)
+    if is_masked(source, recipe):
+        return build_masks(source, recipe, partial(build, as_is=as_is))
     if recipe.task == "generation":
         source = with_one_class(source, recipe)
     source = arrays_as_series(source, recipe)

@@ -155,7 +155,7 @@ def read_header(blob: bytes, name: str = "") -> Header:
         UnusableError: no picture, a damaged header, or more than `MAX_PIXELS`.
     """
     try:
-        with _opened(blob) as image:
+        with opened(blob) as image:
             return _header_of(image, name)
     except UnusableError:
         raise
@@ -181,7 +181,7 @@ def decode(blob: bytes, geometry: Geometry) -> np.ndarray:
     if not blob:
         raise UnusableError("empty")
     try:
-        with _opened(blob) as image:
+        with opened(blob) as image:
             _reduce(image, geometry)
             big = image.width * image.height > _BIG_PIXELS
             with _one_big_at_a_time if big else nullcontext():
@@ -191,8 +191,13 @@ def decode(blob: bytes, geometry: Geometry) -> np.ndarray:
     except MemoryError:
         raise
     except Exception as error:
-        code = "truncated" if "truncated" in str(error).lower() or isinstance(error, EOFError | struct.error) else "broken"
-        raise UnusableError(code, str(error)) from None
+        raise unusable(error) from None
+
+
+def unusable(error: Exception) -> UnusableError:
+    """What a format's reader raised, which may be anything on hostile bytes."""
+    cut = "truncated" in str(error).lower() or isinstance(error, EOFError | struct.error)
+    return UnusableError("truncated" if cut else "broken", str(error))
 
 
 def conform(image: Image.Image, geometry: Geometry) -> np.ndarray:
@@ -241,7 +246,12 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _opened(blob: bytes) -> Image.Image:
+def opened(blob: bytes) -> Image.Image:
+    """A picture's bytes as an image that is not decoded yet.
+
+    Raises:
+        UnusableError: no known format, or too many pixels.
+    """
     try:
         image = Image.open(BytesIO(blob), formats=_formats())
     except Image.DecompressionBombError as error:

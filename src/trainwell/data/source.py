@@ -53,6 +53,7 @@ class Source:
         gathered: how the series of this source lay in a table from which they were put together, or None.
         given: labels as they were before somebody corrected them: rows are split by these, so that runs before and after a
             correction learn from and are judged on the same rows.
+        class_names: what the values 0, 1, … of masks are called, where a file says so.
         base: the folder that path cells are relative to: open `Path(base, cell)` (an absolute cell stays as it is); empty
             for data from memory.
 
@@ -69,10 +70,15 @@ class Source:
     base: str = ""
     gathered: Gather | None = None
     given: pl.Series | None = None
+    class_names: tuple[str, ...] = ()
     words: dict[str, Words] = field(default_factory=dict, init=False, repr=False)  # a copy with other cells has none
 
     def __len__(self) -> int:
         return len(self.frame) if self.frame.width else len(next(iter(self.arrays.values()), []))
+
+    def cells(self, rows: np.ndarray) -> pl.DataFrame:
+        """The cells of some rows; without columns where there are arrays alone."""
+        return self.frame[rows] if self.frame.width else self.table
 
     @property
     def table(self) -> pl.DataFrame:

@@ -34,10 +34,10 @@ class Target:
 
     Args:
         names: the target columns; one for classification.
-        task: classification, regression, or generation, whose classes are what is made.
+        task: classification, regression, generation, whose classes are what is made, segmentation, whose classes pixels have.
         classes: labels by code; None for regression.
         spelt: other spellings of a label and the class they stand for.
-        forms: how each number column is read.
+        forms: how each number column is read; of masks, the value of each class.
         centre, spread: own unit = scaled * spread + centre, per target column.
         horizon: steps of each column that are forecast; 1 where nothing is.
         labels: of a multilabel target, which may hold together.

@@ -23,6 +23,7 @@ from trainwell.evaluate.features import linear_columns, pixels_of, table_of, tex
 from trainwell.evaluate.forecast_baselines import forecast_baselines
 from trainwell.evaluate.generation import picture_baselines
 from trainwell.evaluate.language_baselines import language_baselines
+from trainwell.evaluate.masks import mask_baselines
 from trainwell.evaluate.translation import turned_baselines
 from trainwell.score.predictions import Array, Predictions
 
@@ -63,9 +64,10 @@ def run_baselines(
         return [BaselineOutput(**entry) for entry in known]
     from threadpoolctl import threadpool_limits
 
-    if data.task == "generation":
+    if data.task in ("generation", "segmentation"):
+        make = turned_baselines if turned else mask_baselines if data.task == "segmentation" else picture_baselines
         with threadpool_limits(limits=threads):
-            found = turned_baselines(data, part) if turned else picture_baselines(data, part)
+            found = make(data, part)
         write_cached(cache, prepared, kept, [vars(f) for f in found])
         return found
     own = forecast_baselines if data.preparation.forecast is not None else language_baselines

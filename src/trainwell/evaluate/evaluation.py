@@ -302,6 +302,8 @@ class Evaluation:
 #: How a metric is written in tables and sentences.
 LABELS = {
     "auroc": "AUROC",
+    "mean_iou": "mean IoU",
+    "mean_dice": "mean Dice",
     "f1_micro": "F1 (micro)",
     "rank_mae": "mean error in ranks",
     "quadratic_kappa": "quadratic-weighted kappa",

@@ -25,6 +25,7 @@ from trainwell.evaluate.details import Writing
 from trainwell.evaluate.evaluation import Baseline, Evaluation
 from trainwell.evaluate.forecast import errors_by_step, future_of
 from trainwell.evaluate.language import losses_by_place, worst_passages
+from trainwell.evaluate.masks import add_pixels, worst_masks
 from trainwell.evaluate.slices import find_slices, tells_class
 from trainwell.evaluate.verdicts import gap_to, judge_fit
 from trainwell.evaluate.worst import worst_examples
@@ -100,7 +101,7 @@ def _names(predictions: Predictions, data: Data) -> list[str]:
     """Classes, or the target columns."""
     if predictions.task == "multilabel":
         return list(predictions.names)
-    if predictions.task == "classification":
+    if predictions.task in ("classification", "segmentation"):
         return list(data.classes or predictions.names)
     return [str(c["name"]) for c in data.card.columns if c.get("role") == "target"] or list(predictions.names)
 
@@ -144,6 +145,9 @@ def _add_fit(found: Evaluation, predictions: Predictions, train: Predictions) ->
 def _add_curves(found: Evaluation, p: Predictions) -> None:
     if found.future is not None or found.writing is not None or p.task == "generation":
         return
+    if p.task == "segmentation":
+        add_pixels(found, p)
+        return
     if p.task == "regression":
         found.residuals, found.calibration = residuals(p, found.names), value_bins(p)
         return
@@ -165,10 +169,12 @@ def _add_rows(found: Evaluation, p: Predictions, data: Data) -> None:
     if data.preparation.language is not None:
         found.worst = worst_passages(p, rows, data.preparation.language)
         return
-    frame = data.source.frame[rows]
+    frame = data.source.cells(rows)
     targets = {c["name"] for c in data.card.columns if c.get("role") == "target"}
     columns = [c for c in frame.columns if c not in targets]
-    found.worst = worst_examples(p, rows, frame.select(columns))
+    found.worst = (worst_masks if p.task == "segmentation" else worst_examples)(p, rows, frame.select(columns))
+    if p.task == "segmentation":  # its rows are pictures, which no column describes
+        return
     hits = p.task in ("classification", "multilabel")
     found.slice_metric = "accuracy" if p.task == "classification" else "subset_accuracy" if hits else "mae"
     scores = p.hit if hits else p.loss

@@ -10,11 +10,13 @@ import numpy as np
 
 from trainwell.core.errors import DataError, UsageError
 from trainwell.core.recipe_sections import Series
+from trainwell.core.shape import UNJUDGED
 from trainwell.data.cache import cache_home
 from trainwell.data.data import Data
 from trainwell.data.demand import demand
 from trainwell.data.forecast.grid import regular
 from trainwell.data.language.build import seen_with
+from trainwell.data.masks.build import masks_as
 from trainwell.data.preparation import Preparation
 from trainwell.evaluate.calibrate import change_of
 from trainwell.evaluate.evaluation import Evaluation
@@ -151,11 +153,15 @@ def seen_by(run: Trained, data: Data) -> Data:
     if run.preparation.language is not None:
         return seen_with(data, run.preparation)
     names, frame = list(run.preparation.target.names), data.source.frame
-    missing = [name for name in names if name not in frame.columns]
+    missing = [name for name in names if name not in (*frame.columns, *data.source.arrays)]
     if missing:
         raise DataError(f"the target column {missing[0]!r} is missing", remedy="Scores need the true answers; use predict.")
-    target = run.preparation.encode_target(frame.select(names))
-    known = target >= 0 if target.ndim == 1 else np.isfinite(target).all(axis=1)
+    if run.preparation.target.task == "segmentation":
+        target = masks_as(data.source, run.preparation)
+        known = (target != UNJUDGED).any(axis=(1, 2))
+    else:
+        target = run.preparation.encode_target(frame.select(names))
+        known = target >= 0 if target.ndim == 1 else np.isfinite(target).all(axis=1)
     return replace(
         data,
         arrays=run.preparation.encode(data.source).arrays | {"target": target},

@@ -43,7 +43,7 @@ def worst_first(p: Predictions) -> Array:
 
 
 def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:
-    cells = {c: _text(frame[c][i]) for c in frame.columns[:MOST_CELLS]}
+    cells = cells_of(frame, i)
     if p.task == "classification":
         said, sure = p.names[p.label[i]], float(p.output[i, p.label[i]])
         return Example(row, p.names[p.target[i]], said, float(p.loss[i]), sure, cells)
@@ -55,6 +55,11 @@ def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:
         return Example(row, truth, said, float(p.loss[i]), math.nan, cells)
     truth, said = (", ".join(f"{v:,.6g}" for v in values[i]) for values in (p.target, p.output))
     return Example(row, truth, said, float(p.loss[i]), math.nan, cells)
+
+
+def cells_of(frame: pl.DataFrame, i: int) -> dict[str, str]:
+    """The first raw cells of a row, as text."""
+    return {c: _text(frame[c][i]) for c in frame.columns[:MOST_CELLS]}
 
 
 def _text(value: object) -> str:

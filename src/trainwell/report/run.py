@@ -166,6 +166,8 @@ def _commands(run: Run, data: Data) -> list[str]:
 
 def _use(run: Run, folder: str) -> str:
     """The command that puts the network to use."""
+    if run.preparation.target.task == "segmentation":
+        return f"trainwell segment {folder} PICTURES"
     if run.recipe.task != "generation":
         return f"trainwell predict {folder} new_rows"
     return f"trainwell translate {folder} PICTURES" if isinstance(run.network, Translator) else f"trainwell sample {folder}"

@@ -9,14 +9,17 @@ import numpy as np
 from PIL import Image
 
 from trainwell.data.data import Data
+from trainwell.data.masks.build import classes_in
+from trainwell.evaluate.worst import worst_first
 from trainwell.models.adversarial import Adversarial
 from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import translated
 from trainwell.train.adversarial.sample import grid, interpolate, sample
 from trainwell.train.run import Run
+from trainwell.train.segment import as_bytes, sheet
 
-#: Pictures in the mixed grid, of each class, classes shown, and pictures turned into others.
-MIXED, OF_EACH, MOST_CLASSES, TURNED = 64, 8, 20, 14
+#: Pictures in the mixed grid, of each class, classes shown, pictures turned into others, and pictures with masks.
+MIXED, OF_EACH, MOST_CLASSES, TURNED, MASKED = 64, 8, 20, 14, 10
 
 
 def sheets(run: Run, data: Data, part: str) -> dict[str, str]:
@@ -28,9 +31,26 @@ def sheets(run: Run, data: Data, part: str) -> dict[str, str]:
         part: whose pictures are turned into others.
     """
     network = run.network
+    if data.task == "segmentation":
+        return _masks(run, data, part)
     if isinstance(network, Translator):
         return _both_ways(network, data, data.rows[part])
     return _samples(run, network) if isinstance(network, Adversarial) else {}
+
+
+def _masks(run: Run, data: Data, part: str) -> dict[str, str]:
+    """Pictures, below them what is true, and below this what the network says: some of all, and those that it is worst at."""
+    rows = data.rows[part]
+    order = worst_first(run.predictions(data, rows))
+    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), MASKED)).astype(np.int64)]
+    kinds = {"Pictures, their masks, and what the network says": some, "The same of the worst pictures": rows[order[:MASKED]]}
+    return {title: _uri(_sheet_of(run, data, chosen)) for title, chosen in kinds.items()}
+
+
+def _sheet_of(run: Run, data: Data, rows: np.ndarray) -> Image.Image:
+    pictures, target = np.asarray(data.arrays[data.shape.names[0]][rows]), data.arrays["target"][rows]
+    said = run.predict_arrays(pictures).argmax(axis=1)
+    return sheet(list(as_bytes(pictures)), [list(target), list(said)], classes_in(run.preparation))
 
 
 def _both_ways(network: Translator, data: Data, rows: np.ndarray) -> dict[str, str]:

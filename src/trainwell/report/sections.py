@@ -124,10 +124,14 @@ def errors(story: Story, e: Evaluation) -> Markup:
         drawn = future_figures(e.future)
     elif e.writing is not None:
         drawn = writing_figures(e.writing)
+    elif e.task == "segmentation":
+        drawn = [figures.confusion(e)]
     else:
         drawn = _value_figures(e) if e.task == "regression" else _class_figures(e)
     parts = [figures.grid(drawn)]
-    if e.per_class and (len(e.per_class) > 2 or e.task == "multilabel"):
+    if e.task == "segmentation":
+        parts.insert(0, samples_shown(story.made))
+    if e.per_class and (len(e.per_class) > 2 or e.task in ("multilabel", "segmentation")):
         parts.append(el("div", el("h3", say("Every class")), class_table(e.per_class), class_="card"))
     if e.writing is not None and e.writing.samples:
         parts.insert(0, samples(e.writing))

@@ -85,6 +85,7 @@ def show_evaluation(evaluation: Evaluation, *, console: Console | None = None) -
 
 def _headline(e: Evaluation) -> Text:
     counts = {"classification": f"{len(e.names)} classes", "multilabel": f"{len(e.names)} labels"}
+    counts["segmentation"] = f"a class for every pixel, {len(e.names)} classes"
     what = spoken(counts[e.task]) if e.task in counts else ", ".join(e.names)
     if e.task == "classification" and len(e.names) == 2:
         what += f"; {spoken(f'precision, recall and F1 are those of {e.names[1]}')}"

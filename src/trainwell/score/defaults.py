@@ -27,6 +27,8 @@ def report_metrics(task: Task, n_out: int, *, ordered: bool = False) -> list[str
         >>> report_metrics("regression", 1)[:2]
         ['rmse', 'mae']
     """
+    if task == "segmentation":
+        return ["mean_iou", "mean_dice", "pixel_accuracy"]
     if task == "generation":
         return ["frechet_distance", "manifold_precision", "manifold_recall"]
     if task == "language":

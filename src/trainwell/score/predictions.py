@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -64,11 +65,12 @@ class Predictions:
     """Outputs and targets of the same examples, in the same order.
 
     Args:
-        task: "classification", "multilabel", "regression", "language" or "generation".
+        task: "classification", "multilabel", "regression", "language", "generation" or "segmentation".
         output: `(N, K)` class or label probabilities, or `(N, T)` values in the target's own unit; of language `(N, L)`,
-            minus the log of the probability given to each token of a window.
+            minus the log of the probability given to each token of a window; of masks `(N, K * K)`, the pixels of each true
+            class that were said to be of each class.
         target: `(N,)` class codes 0 … K-1, or 0 and 1 per label `(N, K)`, or `(N, T)` values (`(N,)` for one target), or the
-            codes of the tokens `(N, L)`.
+            codes of the tokens `(N, L)`, or the pixels of masks as they would be if all were right `(N, K * K)`.
         classes: the names of the K classes, or of the T targets; None names them by number.
         ahead: units and limits of forecasts, which are `(N, H * C)` scaled values; None for anything else.
         told: how much text the windows of language are; None for anything else.
@@ -128,7 +130,8 @@ class Predictions:
     @property
     def n_out(self) -> int:
         """Number of classes, or of target columns."""
-        return int(self.output.shape[1])
+        n = int(self.output.shape[1])
+        return isqrt(n) if self.task == "segmentation" else n
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -160,8 +163,10 @@ class Predictions:
     def loss(self) -> Array:
         """How wrong each example is, `(N,)`: minus the log of the target's probability, or the mean absolute error.
 
-        Of language, the mean over the tokens of a window; of several labels, over the labels.
+        Of language, the mean over the tokens of a window; of several labels, over the labels; of masks, over pixels.
         """
+        if self.task == "segmentation":
+            return 1 - np.minimum(self.output, self.target).sum(axis=1) / self.output.sum(axis=1)
         if self.task == "multilabel":
             right = np.where(self.target > 0, self.output, 1 - self.output)
             return np.asarray(-np.log(np.maximum(right, np.finfo(np.float32).eps)).mean(axis=1))

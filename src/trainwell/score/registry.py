@@ -19,6 +19,8 @@ losses.alias(
     categorical_crossentropy="cross_entropy",
     sparse_categorical_crossentropy="cross_entropy",
     focal_loss="focal",
+    dice_loss="dice",
+    dice_ce="dice_cross_entropy",
     bce="binary_cross_entropy",
     binary_crossentropy="binary_cross_entropy",
     bce_with_logits="binary_cross_entropy",

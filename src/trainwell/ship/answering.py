@@ -45,7 +45,7 @@ class View:
 class Answering(nn.Module):
     """Encoded inputs to probabilities, or to values in the target's own unit, float64.
 
-    **Shape:** the inputs of every view, in order → `(B, n_out)`.
+    **Shape:** the inputs of every view, in order → `(B, n_out)`; of masks `(B, n_out, H, W)`.
 
     Args:
         networks: the members.
@@ -84,6 +84,8 @@ class Answering(nn.Module):
 
 def _said(output: Tensor, target: Target, decision: Decision) -> Tensor:
     """What a network says, as `Run.predict_arrays` has it."""
+    if target.task == "segmentation":
+        return output.softmax(1)
     if target.task == "multilabel":
         output = output.sigmoid()
     elif target.task == "classification":

@@ -23,7 +23,7 @@ from trainwell.ship.onnx_file import onnx_model
 from trainwell.ship.onnx_rows import answers_of, feeds_of, session_of
 from trainwell.ship.schema import schema_of
 from trainwell.train.combined import Combined
-from trainwell.train.raw_rows import as_source
+from trainwell.train.raw_rows import source_of
 from trainwell.train.resume import load_again
 from trainwell.train.run import Run
 
@@ -227,7 +227,7 @@ def real_rows(trained: Trained, rows: Any) -> Source:
         DataError: there are none.
     """
     if rows is not None:
-        return _some(as_source(rows, trained.preparation), None)
+        return _some(source_of(rows, trained.preparation), None)
     if trained.folder is None:
         what = "an export is compared with the network on real rows, and there are none beside a bundle or a run in memory"
         raise DataError(what, remedy="Give some: rows=… in Python, --rows FILE on the command line.")
@@ -244,8 +244,9 @@ def _some(source: Source, rows: np.ndarray | None) -> Source:
 
 
 def _taken(source: Source, rows: np.ndarray) -> Source:
-    frame = source.frame[rows] if source.frame.width else source.frame
-    return replace(source, frame=frame, arrays={name: array[rows] for name, array in source.arrays.items()}, parts=None)
+    return replace(
+        source, frame=source.cells(rows), arrays={name: array[rows] for name, array in source.arrays.items()}, parts=None
+    )
 
 
 def said(trained: Trained, source: Source) -> np.ndarray:

@@ -219,9 +219,15 @@ def _category(graph: Graph, column: Fitted) -> str:
 
 
 def _outputs(graph: Graph, trained: Run | Team | Bundle, answers: str, batch: int | None) -> list[ValueInfoProto]:
-    """Names the answers, and for classes says which one; of several labels 1 for each that is said."""
+    """Names the answers, and for classes says which one; of several labels 1 for each that is said, of masks a code a pixel."""
     inner = trained.answering if isinstance(trained, Bundle) else trained
     target, rows = trained.preparation.target, batch or "rows"
+    if target.task == "segmentation":
+        height, width = trained.preparation.shape.inputs[0].shape[1:]
+        graph("Identity", answers, name=PROBABILITY)
+        graph("ArgMax", answers, axis=1, keepdims=0, name=LABEL)
+        mask = _described(LABEL, np.int64, (rows, height, width))
+        return [mask, _described(PROBABILITY, np.float64, (rows, target.n_out, height, width))]
     if target.task == "regression":
         graph("Identity", answers, name=VALUE)
         return [_described(VALUE, np.float64, (rows, target.n_out))]

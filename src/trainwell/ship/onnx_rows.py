@@ -20,7 +20,7 @@ from trainwell.ship.answering import View, encoded
 from trainwell.ship.onnx_file import PROBABILITY, VALUE, outside_inputs, raw_columns
 from trainwell.ship.onnx_graph import need_onnx
 from trainwell.ship.onnx_numbers import NO_MOMENT
-from trainwell.train.raw_rows import as_source
+from trainwell.train.raw_rows import source_of
 
 Feeds = dict[str, np.ndarray]
 
@@ -33,7 +33,7 @@ def feeds_of(rows: Any, preparation: Preparation, views: Sequence[View]) -> Feed
         preparation: says how cells are read.
         views: what the graph was made for.
     """
-    source = as_source(rows, preparation)
+    source = source_of(rows, preparation)
     if preparation.gather is not None:
         source = gathered(source, preparation.gather)
     found = {c.name: _cells(c, source) for view in views for c in raw_columns(view.preparation)}

@@ -242,7 +242,7 @@ def rows_of(source: Source, rows: np.ndarray) -> Source:
     """A source with some of the rows, in that order."""
     return replace(
         source,
-        frame=source.frame[rows],
+        frame=source.cells(rows),
         arrays={name: array[rows] for name, array in source.arrays.items()},
         parts=None if source.parts is None else source.parts[rows],
         given=None if source.given is None else source.given[rows],

@@ -198,8 +198,8 @@ def poisoned(source: Source, parts: Sequence[str], targets: Sequence[str]) -> So
         else:
             columns.append(series.zip_with(good, nonsense_for(series)))
     arrays = {name: array.copy() for name, array in source.arrays.items()}
-    for array in arrays.values():
-        array[bad] = rng.integers(0, 255, size=array[bad].shape).astype(array.dtype)
+    for name, array in arrays.items():
+        array[bad] = array[dealt][bad] if name in targets else rng.integers(0, 255, size=array[bad].shape).astype(array.dtype)
     return replace(source, frame=pl.DataFrame(columns), arrays=arrays)
 
 
@@ -251,9 +251,10 @@ def shuffled_check(
 def shuffled(data: Data, seed: int) -> Data:
     """The same rows with their targets in random order, split and prepared anew."""
     frame, names = data.source.table, list(data.preparation.target.names)
-    order = np.random.default_rng(draw_seed(seed, "shuffled targets")).permutation(len(frame))
-    changed = frame.with_columns(frame[name][order].alias(name) for name in names)
-    return data.rebuild(replace(data.source, frame=changed), data.recipe)
+    order = np.random.default_rng(draw_seed(seed, "shuffled targets")).permutation(len(data))
+    changed = frame.with_columns(frame[name][order].alias(name) for name in names if name in frame.columns)
+    arrays = {name: array[order] if name in names else array for name, array in data.source.arrays.items()}
+    return data.rebuild(replace(data.source, frame=changed, arrays=arrays), data.recipe)
 
 
 def against_chance(judged: Sequence[Predictions], metric: str) -> tuple[float, tuple[float, float], float]:

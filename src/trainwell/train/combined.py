@@ -114,7 +114,7 @@ def member_outputs(run: Run, data: Data, rows: np.ndarray) -> np.ndarray:
         arrays = {name: data.arrays[name][rows] for name in data.shape.names}
     else:
         raw = data.source
-        some = replace(raw, frame=raw.frame[rows], arrays={name: array[rows] for name, array in raw.arrays.items()}, parts=None)
+        some = replace(raw, frame=raw.cells(rows), arrays={name: array[rows] for name, array in raw.arrays.items()}, parts=None)
         arrays = run.preparation.encode(some).arrays
     return run.predict_arrays([np.asarray(arrays[name]) for name in run.preparation.shape.names])
 

@@ -248,9 +248,9 @@ def bind_loss(recipe: Recipe, data: Data) -> Loss:
     if data.task == "multilabel" and "pos_weight" in known:
         share = data.arrays["target"][data.rows["train"]].mean(axis=0).clip(1e-3, 1 - 1e-3)
         return partial(function, pos_weight=tuple(((1 - share) / share).tolist()))
-    if "class_weight" not in known or data.task != "classification":
+    if "class_weight" not in known or data.task not in ("classification", "segmentation"):
         raise RecipeError(f"the loss {recipe.loss.name!r} takes no class weights", remedy="Set class_weight=none.")
-    counts = np.bincount(data.arrays["target"][data.rows["train"]], minlength=data.n_out)
+    counts = np.bincount(data.arrays["target"][data.rows["train"]].reshape(-1), minlength=data.n_out)[: data.n_out]
     weight = counts.sum() / (data.n_out * counts.clip(min=1))
     return partial(function, class_weight=tuple(weight.tolist()))
 
@@ -293,9 +293,10 @@ def bind_augment(recipe: Recipe, data: Data, seed: int) -> Augment | None:
             where="recipe key 'augment'",
             remedy="Set augment=[].",
         )
-    n_classes = data.n_out if data.task == "classification" else None
-    position = data.shape.inputs.index(changed)
-    return build_augment(parts, n_classes=n_classes, position=position, seed=seed, series=changed.kind == "series")
+    masks = data.task == "segmentation"
+    n_classes = data.n_out if masks or data.task == "classification" else None
+    position, series = data.shape.inputs.index(changed), changed.kind == "series"
+    return build_augment(parts, n_classes=n_classes, position=position, seed=seed, series=series, masks=masks)
 
 
 def bind_rate(recipe: Recipe) -> Callable[[Moment], float]:
@@ -324,6 +325,9 @@ def check_forward(program: Program) -> None:
             where=f"output {tuple(output.shape)}",
             remedy=f"Give the last layer {data.n_out} units{other}.",
         )
+    if data.task == "segmentation" and output.shape != (len(target), data.n_out, *target.shape[1:]):
+        wanted = f"masks ask for {(len(target), data.n_out, *target.shape[1:])}: logits of each pixel"
+        raise CompileError(f"the network gives {tuple(output.shape)}, {wanted}", remedy="Choose model=unet.")
     if ":" in program.recipe.loss.name:
         check_loss(program.loss, output, target, program.recipe.loss.name)
     if data.task in ("regression", "multilabel") and not has_members(output, target) and output.shape != target.shape:

@@ -17,6 +17,7 @@ from trainwell.score.predictions import Predictions
 from trainwell.train.adversarial.making import judged_pictures
 from trainwell.train.forecast import ahead_of
 from trainwell.train.language import judged_text
+from trainwell.train.masks import judged_masks
 from trainwell.train.steps import infer
 
 #: Rows judged at once: bounded by memory for pictures, and short enough that an interruption is noticed in time.
@@ -75,7 +76,12 @@ def trimmed_inputs(inputs: Sequence[Tensor], texts: Sequence[int]) -> tuple[Tens
 
 
 def finish(output: Tensor, task: Task) -> np.ndarray:
-    """Probabilities `(N, n)` of logits, or values `(N, T)`; members `(N, K, n)` are averaged, as probabilities."""
+    """Probabilities `(N, n)` of logits, or values `(N, T)`; members `(N, K, n)` are averaged, as probabilities.
+
+    Of masks, probabilities `(N, K, H, W)` of every pixel.
+    """
+    if task == "segmentation":
+        return output.softmax(dim=1).numpy()
     if task == "classification":
         output = output.double().softmax(dim=-1)
     elif task == "multilabel":
@@ -89,6 +95,8 @@ def predict_rows(network: nn.Module, data: Data, rows: np.ndarray) -> Prediction
         return judged_pictures(network, data, rows)
     if data.task == "language":
         return judged_text(network, data, rows)
+    if data.task == "segmentation":
+        return judged_masks(network, data, rows)
     arrays = [data.arrays[name] for name in data.shape.names]
     output = forward_rows(network, arrays, rows, stop=lambda: False, texts=data.shape.texts)
     assert output is not None

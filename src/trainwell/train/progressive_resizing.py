@@ -81,7 +81,7 @@ def check_progressive_resizing(recipe: Recipe, data: Data, network: torch.nn.Mod
     start, picture = recipe.progressive_resizing, data.shape.of_kind("picture")
     if not start:
         return
-    if picture is None or data.task == "generation":
+    if picture is None or data.task in ("generation", "segmentation"):
         what = "progressive_resizing is for networks that judge pictures"
         raise RecipeError(what, where=KEY, remedy="Set progressive_resizing=0.")
     if recipe.compile == "on":

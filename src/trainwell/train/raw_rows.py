@@ -29,6 +29,7 @@ _ALIKE: tuple[set[type], ...] = ({int, float, bool}, {dt.date, dt.datetime})
 def as_source(rows: Any, preparation: Preparation) -> Source:
     """Raw rows in any form, as `Run.predict` takes them, read as the preparation's columns."""
     refuse_answers(preparation)
+    refuse_masks(preparation)
     return source_of(rows, preparation)
 
 
@@ -89,6 +90,17 @@ def refuse_answers(preparation: Preparation) -> None:
     if preparation.target.task == "generation":
         remedy = "Use `trainwell sample`, or `trainwell translate` for a network that turns pictures into others."
         raise DataError("a network that makes pictures has no answer for rows", remedy=remedy)
+
+
+def refuse_masks(preparation: Preparation) -> None:
+    """Networks that tell the class of every pixel have no one answer for a row.
+
+    Raises:
+        DataError: naming what to do instead.
+    """
+    if preparation.target.task == "segmentation":
+        remedy = "Use `trainwell segment`, or tw.segment(run, pictures), which give a mask for each picture."
+        raise DataError("a network for masks has no one answer for a row", remedy=remedy)
 
 
 def as_table(rows: Any) -> Any:

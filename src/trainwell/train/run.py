@@ -39,7 +39,7 @@ from trainwell.train.answers import answers, own_unit
 from trainwell.train.checkpoint import apart
 from trainwell.train.plan import Plan, read_plan, write_plan
 from trainwell.train.predict import finish, forward_rows, predict_rows, trimmed_inputs
-from trainwell.train.raw_rows import array_of, as_source, as_table, refuse_answers
+from trainwell.train.raw_rows import array_of, as_source, as_table, refuse_answers, refuse_masks
 from trainwell.train.steps import infer
 from trainwell.train.summary import Layers, layers, typical_inputs
 
@@ -228,6 +228,8 @@ class Run:
     def predict_arrays(self, x: Any) -> np.ndarray:
         """Probabilities `(N, n_out)` or values `(N, T)` for encoded inputs: one array, or one per input of the network.
 
+        Of a network for masks, the probabilities of every pixel's classes `(N, n_out, H, W)`.
+
         Raises:
             DataError: the arrays are not shaped as those of the training.
         """
@@ -249,12 +251,15 @@ class Run:
     def predict_row(self, row: Mapping[str, Any]) -> np.ndarray:
         """Probabilities or values for one raw row `(n_out,)`: the shortest way from a dict to an answer."""
         refuse_answers(self.preparation)
+        refuse_masks(self.preparation)
         arrays = self._in_order(self.preparation.encode_row(row))
         inputs = trimmed_inputs([torch.from_numpy(array) for array in arrays], self.preparation.shape.texts)
         return self._corrected(finish(infer(self.network, inputs), self.preparation.target.task))[0]
 
     def _corrected(self, output: np.ndarray) -> np.ndarray:
         target = self.preparation.target
+        if target.task == "segmentation":
+            return output
         if target.task == "multilabel" or target.classes:
             return self.decision.probabilities(output, several=not target.classes)
         return own_unit(output, self.preparation)

@@ -17,6 +17,7 @@ from trainwell.train.forecast import limits_of
 from trainwell.train.interrupt import Interruption
 from trainwell.train.language import text_validator
 from trainwell.train.loop import Validate
+from trainwell.train.masks import mask_validator
 from trainwell.train.predict import as_predictions, forward_rows, predict_rows
 from trainwell.train.steps import member_loss
 
@@ -46,6 +47,8 @@ def _validator(program: Program, folder: Path | None) -> Validate:
     rows = data.rows["valid"] if len(data.rows["valid"]) else data.rows["train"]
     if data.task == "language":
         return text_validator(data, rows, recipe)
+    if data.task == "segmentation":
+        return mask_validator(data, rows, recipe, program.loss)
     if data.task == "generation":
         return picture_validator(data, list(recipe.metrics), seed=program.seed, folder=folder)
     target = torch.from_numpy(np.asarray(data.arrays["target"][rows]))

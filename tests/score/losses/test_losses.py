@@ -97,7 +97,7 @@ def test_quantile_loss_is_smallest_at_the_quantile():
         losses["quantile"](y, y, q=1.0)
 
 
-@pytest.mark.parametrize("name", losses.names())
+@pytest.mark.parametrize("name", [n for n in losses.names() if n not in ("dice", "dice_cross_entropy")])  # see test_pixels
 def test_every_loss_reduces_alike_and_is_differentiable(name, logits, codes):
     classes = name in {"cross_entropy", "focal", "ordinal"}
     target = codes if classes else logits.roll(1, 0).clamp(0, 1)

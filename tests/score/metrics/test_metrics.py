@@ -98,8 +98,8 @@ def test_metric_agrees_with_scikit_learn(name, reference, p):
 
 
 def test_every_metric_is_compared():
-    # Those of made pictures and of running text are compared in test_manifold.py and test_surprise.py.
-    elsewhere = {n for n in metrics.names() if metrics[n].tasks in (("generation",), ("language",))}
+    # Those of made pictures, of running text and of masks: test_manifold.py, test_surprise.py, test_pixels.py.
+    elsewhere = {n for n in metrics.names() if metrics[n].tasks in (("generation",), ("language",), ("segmentation",))}
     assert set(metrics.names()) - elsewhere == set(OF_TWO | OF_MANY | OF_ANY | OF_VALUES) | set(FORECASTS) | set(LABELS)
 
 

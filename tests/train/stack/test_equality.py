@@ -109,7 +109,8 @@ def agree(recipes, data, *, steps, weights=1e-6, loss=1e-6):
 
 
 def test_every_registered_network_is_covered():
-    assert set(models.names()) - NAMED_SIZES - PAIRS == {*SMALL, *SERIES, *FORECASTS}
+    one_by_one = {"unet"}  # masks do not stack
+    assert set(models.names()) - NAMED_SIZES - PAIRS - one_by_one == {*SMALL, *SERIES, *FORECASTS}
 
 
 @pytest.mark.parametrize("name", sorted(SMALL))

@@ -16,8 +16,9 @@ from torch import Tensor
 from trainwell.core.errors import RecipeError, UnknownName, did_you_mean
 from trainwell.core.part import Part
 from trainwell.core.seeds import at_step, purpose_key
+from trainwell.core.shape import UNJUDGED
 from trainwell.data.augment.draw import Draw
-from trainwell.data.augment.registry import augmentations, mixes, motions, warps
+from trainwell.data.augment.registry import MOVES, augmentations, mixes, motions, warps
 from trainwell.data.augment.warp import frame_of, resample
 
 Inputs = tuple[Tensor, ...]
@@ -43,7 +44,7 @@ class Stage:
 
 
 def build_augment(
-    parts: Sequence[Part], *, n_classes: int | None, position: int = 0, seed: int = 0, series: bool = False
+    parts: Sequence[Part], *, n_classes: int | None, position: int = 0, seed: int = 0, series: bool = False, masks: bool = False
 ) -> Augment:
     """All `parts` in their order as one function `(inputs, target, step) -> (inputs, target)`.
 
@@ -57,6 +58,7 @@ def build_augment(
         position: which of the inputs holds the pictures, `(B, C, H, W)` floats in [0, 1].
         seed: the run's seed.
         series: whether that input holds series `(B, C, L)`, which are changed by motions alone.
+        masks: whether the target is the class of every pixel `(B, H, W)`, which is moved with the picture.
 
     Raises:
         UnknownName: a name or option that nobody registered.
@@ -83,10 +85,12 @@ def build_augment(
         def drawer(stage: Stage) -> Draw:
             return Draw(generator.manual_seed(at_step(stage.key, step)))
 
-        x, target = _apply(stages, x, target, drawer, n_classes)
+        x, target = (_apply_beside if masks else _apply)(stages, x, target, drawer, n_classes)
         return (*inputs[:position], x, *inputs[position + 1 :]), target
 
-    _try(stages, n_classes, torch.zeros(2, 3, 16) if series else torch.zeros(2, 3, 4, 4))
+    if masks and any(stage.what == "mix" for stage in stages):
+        raise RecipeError("mixes blend pictures, and masks cannot be blended", remedy="Take mixup and cutmix out of augment.")
+    _try(stages, None if masks else n_classes, torch.zeros(2, 3, 16) if series else torch.zeros(2, 3, 4, 4))
     return augment
 
 
@@ -137,6 +141,28 @@ def _apply(stages: Sequence[Stage], x: Tensor, target: Tensor, drawer: Drawer, n
             for stage in group:
                 x, target = stage.change(x, target, drawer(stage))
     return x, target
+
+
+def _apply_beside(
+    stages: Sequence[Stage], x: Tensor, target: Tensor, drawer: Drawer, n_classes: int | None
+) -> tuple[Tensor, Tensor]:
+    """Pictures and masks `(B, H, W)` moved alike: every draw is made twice, and the largest of the moved classes stays.
+
+    Masks are moved as pictures of a channel for each class and one for pixels without a class.
+    """
+    assert n_classes is not None
+    codes = target.long().clamp(max=n_classes)
+    layers = F.one_hot(codes, n_classes + 1).permute(0, 3, 1, 2).to(x.dtype)  # (B, K + 1, H, W)
+    for what, group in groupby(stages, key=lambda stage: stage.what):
+        if what == "warp":
+            matrices = reduce(torch.matmul, [stage.change(frame_of(x), drawer(stage)) for stage in group])
+            x, layers = resample(x, matrices), resample(layers, matrices)
+            continue
+        for stage in group:
+            x = stage.change(x, drawer(stage))
+            layers = stage.change(layers, drawer(stage)) if stage.name in MOVES else layers
+    largest = layers.argmax(1)
+    return x, torch.where(largest == n_classes, UNJUDGED, largest).to(target.dtype)
 
 
 def probabilities(target: Tensor, n_classes: int | None) -> Tensor:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 HOME = "trainwell.data.augment"
 
 augmentations: Registry[Callable[..., Tensor]] = Registry("augmentation", home=HOME)
+#: Those that move pixels, and so a mask with its picture; the others change colours alone.
+MOVES = frozenset(("flip", "flip_vertical", "crop", "random_resized_crop"))
 warps: Registry[Callable[..., Tensor]] = Registry("warp", home=HOME)
 mixes: Registry[Callable[..., tuple[Tensor, Tensor]]] = Registry("mix", home=HOME)
 motions: Registry[Callable[..., Tensor]] = Registry("motion", home=HOME)

@@ -11,7 +11,20 @@ from pathlib import Path
 
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
-from trainwell.data.readers import arff, arrays, cifar, hf_datasets, idx, many_files, parts, pictures, tables, texts, ts
+from trainwell.data.readers import (
+    arff,
+    arrays,
+    cifar,
+    hf_datasets,
+    idx,
+    many_files,
+    mask_folders,
+    parts,
+    pictures,
+    tables,
+    texts,
+    ts,
+)
 from trainwell.data.readers.csv import read_csv
 from trainwell.data.readers.names_file import find_names
 from trainwell.data.readers.sniff import TABLES, sniff, suffix_format
@@ -101,6 +114,8 @@ def read_folder(folder: Path, target: Target = None) -> Source:
         return cifar.read_cifar_folder(folder)
     if hf_datasets.is_saved(folder):
         return hf_datasets.read_saved(folder, lambda files, origin: read_together(files, origin, target))
+    if mask_folders.is_mask_folder(folder):
+        return mask_folders.read_mask_folder(folder)
     found = [p for p in sorted(folder.iterdir()) if p.is_file() and _is_table(p)]
     if found:
         return _read_tables(folder, found, target)

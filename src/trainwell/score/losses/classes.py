@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainwell.core.errors import CompileError
+from trainwell.score.losses.pixels import pixel_cross_entropy
 from trainwell.score.registry import losses
 
 Reduction = Literal["mean", "none"]
@@ -40,7 +41,8 @@ def cross_entropy(
     """Minus the log of the probability given to the true class; the default for classes.
 
     Shape: output `(B, K)` logits, target `(B,)` codes or `(B, K)` probabilities; result a scalar, or `(B,)`. Of running text,
-    output `(B, L, K)` and target `(B, L)`: the mean over the tokens.
+    output `(B, L, K)` and target `(B, L)`: the mean over the tokens. Of masks, output `(B, K, H, W)` and target `(B, H, W)`:
+    the mean over the pixels that are judged.
 
     Args:
         output: logits.
@@ -58,6 +60,8 @@ def cross_entropy(
         flat, codes = output.flatten(0, 1), target.flatten().long()
         each = F.cross_entropy(flat, codes, weight, reduction=reduction, label_smoothing=label_smoothing)
         return each if reduction == "mean" else each.view(target.shape).mean(1)
+    if output.ndim == 4:
+        return pixel_cross_entropy(output, target, weight, reduction=reduction, label_smoothing=label_smoothing)
     return F.cross_entropy(output, target, weight, reduction=reduction, label_smoothing=label_smoothing)
 
 

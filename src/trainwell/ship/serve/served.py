@@ -26,7 +26,7 @@ from trainwell.ship.serve.refusal import Refused
 from trainwell.ship.serve.rows import Checker, Fault
 from trainwell.train.answers import answer, problem_column
 from trainwell.train.combined import Combined
-from trainwell.train.raw_rows import as_source, picture_columns, refuse_answers
+from trainwell.train.raw_rows import as_source, picture_columns, refuse_answers, refuse_masks
 from trainwell.train.run import Run
 
 #: Sizes of requests with which it is tried out whether answers depend on company.
@@ -302,6 +302,7 @@ def served(
         DataError: it writes texts or makes pictures, which is another thing than answering rows.
     """
     refuse_answers(model.preparation)
+    refuse_masks(model.preparation)
     asked = model if isinstance(model, Run | Bundle | Combined) else _combined(model)
     own = "ensemble" if isinstance(model, Combined) else model.name
     found = Served(asked, name or own, version, card, engine)

@@ -88,6 +88,10 @@ def ensemble(
     place = Path(folder) if folder is not None else None
     base = data.under(several[0])
     base.preparation.demand_rows()
+    if base.task == "segmentation":
+        raise UsageError(
+            "answers of several networks for masks are not averaged", remedy="Train one network, with preset=best."
+        )
     runs_in = place / "members" if place else None
     if how == "boosting":
         team = boost(several[0], base, members=members, rate=rate, seed=seed, folder=runs_in, observers=observers)

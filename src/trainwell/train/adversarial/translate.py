@@ -61,7 +61,7 @@ class Translations:
         """Write each as a PNG into a folder of its new class, beside `grid.png` and `translations.json`; returns the folder."""
         folder, buffer = Path(folder), BytesIO()
         self.grid().save(buffer, "PNG")
-        files = [f"{into}/{name}.png" for name, into in zip(_once(self.names), self.into, strict=True)]
+        files = [f"{into}/{name}.png" for name, into in zip(once(self.names), self.into, strict=True)]
         for file, picture in zip(files, self.pictures, strict=True):
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             as_image(picture).save(folder / file)
@@ -97,7 +97,7 @@ def translate(run: Run | Bundled | str | Path, rows: Any, *, into: str | None = 
     network, (name,) = translator_of(run), run.preparation.shape.names
     source = source_of(rows, run.preparation)
     encoded = run.preparation.encode(source)
-    unread = {row: f"{_name(source, run, row)}: {sentence}" for row, _, sentence in encoded.problems}
+    unread = {row: f"{name_of(source, run, row)}: {sentence}" for row, _, sentence in encoded.problems}
     good = np.array([row for row in range(len(source)) if row not in unread], np.int64)
     if not len(good):
         where = str(rows) if isinstance(rows, str | Path) else source.origin
@@ -105,7 +105,7 @@ def translate(run: Run | Bundled | str | Path, rows: Any, *, into: str | None = 
     wanted = _wanted(run, source, good, into)
     given = np.ascontiguousarray(encoded.arrays[name][good])
     made = translated(network, given, wanted)
-    classes, names = run.preparation.target.classes or (), tuple(_name(source, run, int(row)) for row in good)
+    classes, names = run.preparation.target.classes or (), tuple(name_of(source, run, int(row)) for row in good)
     labels = tuple(classes[code] for code in wanted)
     return Translations(given, made, translated(network, made, 1 - wanted), names, labels, tuple(unread.values()))
 
@@ -131,7 +131,7 @@ def _wanted(run: Run, source: Source, rows: np.ndarray, into: str | None) -> np.
         return np.full(len(rows), classes.index(into))
     own = _own(run, source)[rows]
     if (own < 0).any():
-        unknown = _name(source, run, int(rows[np.flatnonzero(own < 0)[0]]))
+        unknown = name_of(source, run, int(rows[np.flatnonzero(own < 0)[0]]))
         remedy = f"Say which class they shall become, {' or '.join(classes)}, or put them into folders of these names."
         raise DataError(f"nothing says of which class {unknown!r} is", where=source.origin, remedy=remedy)
     return 1 - own
@@ -148,18 +148,18 @@ def _own(run: Run, source: Source) -> np.ndarray:
     return np.full(len(source), -1)
 
 
-def _name(source: Source, run: Run, row: int) -> str:
+def name_of(source: Source, run: Run, row: int) -> str:
     """The file of a picture without its ending, or the number of its row."""
     columns = picture_columns(run.preparation)
     named = columns and columns[0] in source.frame.columns and source.frame[columns[0]].dtype == pl.String
     return Path(source.frame[columns[0]][row]).stem if named else f"{row:05}"
 
 
-def _once(names: tuple[str, ...]) -> list[str]:
+def once(names: tuple[str, ...]) -> list[str]:
     """The names, a number behind those that were there before.
 
     Example:
-        >>> _once(("a", "b", "a"))
+        >>> once(("a", "b", "a"))
         ['a', 'b', 'a-2']
     """
     seen: Counter[str] = Counter()

@@ -32,7 +32,7 @@ def may_stack(program: Program) -> bool:
     recipe = program.recipe
     return (
         recipe.optimizer.name in RULES
-        and recipe.task != "generation"  # two update rules
+        and program.data.task not in ("generation", "segmentation")  # two update rules; what is judged pixel by pixel
         and recipe.accumulate == 1
         and recipe.compile != "on"
         and recipe.progressive_resizing == 0  # a stack is traced for one size

@@ -1,0 +1,124 @@
+"""Which classes the pixels of masks have: all values that occur, but those that mean "not judged"."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from trainwell.core.errors import DataError
+from trainwell.core.shape import UNJUDGED
+from trainwell.data.decode_picture import UnusableError
+from trainwell.data.masks.values import COLOUR, Masks, uncoloured
+from trainwell.data.scan_pictures import in_blocks
+
+#: Classes at most: a code is a byte, and one byte is for what is not judged.
+MOST_CLASSES = 250
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of masks.
+
+    Args:
+        values: the value of each class, ascending.
+        names: what each is called.
+        unjudged: the value of pixels without a class, or None.
+    """
+
+    values: tuple[int, ...]
+    names: tuple[str, ...]
+    unjudged: int | None = None
+
+    def codes(self, values: np.ndarray) -> np.ndarray:
+        """The class of each value, uint8 in the same shape; `UNJUDGED` for a value that is no class.
+
+        Example:
+            >>> Classes((0, 7), ("0", "7")).codes(np.array([[7, 0], [3, COLOUR]])).tolist()
+            [[1, 0], [255, 0]]
+        """
+        known, values = np.array(self.values), uncoloured(values)
+        places = np.searchsorted(known, values).clip(max=len(known) - 1)
+        return np.where(known[places] == values, places, UNJUDGED).astype(np.uint8)
+
+
+@dataclass
+class Survey:
+    """What every mask holds.
+
+    Args:
+        pixels: per row its values and how many pixels have them; empty for a mask that cannot be used.
+        sizes: per row height and width; 0 where there is none.
+        problems: row to code (`decode_picture.UNUSABLE`) and detail.
+    """
+
+    pixels: list[dict[int, int]] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    problems: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def classes(self, names: Sequence[str], column: str) -> Classes:
+        """All classes of the masks.
+
+        Two values, 0 and any other, are background and foreground. 255 among three values or more, and whatever is below 0,
+        marks pixels without a class, as in the masks of Pascal VOC and of Cityscapes.
+
+        Args:
+            names: what the classes of the values 0, 1, … are called, where a file says so.
+            column: for messages.
+
+        Raises:
+            DataError: fewer than two classes, or so many that these are no masks.
+        """
+        found = sorted(set().union(*self.pixels))
+        without = 255 if len(found) > 2 and 255 in found and found[-1] == 255 else None
+        values = tuple(value for value in found if value >= 0 and value != without)
+        if len(values) > MOST_CLASSES:
+            what = f"the masks have {len(values):,} different values, and a mask has one for each class"
+            remedy = "Save masks as PNG, not as JPEG, and without smooth edges."
+            raise DataError(what, where=f"column {column!r}", remedy=remedy)
+        if len(values) < 2:
+            what = "the masks have one class" if values else "not one mask can be used"
+            raise DataError(f"{what}, so nothing can be told apart", where=f"column {column!r}", remedy="Give other masks.")
+        return Classes(values, _names(values, names), without)
+
+
+def survey(masks: Masks) -> Survey:
+    """Look at every mask once, at its own size."""
+    found = Survey()
+
+    def block(start: int, stop: int) -> list[tuple[dict[int, int], tuple[int, int], tuple[str, str] | None]]:
+        return [_look(masks, row) for row in range(start, stop)]
+
+    for looked in in_blocks(len(masks), 16, block):
+        for pixels, size, problem in looked:
+            if problem is not None:
+                found.problems[len(found.pixels)] = problem
+            found.pixels.append(pixels)
+            found.sizes.append(size)
+    return found
+
+
+def _look(masks: Masks, row: int) -> tuple[dict[int, int], tuple[int, int], tuple[str, str] | None]:
+    try:
+        values = masks.values(row)
+    except UnusableError as error:
+        return {}, (0, 0), (error.code, error.detail)
+    if not values.size:
+        return {}, (0, 0), ("broken", "no pixels")
+    counts: Counter[int] = Counter()
+    for value, n in zip(*np.unique(values, return_counts=True), strict=True):
+        counts[int(uncoloured(value[None])[0])] += int(n)
+    return dict(counts), (values.shape[0], values.shape[1]), None
+
+
+def _names(values: Sequence[int], names: Sequence[str]) -> tuple[str, ...]:
+    if names:
+        return tuple(names[value] if value < len(names) else str(value) for value in values)
+    if len(values) == 2 and values[0] == 0:
+        return ("background", "foreground")
+    coloured = values[-1] >= COLOUR
+    return tuple(
+        f"#{value % COLOUR * (1 if value >= COLOUR else 0x010101):06x}" if coloured else str(value) for value in values
+    )
