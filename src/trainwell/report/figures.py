@@ -215,9 +215,14 @@ def _confusion_row(e: Evaluation, i: int, row: Sequence[int], at: tuple[float, f
         cells.append(el("rect", **box, class_=style, style=f"--s:{shade}", data_tip=tip))
         if len(e.names) <= NUMBERED and n:
             strong = " strong" if shade > 0.66 else ""
-            text = f"{n:,}" if n < 10_000 or side > 50 else f"{n / 1000:.0f}k"
+            text = f"{n:,}" if n < 10_000 or (side > 50 and n < 1_000_000) else _short(n)
             cells.append(el("text", text, x=x + size / 2, y=round(y + size / 2 + 4, 1), class_=f"count mid{strong}"))
     return cells
+
+
+def _short(n: int) -> str:
+    """`12k`, `1.6M`."""
+    return f"{n / 1000:.0f}k" if n < 1_000_000 else f"{n / 1_000_000:.1f}M"
 
 
 def _cut(name: str, most: int = 14) -> str:

@@ -23,7 +23,7 @@ from trainwell.evaluate.evaluation import Evaluation
 from trainwell.models.cyclegan import Translator
 from trainwell.report.html import write_report
 from trainwell.report.model_card import MODEL_CARD, write_model_card
-from trainwell.report.sample_sheets import sheets
+from trainwell.report.sample_sheets import class_colours, sheets
 from trainwell.report.story import RecipeLine, Story
 from trainwell.train.run import Run
 
@@ -93,6 +93,7 @@ def story_of(run: Run, data: Data, evaluation: Evaluation) -> Story:
         pictures=pictures,
         tiny=bool(pictures) and max(_picture_side(data)) <= TINY,
         made=sheets(run, data, evaluation.part),
+        colours=class_colours(run),
     )
 
 

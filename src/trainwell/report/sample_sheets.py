@@ -16,7 +16,7 @@ from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import translated
 from trainwell.train.adversarial.sample import grid, interpolate, sample
 from trainwell.train.run import Run
-from trainwell.train.segment import as_bytes, sheet
+from trainwell.train.segment import as_bytes, colours_of, sheet
 
 #: Pictures in the mixed grid, of each class, classes shown, pictures turned into others, and pictures with masks.
 MIXED, OF_EACH, MOST_CLASSES, TURNED, MASKED = 64, 8, 20, 14, 10
@@ -36,6 +36,14 @@ def sheets(run: Run, data: Data, part: str) -> dict[str, str]:
     if isinstance(network, Translator):
         return _both_ways(network, data, data.rows[part])
     return _samples(run, network) if isinstance(network, Adversarial) else {}
+
+
+def class_colours(run: Run) -> dict[str, str]:
+    """Each class of masks and the colour that a sheet shows it in; nothing of other tasks."""
+    if run.preparation.target.task != "segmentation":
+        return {}
+    classes = classes_in(run.preparation)
+    return {name: f"rgb({', '.join(map(str, rgb))})" for name, rgb in zip(classes.names, colours_of(classes), strict=False)}
 
 
 def _masks(run: Run, data: Data, part: str) -> dict[str, str]:

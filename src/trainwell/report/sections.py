@@ -128,16 +128,23 @@ def errors(story: Story, e: Evaluation) -> Markup:
         drawn = [figures.confusion(e)]
     else:
         drawn = _value_figures(e) if e.task == "regression" else _class_figures(e)
-    parts = [figures.grid(drawn)]
+    parts, counted = [figures.grid(drawn)], "pixels" if e.task == "segmentation" else "rows"
     if e.task == "segmentation":
-        parts.insert(0, samples_shown(story.made))
+        parts.insert(0, join(_colours(story), samples_shown(story.made)))
     if e.per_class and (len(e.per_class) > 2 or e.task in ("multilabel", "segmentation")):
-        parts.append(el("div", el("h3", say("Every class")), class_table(e.per_class), class_="card"))
+        parts.append(el("div", el("h3", say("Every class")), class_table(e.per_class, of=counted), class_="card"))
     if e.writing is not None and e.writing.samples:
         parts.insert(0, samples(e.writing))
     if e.worst:
         parts.append(el("div", el("h3", say("Rows worth looking at")), _worst(story, e), class_="card"))
     return section("Errors", *parts)
+
+
+def _colours(story: Story) -> Markup:
+    """Which colour a class has in masks."""
+    return el(
+        "p", *(el("span", el("i", style=f"background:{c}"), name) for name, c in story.colours.items()), class_="swatches"
+    )
 
 
 def _class_figures(e: Evaluation) -> list[Markup]:

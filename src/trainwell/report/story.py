@@ -41,6 +41,7 @@ class Story:
         commands: what to type to get the same again.
         pictures: row number → data URI, for the rows worth looking at.
         made: title → data URI, for grids of pictures that the network made.
+        colours: class → CSS colour, where pictures show classes as colours.
         tiny: whether the pictures are so small that their pixels should be seen.
     """
 
@@ -60,3 +61,4 @@ class Story:
     pictures: Mapping[int, str] = field(default_factory=dict)
     tiny: bool = False
     made: Mapping[str, str] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)

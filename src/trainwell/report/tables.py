@@ -128,10 +128,10 @@ def baseline_table(e: Evaluation) -> Markup:
     return table(heads, rows, ["first" if name == "network" else "" for name, *_ in found])
 
 
-def class_table(scores: Sequence[ClassScore], most: int = 60, *, ranges: bool = True) -> Markup:
-    """Every class on its own, the hardest first; with the interval of its recall."""
+def class_table(scores: Sequence[ClassScore], most: int = 60, *, ranges: bool = True, of: str = "rows") -> Markup:
+    """Every class on its own, the hardest first; with the interval of its recall. What is counted may be pixels."""
     ordered = sorted(scores, key=lambda c: c.f1 if math.isfinite(c.f1) else 2)[:most]
-    heads: list[str | tuple[str, str]] = ["class", ("rows", "num"), ("precision", "num"), ("recall", "num"), ("F1", "num")]
+    heads: list[str | tuple[str, str]] = ["class", (of, "num"), ("precision", "num"), ("recall", "num"), ("F1", "num")]
     rows = [_class_row(c) for c in ordered]
     if ranges:
         heads.insert(4, ("", "wide"))
