@@ -152,6 +152,25 @@ def test_other_data_are_judged_in_the_classes_of_the_training(run: Run):
     assert sum(found.confusion[2]) == 0
 
 
+def test_other_masks_of_values_that_the_training_does_not_have_are_refused(run: Run):
+    pictures, masks = drawn(12, seed=9)
+    with pytest.raises(DataError, match="values that those of the training do not: 3"):
+        tw.evaluate(run, tw.load((pictures, masks + (masks == 2)), recipe=RECIPE), baselines=False)
+    masks[:, :3] = 255  # without a class, which needs none in the training
+    assert tw.evaluate(run, tw.load((pictures, masks), recipe=RECIPE), baselines=False).confusion is not None
+
+
+def test_weights_go_over_to_other_classes_with_a_new_head_and_a_frozen_body_leaves_it_free(run: Run):
+    pictures, masks = drawn(16)
+    less = tw.load((pictures, (masks > 0).astype(np.uint8)), recipe=RECIPE)
+    recipe = RECIPE.but(init_from=str(run.folder), transfer={"freeze": "body"}, steps=2, epochs="auto")
+    found = tw.fit(recipe, less).network.state_dict()
+    before = run.network.state_dict()
+    body = [name for name in found if name.split(".")[0] in ("downs", "ups") and "running" not in name and "num_" not in name]
+    assert len(found["head.bias"]) == 2
+    assert all(torch.equal(found[name], before[name]) for name in body)
+
+
 def test_a_module_of_ones_own_is_trained_on_tensors():
     pictures, masks = drawn(40)
     x = torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()).float() / 255 - 0.5
@@ -200,6 +219,8 @@ def test_what_masks_cannot_have_ends_in_a_sentence(data: Data, run: Run):
         lambda: tw.ensemble([RECIPE, RECIPE], data),
         lambda: tw.mislabelled(RECIPE, data),
         lambda: tw.serve(run),
+        lambda: tw.fit(RECIPE.but(loss="focal"), data),
+        lambda: tw.fit(RECIPE.but(loss="mse"), data),
         lambda: tw.fit(RECIPE.but(calibrate="temperature"), data),
         lambda: tw.fit(RECIPE.but(sampling="balanced"), data),
         lambda: tw.fit(RECIPE.but(progressive_resizing=0.5), data),

@@ -42,6 +42,7 @@ UNUSABLE = {
     "bomb": f"the picture claims more than {MAX_PIXELS // 10**6} megapixels",
     "truncated": "the picture ends before its last pixel",
     "broken": "the picture is damaged",
+    "lossy": "JPEG changes the values of masks, so save them as PNG",
     "range": "its 32-bit values lie neither in 0…65,535 nor in [0, 1]",
 }
 

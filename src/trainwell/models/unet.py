@@ -26,8 +26,8 @@ class MaskNetwork(nn.Module):
 
     def __init__(self, normalize: Normalize, downs: list[nn.Module], ups: list[Up], head: nn.Module) -> None:
         super().__init__()
-        self.normalize, self.head = normalize, head
-        self.downs, self.ups = nn.ModuleList(downs), nn.ModuleList(ups)
+        self.normalize, self.downs, self.ups = normalize, nn.ModuleList(downs), nn.ModuleList(ups)
+        self.head = head  # named last, as what follows from it (a new head, a frozen body) goes by the order
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]

@@ -143,3 +143,61 @@ def test_under_another_split_the_data_are_masks_still():
 def test_what_is_missing_is_said(table, sentence):
     with pytest.raises(DataError, match=sentence):
         tw.load(table, target="mask", recipe=Recipe(task="segmentation"))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda y: y[..., None],
+        lambda y: y[:, None].astype(np.float32),
+        lambda y: y.astype(np.float64),
+        lambda y: np.eye(3, dtype=np.float32)[y],
+        lambda y: np.eye(3, dtype=bool)[y].transpose(0, 3, 1, 2),
+    ],
+)
+def test_arrays_of_every_form_are_the_same_masks(form):
+    pictures, masks = drawn(20)
+    pictures, masks = pictures[:, :20], masks[:, :20]  # not square
+    data = tw.load((pictures, form(masks)))
+    assert data.task == "segmentation"
+    assert (data.arrays["target"] == masks).all()
+    named = tw.load({"picture": pictures, "mask": masks}, target="mask")
+    assert (named.arrays["target"] == masks).all()
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        (lambda y: y + 0.5, "not whole"),
+        (lambda y: y[:, ::2, ::2], "no mask for pictures of"),
+        (lambda y: np.stack([y, y], axis=1), "not one-hot"),
+    ],
+)
+def test_arrays_that_are_no_masks_end_in_a_sentence(form, sentence):
+    pictures, masks = drawn(12)
+    with pytest.raises(DataError, match=sentence):
+        tw.load((pictures, form(masks)))
+
+
+def test_masks_in_a_folder_below_are_found_by_name(tmp_path: Path):
+    place = folder_of(tmp_path / "a", 12)
+    (place / "annotations").mkdir()
+    (place / "masks").rename(place / "annotations" / "trimaps")
+    data = tw.load(place)
+    assert (data.arrays["target"] == drawn(12)[1]).all()
+
+
+def test_masks_that_jpeg_has_changed_are_refused(tmp_path: Path):
+    place = folder_of(tmp_path / "a", 12)
+    for path in (place / "masks").iterdir():
+        Image.fromarray(np.asarray(Image.open(path)) * 100).save(path.with_suffix(".jpg"))
+        path.unlink()
+    with pytest.raises(DataError, match="save them as PNG"):
+        tw.load(place)
+
+
+def test_the_card_says_what_is_not_judged():
+    pictures, masks = drawn(16)
+    masks[:, :6] = 255
+    assert "Pixels of the value 255 have no class and are not judged: 25.00% of all." in said(tw.load((pictures, masks)))
+    assert "not judged" not in said(tw.load(drawn(16)))

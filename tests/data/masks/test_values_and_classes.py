@@ -91,3 +91,11 @@ def test_smooth_edges_are_no_classes():
 def test_one_class_cannot_be_told_apart():
     with pytest.raises(DataError, match="one class"):
         classes_of(np.zeros((3, 4, 4), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [((0, 128, 255), (0, 128, 255)), ((0, 85, 170, 255), (0, 85, 170, 255)), ((0, 15, 255), (0, 15)), ((-1, 0, 255), (0, 255))],
+)
+def test_white_is_a_class_at_the_end_of_evenly_spaced_greys_and_else_it_is_not_judged(values, found):
+    assert classes_of(np.array([[values]])).values == found

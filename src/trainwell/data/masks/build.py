@@ -6,7 +6,7 @@ Splitting, cleaning and encoding the pictures is the work of other data, under t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from trainwell.data.kinds import picture
 from trainwell.data.kinds.kind import Raw
 from trainwell.data.masks.classes import Classes, Survey, survey
 from trainwell.data.masks.frame import Size, encode_masks
-from trainwell.data.masks.values import Masks, masks_of
+from trainwell.data.masks.values import COLOUR, Masks, masks_of
 from trainwell.data.preparation import Preparation
 from trainwell.data.scan_pictures import scan
 from trainwell.data.source import Source
@@ -46,12 +46,20 @@ def is_masked(source: Source, recipe: Recipe) -> bool:
     name = recipe.target if recipe.target is not None else source.target
     if not isinstance(name, str) or isinstance(source.frame, Stored):
         return False
-    if source.kinds.get(name) == KIND:
+    if source.kinds.get(name) == KIND or _are_beside_pictures(source, name):
         return True
     column = recipe.columns.get(name)
     if name not in source.frame.columns or source.frame[name].dtype != pl.String or (column and column.kind != "auto"):
         return False
     return picture.holds_pictures(raw_of(source, name, np.arange(len(source))), source.kinds.get(name, "auto"))
+
+
+def _are_beside_pictures(source: Source, name: str) -> bool:
+    """Whether this is an array of whole numbers beside one of pictures of the same size."""
+    if name not in source.arrays or source.arrays[name].dtype.kind not in "iub" or source.arrays[name].ndim < 3:
+        return False
+    sizes = [a.shape[1:3] for other, a in source.arrays.items() if other != name and source.kinds.get(other) == "picture"]
+    return source.arrays[name].shape[1:3] in sizes
 
 
 def build_masks(source: Source, recipe: Recipe, rebuild: Rebuild) -> Data:
@@ -77,9 +85,9 @@ def build_masks(source: Source, recipe: Recipe, rebuild: Rebuild) -> Data:
     target = Target((column,), "segmentation", classes.names, forms=(_form(classes),))
     codes = encode_masks(masks, classes, frame_of(data.preparation))
     own = [check for check in data.card.checks if check.code not in OF_LABELS]
-    card = replace(
-        data.card, checks=[*own, *checks, *_left_out(source, column, pictures, recipe), *_rare(codes, data, classes)]
-    )
+    left = _left_out(source, column, pictures, recipe)
+    judged = _unjudged(looked, classes, column)
+    card = replace(data.card, checks=[*own, *checks, *left, *judged, *_rare(codes, data, classes)])
     card.columns = [_described(entry, target, codes[data.rows["train"]]) for entry in data.card.columns]
     return replace(
         data,
@@ -101,9 +109,25 @@ def classes_in(preparation: Preparation) -> Classes:
 
 
 def masks_as(source: Source, preparation: Preparation) -> np.ndarray:
-    """The masks of other data in the classes and the frame of this preparation, `(N, H, W)` uint8."""
-    masks = masks_of(source, preparation.target.names[0])
-    return encode_masks(masks, classes_in(preparation), frame_of(preparation))
+    """The masks of other data in the classes and the frame of this preparation, `(N, H, W)` uint8.
+
+    Raises:
+        DataError: the masks hold values that are no classes of this preparation, so most could not be judged.
+    """
+    column, classes = preparation.target.names[0], classes_in(preparation)
+    masks = masks_of(source, column)
+    found = survey(masks).classes((), column).values
+    strange = sorted(set(found) - {*classes.values, classes.unjudged})
+    if strange:
+        what = f"the masks hold values that those of the training do not: {_shown(strange)}"
+        raise DataError(what, where=f"column {column!r}", remedy=f"Give masks of the values {_shown(classes.values)}.")
+    return encode_masks(masks, classes, frame_of(preparation))
+
+
+def _shown(values: Sequence[int]) -> str:
+    """Values of masks as a user knows them, the first ten."""
+    texts = [f"#{value - COLOUR:06x}" if value >= COLOUR else str(value) for value in values[:10]]
+    return ", ".join(texts) + (", …" if len(values) > 10 else "")
 
 
 def frame_of(preparation: Preparation) -> Size:
@@ -206,6 +230,19 @@ def _left_out(source: Source, column: str, pictures: str, recipe: Recipe) -> lis
         return []
     said = f"{len(others):,} columns beside pictures and masks are not looked at."
     return [Check("other_columns", "WARN", said, count=len(others), examples=tuple(others[:5]))]
+
+
+def _unjudged(looked: Survey, classes: Classes, column: str) -> list[Check]:
+    """How many pixels of the masks have no class."""
+    total: Counter[int] = Counter()
+    for pixels in looked.pixels:
+        total.update(pixels)
+    values = [value for value in sorted(total) if value not in classes.values]
+    if not values:
+        return []
+    share = sum(total[value] for value in values) / total.total()
+    said = f"Pixels of the value {_shown(values)} have no class and are not judged: {share:.2%} of all."
+    return [Check("unjudged", "PASS", said, column)]
 
 
 def _rare(codes: np.ndarray, data: Data, classes: Classes) -> list[Check]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from trainwell.core.errors import DataError
 from trainwell.core.shape import UNJUDGED
-from trainwell.data.decode_picture import UnusableError
+from trainwell.data.decode_picture import UNUSABLE, UnusableError
 from trainwell.data.masks.values import COLOUR, Masks, uncoloured
 from trainwell.data.scan_pictures import in_blocks
 
@@ -62,7 +62,8 @@ class Survey:
         """All classes of the masks.
 
         Two values, 0 and any other, are background and foreground. 255 among three values or more, and whatever is below 0,
-        marks pixels without a class, as in the masks of Pascal VOC and of Cityscapes.
+        marks pixels without a class, as in the masks of Pascal VOC and of Cityscapes; but white at the end of evenly spaced
+        greys (0, 128, 255) is a class as they are.
 
         Args:
             names: what the classes of the values 0, 1, … are called, where a file says so.
@@ -72,7 +73,8 @@ class Survey:
             DataError: fewer than two classes, or so many that these are no masks.
         """
         found = sorted(set().union(*self.pixels))
-        without = 255 if len(found) > 2 and 255 in found and found[-1] == 255 else None
+        said = [value for value in found if value >= 0]
+        without = 255 if len(said) > 2 and said[-1] == 255 and not _evenly_spaced(said) else None
         values = tuple(value for value in found if value >= 0 and value != without)
         if len(values) > MOST_CLASSES:
             what = f"the masks have {len(values):,} different values, and a mask has one for each class"
@@ -80,8 +82,16 @@ class Survey:
             raise DataError(what, where=f"column {column!r}", remedy=remedy)
         if len(values) < 2:
             what = "the masks have one class" if values else "not one mask can be used"
-            raise DataError(f"{what}, so nothing can be told apart", where=f"column {column!r}", remedy="Give other masks.")
+            why = "".join(f" ({UNUSABLE[code]})" for code, _ in list(self.problems.values())[:1])
+            raise DataError(
+                f"{what}{why}, so nothing can be told apart", where=f"column {column!r}", remedy="Give other masks."
+            )
         return Classes(values, _names(values, names), without)
+
+
+def _evenly_spaced(values: Sequence[int]) -> bool:
+    """Whether these are grey levels from black to white at equal distances, but for rounding."""
+    return all(abs(value - place * 255 / (len(values) - 1)) <= 1 for place, value in enumerate(values))
 
 
 def survey(masks: Masks) -> Survey:

@@ -70,7 +70,7 @@ def decode_values(blob: bytes) -> np.ndarray:
     """What the pixels of a mask's file say, `(H, W)` int32: grey levels or places in a palette; of colours `COLOUR + 0xRRGGBB`.
 
     Raises:
-        UnusableError: the file is damaged, or no picture.
+        UnusableError: the file is damaged, no picture, or a JPEG of more than two values: not those that were saved.
 
     Example:
         >>> from io import BytesIO
@@ -84,7 +84,10 @@ def decode_values(blob: bytes) -> np.ndarray:
     try:
         with opened(blob) as image:
             image.load()
-            return _values(image)
+            values = _values(image)
+            if image.format in ("JPEG", "MPO") and len(np.unique(values)) > 2:
+                raise UnusableError("lossy")
+            return values
     except (UnusableError, MemoryError):
         raise
     except Exception as error:  # a format's reader may raise anything on hostile bytes

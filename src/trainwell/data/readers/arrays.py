@@ -19,6 +19,7 @@ from trainwell.core.errors import DataError
 from trainwell.data.card import Check
 from trainwell.data.kinds.words import cell_text
 from trainwell.data.readers import parts
+from trainwell.data.readers.mask_arrays import masks_in
 from trainwell.data.readers.memory import memory_limit
 from trainwell.data.source import Source
 
@@ -220,15 +221,16 @@ def plain_tensor(array: np.ndarray) -> np.ndarray:
 def put_target(source: Source, target: np.ndarray) -> None:
     """Add the target: "label" beside pictures, else "target"; one-hot rows become classes, several values several columns.
 
-    A whole number for every pixel of the pictures is a "mask".
+    A whole number for every pixel of the pictures is a "mask", see `masks_in`.
     """
     rows = len(source)
     if len(target) != rows:
         raise DataError(
             f"X has {rows:,} rows and y has {len(target):,}", where=source.origin, remedy="Give one y for each row."
         )
-    if _are_masks(source, target):
-        source.arrays["mask"], source.kinds["mask"], source.target = target, "mask", "mask"
+    masks = masks_in(source, target)
+    if masks is not None:
+        source.arrays["mask"], source.kinds["mask"], source.target = masks, "mask", "mask"
         return
     name = "label" if "picture" in source.kinds.values() else "target"
     flat = target.reshape(rows, -1)
@@ -246,14 +248,6 @@ def put_target(source: Source, target: np.ndarray) -> None:
         source.target = name
     if name == "label" and len(columns) == 1 and flat.dtype.kind in "iubUSO":
         source.kinds[name] = "category"
-
-
-def _are_masks(source: Source, target: np.ndarray) -> bool:
-    """Whether the target is a whole number for every pixel of the pictures `(N, H, W, C)` or `(N, C, H, W)`."""
-    if target.ndim != 3 or target.dtype.kind not in "iub":
-        return False
-    sizes = {size for a in source.arrays.values() if a.ndim == 4 for size in (a.shape[1:3], a.shape[2:4])}
-    return target.shape[1:] in sizes
 
 
 def is_one_hot(table: np.ndarray) -> bool:

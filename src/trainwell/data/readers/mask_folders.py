@@ -17,7 +17,24 @@ from trainwell.data.readers.wording import counted
 from trainwell.data.source import Source
 
 PICTURES = ("images", "image", "imgs", "img", "pictures", "photos", "jpegimages", "leftimg8bit")
-MASKS = ("masks", "mask", "labels", "annotations", "annots", "segmentationclass", "gtfine", "gt", "groundtruth")
+MASKS = (
+    "masks",
+    "mask",
+    "labels",
+    "annotations",
+    "annots",
+    "segmentationclass",
+    "gtfine",
+    "gt",
+    "groundtruth",
+    "trimaps",
+    "label",
+    "segmentation",
+    "segmentations",
+    "seg",
+    "ground_truth",
+    "groundtruths",
+)
 """What folders of pictures and of masks are called, in lower case."""
 ENDINGS = ("_mask", "-mask", "_masks", "_label", "_labels", "_gt", "_seg", "_l", "_labelids", "_leftimg8bit", "_gtfine")
 """What the names of pictures or masks have behind the part that they share."""
@@ -60,6 +77,8 @@ def _read(folder: Path, base: Path) -> Source:
     pair = _pair(folder)
     assert pair is not None
     pictures, masks = (_by_name(one) for one in pair)
+    if not pictures.keys() & masks.keys():
+        pictures, masks = _without_folders(pictures), _without_folders(masks)
     both = sorted(pictures.keys() & masks.keys())
     if not both:
         remedy = "Call a mask as its picture, whatever the suffix: images/a.jpg and masks/a.png."
@@ -88,6 +107,12 @@ def _by_name(folder: Path) -> dict[str, Path]:
         files = ", ".join(sorted(name for name, head in shared.items() if head == twice[0])[:3])
         raise DataError(f"several files are called {twice[0]!r}: {files}", where=str(folder), remedy="Leave one of them.")
     return {shared[name]: path for name, path in found.items()}
+
+
+def _without_folders(found: dict[str, Path]) -> dict[str, Path]:
+    """The same by the last part of the name, if all differ: `images/a.jpg` belongs to `annotations/trimaps/a.png`."""
+    short = {Path(name).name: path for name, path in found.items()}
+    return short if len(short) == len(found) else found
 
 
 def _shared(name: str) -> str:

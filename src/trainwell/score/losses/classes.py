@@ -91,6 +91,9 @@ def focal(
         >>> bool(focal(confident, torch.tensor([0])) < cross_entropy(confident, torch.tensor([0])) / 1000)
         True
     """
+    if output.ndim != 2:
+        what = f"the loss 'focal' is for one class per row; the network gives {tuple(output.shape)}"
+        raise CompileError(what, remedy="Choose cross_entropy, or dice_cross_entropy for masks.")
     log_p = F.log_softmax(output, dim=1)  # (B, K)
     terms = -((1 - log_p.exp()) ** gamma) * log_p
     weight = _weights(class_weight, output)
