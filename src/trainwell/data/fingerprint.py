@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 
@@ -14,6 +15,8 @@ from trainwell.data.source import Source
 from trainwell.data.stored import Stored
 
 _BLOCK = 1 << 22
+#: Bytes of a text from where texts are hashed one by one.
+LONG = 1 << 16
 
 
 def fingerprint_of(source: Source, recipe: Recipe) -> str:
@@ -41,12 +44,31 @@ def about_data(recipe: Recipe) -> str:
 def _column(series: pl.Series) -> bytes:
     digest = blake2b(str(series.dtype).encode(), digest_size=16)
     digest.update(np.packbits(series.is_null().to_numpy()).tobytes())
-    digest.update(_content(series))
+    for part in _content(series):
+        digest.update(part)
     return digest.digest()
 
 
-def _content(series: pl.Series) -> bytes | memoryview:
+def _content(series: pl.Series) -> Iterator[bytes | memoryview]:
     """The cells of a column as bytes; lengths of texts are part of it, so that no two columns look alike."""
+    kind = series.dtype
+    if kind.is_float() or kind.is_integer() or kind.is_temporal() or kind.is_nested() or kind == pl.Binary:
+        yield _plain(series)
+        return
+    if series.dtype == pl.Object:
+        yield repr(series.to_list()).encode()
+        return
+    texts = series if series.dtype == pl.String else series.cast(pl.String)
+    texts = texts.fill_null("") if texts.null_count() else texts
+    lengths = texts.str.len_bytes().to_numpy()
+    yield lengths.tobytes()
+    if lengths.sum() > LONG * len(texts):  # books, which are not copied once more beside each other
+        yield from (text.encode() for text in texts)
+    else:
+        yield (texts.str.join("").item() or "").encode()
+
+
+def _plain(series: pl.Series) -> bytes | memoryview:
     if series.dtype.is_float() or series.dtype.is_integer():
         series = as_cells(series)
         return np.ascontiguousarray(series.fill_null(0).to_numpy()).data
@@ -54,11 +76,7 @@ def _content(series: pl.Series) -> bytes | memoryview:
         return np.ascontiguousarray(series.to_physical().fill_null(0).to_numpy()).data
     if series.dtype == pl.Binary:
         return b"".join(len(cell).to_bytes(8, "little") + cell for cell in series.fill_null(b""))
-    if series.dtype.is_nested() or series.dtype == pl.Object:
-        return repr(series.to_list()).encode()
-    texts = series.cast(pl.String).fill_null("")
-    lengths = texts.str.len_bytes().to_numpy().tobytes()
-    return lengths + (texts.str.join("").item() or "").encode()
+    return repr(series.to_list()).encode()
 
 
 def _array(array: np.ndarray) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import polars as pl
 import pytest
@@ -11,8 +13,10 @@ from hypothesis import strategies as st
 from trainwell.core.errors import DataError, RecipeError
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
-from trainwell.data.language.state import Language, fit_language
+from trainwell.data.fingerprint import fingerprint_of
+from trainwell.data.language.state import Language, fit_language, letter_counts
 from trainwell.data.load import load
+from trainwell.data.source import Source
 
 PROSE = "It was the best of times, it was the worst of times.\n第一章 很好。\n" * 60
 
@@ -107,3 +111,37 @@ def test_copied_passages_are_told() -> None:
 def test_what_cannot_be_is_refused_in_a_sentence(source, changes, said) -> None:
     with pytest.raises((DataError, RecipeError), match=said):
         load(source, recipe=Recipe(task="language").but(**changes))
+
+
+def test_codes_do_not_depend_on_how_much_is_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "to be, or not to be: 是不是😀 " * 9
+    state = fit_language(text, "characters", vocabulary=50, window=4, column="text")
+    whole = state.codes(text)
+    monkeypatch.setattr("trainwell.data.language.state.LETTERS", 7)
+    assert (state.codes(text) == whole).all()
+    assert letter_counts(text) == dict(Counter(text))
+    assert fit_language(text, "characters", vocabulary=50, window=4, column="text") == state
+
+
+@pytest.mark.parametrize("how", ["characters", "bpe"])
+@pytest.mark.parametrize("memory", ["", "1KB"])
+def test_codes_of_several_parts_lie_behind_each_other_in_memory_or_in_a_file(how, memory, monkeypatch) -> None:
+    texts = {"train": "a cat sat on a mat\n" * 40, "valid": "a mat\n", "test": ""}
+    state = fit_language(texts["train"], how, vocabulary=300, window=4, column="text")
+    monkeypatch.setenv("TRAINWELL_MEMORY", memory)
+    whole, found = state.codes_together(texts)
+    assert isinstance(whole, np.memmap) == (memory == "1KB" and how == "characters")
+    assert (whole == np.concatenate(list(found.values()))).all()
+    assert all((found[name] == state.codes(text)).all() for name, text in texts.items())
+
+
+def test_rare_characters_go_first_where_the_vocabulary_is_full() -> None:
+    state = fit_language("aaabbbccd", "characters", vocabulary=3, window=2, column="text")
+    assert state.level.tokens == ("a", "b", "c")
+
+
+def test_long_texts_have_the_fingerprint_of_short_ones_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source(pl.DataFrame({"text": ["ab" * 50, None, "c"]}), "")
+    one = fingerprint_of(source, Recipe())
+    monkeypatch.setattr("trainwell.data.fingerprint.LONG", 1)
+    assert fingerprint_of(source, Recipe()) == one

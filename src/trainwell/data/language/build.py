@@ -15,7 +15,7 @@ from trainwell.data.card import Card, Check
 from trainwell.data.data import Data
 from trainwell.data.language.copies import copied_check
 from trainwell.data.language.read import tidy
-from trainwell.data.language.state import INPUT, Language, fit_language
+from trainwell.data.language.state import INPUT, Language, fit_language, letter_counts
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
 from trainwell.data.splits import PARTS, Table, drawn, valid_share
@@ -48,10 +48,9 @@ def build_language(source: Source, recipe: Recipe, rebuild: Rebuild) -> Data:
     column = column_of(source, recipe)
     texts, checks = parts_of(source, column, recipe)
     state = _fitted(texts["train"], column, recipe)
-    codes = {part: state.codes(text) for part, text in texts.items()}
+    whole, codes = state.codes_together({part: texts[part] for part in PARTS})
     rows = windows(codes, state.window)
-    n = int(max(found.max(initial=0) for found in rows.values())) + 1
-    rows = drawn(recipe.split, rows, Table(np.ones(n, bool), np.arange(n)))
+    rows = _drawn(recipe, rows)
     _demand_windows(rows, codes, state.window)
     card = Card(source.origin, {part: len(found) for part, found in rows.items()})
     card.checks = [*source.checks, *checks, *_unknown(codes, texts), *_short(rows, codes, state.window), *copied_check(codes)]
@@ -59,7 +58,7 @@ def build_language(source: Source, recipe: Recipe, rebuild: Rebuild) -> Data:
     target = Target((TARGET,), "language", state.names)
     preparation = Preparation((), state.shape, target, source.base, language=state)
     facts = Facts(len(rows["train"]), state.shape, "language", target.n_out)
-    return Data(card, arrays_of(codes, state.window), rows, preparation, source, facts, recipe, rebuild)
+    return Data(card, arrays_of(whole, state.window), rows, preparation, source, facts, recipe, rebuild)
 
 
 def column_of(source: Source, recipe: Recipe) -> str:
@@ -88,7 +87,7 @@ def parts_of(source: Source, column: str, recipe: Recipe) -> tuple[dict[str, str
             where="recipe key 'split'",
             remedy="Leave split.how and split.fold out, or give files for test and valid.",
         )
-    documents = source.frame[column].fill_null("").to_list()
+    documents = [document or "" for document in source.frame[column].to_list()]
     given = source.parts if source.parts is not None else np.full(len(documents), "train")
     texts = {part: BETWEEN.join(d for d, p in zip(documents, given, strict=True) if p == part and d.strip()) for part in PARTS}
     cleaned = {part: tidy(text) for part, text in texts.items()}
@@ -143,9 +142,8 @@ def windows(codes: Mapping[str, np.ndarray], window: int) -> dict[str, np.ndarra
     return rows
 
 
-def arrays_of(codes: Mapping[str, np.ndarray], window: int) -> dict[str, np.ndarray]:
+def arrays_of(whole: np.ndarray, window: int) -> dict[str, np.ndarray]:
     """Windows from every token on, and what follows each of their tokens, as views of one array `(T,)`: `(T - L, L)`."""
-    whole = np.concatenate([codes[part] for part in PARTS])
     seen = np.lib.stride_tricks.sliding_window_view(whole, window)
     return {INPUT: seen[:-1], "target": seen[1:]}
 
@@ -160,9 +158,17 @@ def seen_with(data: Data, preparation: Preparation) -> Data:
     if state is None or data.preparation.language is None:
         raise DataError("these data are no running text", remedy="Load them with the run's recipe.")
     texts, _ = parts_of(data.source, column_of(data.source, data.recipe), data.recipe)
-    codes = {part: state.codes(text) for part, text in texts.items()}
-    arrays, rows = arrays_of(codes, state.window), windows(codes, state.window)
+    whole, codes = state.codes_together({part: texts[part] for part in PARTS})
+    arrays, rows = arrays_of(whole, state.window), windows(codes, state.window)
     return replace(data, arrays=arrays, rows=rows, preparation=preparation)
+
+
+def _drawn(recipe: Recipe, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The windows of every part, the training ones as the sample or the bag of them that is asked for."""
+    if recipe.split.bag is None and recipe.split.sample == 1:  # a text of gigabytes needs no table of its characters
+        return rows
+    n = int(max(found.max(initial=0) for found in rows.values())) + 1
+    return drawn(recipe.split, rows, Table(np.ones(n, bool), np.arange(n)))
 
 
 def _demand_windows(rows: Mapping[str, np.ndarray], codes: Mapping[str, np.ndarray], window: int) -> None:
@@ -176,10 +182,10 @@ def _demand_windows(rows: Mapping[str, np.ndarray], codes: Mapping[str, np.ndarr
 
 def _unknown(codes: Mapping[str, np.ndarray], texts: Mapping[str, str]) -> list[Check]:
     """Characters that only validation or test text has."""
-    known, found = set(texts["train"]), list[Check]()
+    known, found = letter_counts(texts["train"]), list[Check]()
     for part in ("valid", "test"):
         if n := int((codes[part] == UNKNOWN).sum()):
-            new = sorted(set(texts[part]) - known)
+            new = sorted(letter_counts(texts[part]).keys() - known.keys())
             text = f"{n:,} characters of the {part} text are none of training's; they share one code."
             found.append(Check("unseen", "WARN", text, "", n, tuple(repr(letter) for letter in new[:5])))
     return found

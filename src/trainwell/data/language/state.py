@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from trainwell.core.shape import Input, Shape
+from trainwell.data.readers.memory import memory_limit, spill_folder
 from trainwell.data.tokens import FIRST, UNKNOWN, Level, read_subwords, subwords
 
 INPUT = "text"
 #: What a code without a token looks like in a text.
 LOST = "\ufffd"
-#: Pieces of a text that are cut into subwords at once.
-PIECES = 4_096
+#: Lines that are cut into subwords at once, and characters that are looked at.
+PIECES, LETTERS = 4_096, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,35 @@ class Language:
     def codes(self, text: str) -> np.ndarray:
         """The codes of a text, `(T,)` int32; characters that training never showed are 1."""
         if self._tokenizer is not None:
-            pieces = text.splitlines(keepends=True)
-            blocks = [pieces[i : i + PIECES] for i in range(0, len(pieces), PIECES)]
-            found = [one.ids for block in blocks for one in self._tokenizer.encode_batch(block)]
-            return np.concatenate([np.zeros(0, np.int32), *(np.asarray(ids, np.int32) for ids in found)])
-        points = code_points(text)
-        known = self._points
-        place = np.searchsorted(known, points).clip(max=len(known) - 1)
-        return np.where(known[place] == points, place + FIRST, UNKNOWN).astype(np.int32)
+            return np.concatenate([np.zeros(0, np.int32), *self._subwords(text)])
+        return self._letters(text, new_codes(len(text)))
+
+    def codes_together(self, texts: Mapping[str, str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The codes of all texts one after the other, `(T,)` int32, and those of each."""
+        if self._tokenizer is not None:
+            each = [self.codes(text) for text in texts.values()]
+            return np.concatenate(each), dict(zip(texts, each, strict=True))
+        whole, found, start = new_codes(sum(map(len, texts.values()))), dict[str, np.ndarray](), 0
+        for name, text in texts.items():
+            found[name] = self._letters(text, whole[start : start + len(text)])
+            start += len(text)
+        return whole, found
+
+    def _letters(self, text: str, found: np.ndarray) -> np.ndarray:
+        """The codes of characters, written into `found`."""
+        known, start = self._points, 0
+        for points in code_points(text):
+            place = np.searchsorted(known, points).clip(max=len(known) - 1)
+            found[start : start + len(points)] = np.where(known[place] == points, place + FIRST, UNKNOWN)
+            start += len(points)
+        return found
+
+    def _subwords(self, text: str) -> Iterator[np.ndarray]:
+        """The codes of some lines after the other, each `(t,)` int32."""
+        pieces = text.splitlines(keepends=True)
+        for i in range(0, len(pieces), PIECES):
+            lines = self._tokenizer.encode_batch(pieces[i : i + PIECES])
+            yield np.fromiter(chain.from_iterable(line.ids for line in lines), np.int32)
 
     def text(self, codes: Sequence[int] | np.ndarray) -> str:
         """The text of codes."""
@@ -118,13 +142,39 @@ def fit_language(text: str, how: str, *, vocabulary: int, window: int, column: s
     if how == "bpe":
         model = subwords("bpe", text.splitlines(keepends=True), vocabulary, whole=True)
         return Language(Level(how, window, model=model, size=read_subwords(model).get_vocab_size()), column)
-    known = sorted(letter for letter, _ in Counter(text).most_common(vocabulary))
+    counts = letter_counts(text)
+    often = sorted(counts, key=lambda letter: (-counts[letter], letter))
+    known = sorted(often[:vocabulary])
     return Language(Level(how, window, tuple(known), size=FIRST + len(known)), column)
 
 
-def code_points(text: str) -> np.ndarray:
-    """The characters of a text as numbers, `(T,)` uint32."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+def code_points(text: str) -> Iterator[np.ndarray]:
+    """The characters of a text as numbers, some million at a time, each `(t,)` uint32."""
+    for start in range(0, len(text), LETTERS):
+        yield np.frombuffer(text[start : start + LETTERS].encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def letter_counts(text: str) -> dict[str, int]:
+    """How often each character stands in a text.
+
+    Example:
+        >>> letter_counts("abba!")
+        {'!': 1, 'a': 2, 'b': 2}
+    """
+    counts = np.zeros(sys.maxunicode + 1, np.int64)
+    for points in code_points(text):
+        found = np.bincount(points)
+        counts[: len(found)] += found
+    return {chr(point): int(counts[point]) for point in np.flatnonzero(counts)}
+
+
+def new_codes(n: int) -> np.ndarray:
+    """Room for codes, `(n,)` int32: in memory, or in a file without a name where it is much, for the text is there as well."""
+    if 16 * n <= memory_limit():
+        return np.empty(n, np.int32)
+    with tempfile.TemporaryFile(dir=spill_folder(), prefix="trainwell-") as file:
+        file.truncate(4 * n)
+        return np.memmap(file, np.int32, "r+", shape=(n,))
 
 
 def byte_of_letter() -> dict[str, int]:
