@@ -18,6 +18,7 @@ from trainwell.core.errors import CompileError, DataError, RecipeError, Trainwel
 from trainwell.core.part import Part
 from trainwell.data.augment.compose import build_augment
 from trainwell.data.data import Data
+from trainwell.evaluate.drift import drift
 from trainwell.testing import same_bits
 from trainwell.train.masks import at_own_size
 from trainwell.train.run import Run
@@ -212,6 +213,12 @@ def test_predict_says_what_to_do_instead(run: Run):
             ask()
     with pytest.raises(DataError, match="says nothing of single pixels"):
         segment(tw.fit(tw.Recipe(epochs=1, preset="quick"), tw.load("iris")), drawn(1)[0])
+
+
+def test_new_pictures_are_compared_with_those_of_the_training(data: Data, run: Run):
+    (found,) = drift(run, data, 255 - drawn(24)[0]).compared
+    assert found.columns[0].column == "picture (brightness)"
+    assert found.columns[0].moved
 
 
 def test_what_masks_cannot_have_ends_in_a_sentence(data: Data, run: Run):

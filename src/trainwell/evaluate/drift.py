@@ -22,7 +22,7 @@ from trainwell.data.inputs import Fitted
 from trainwell.evaluate.features import table_of
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
-from trainwell.train.raw_rows import as_source
+from trainwell.train.raw_rows import refuse_answers, source_of
 from trainwell.train.run import Run
 
 Array = NDArray[Any]
@@ -146,7 +146,8 @@ def drift(run: Run, data: Data, rows: Any = None) -> Drift:
         others = {name: _side(data, data.rows[name]) for name in ("valid", "test") if len(data.rows[name]) >= FEWEST}
         found = [_compare(run, ("train", name), train, other, []) for name, other in others.items()]
         return Drift(found)
-    source = as_source(rows, run.preparation)
+    refuse_answers(run.preparation)
+    source = source_of(rows, run.preparation)
     encoded = run.preparation.encode(source)
     fresh = replace(data, arrays=encoded.arrays, source=source)
     problems = list(dict.fromkeys(f"{column}: {text}" for row, column, text in encoded.problems if row < 0))

@@ -201,3 +201,9 @@ def test_the_card_says_what_is_not_judged():
     masks[:, :6] = 255
     assert "Pixels of the value 255 have no class and are not judged: 25.00% of all." in said(tw.load((pictures, masks)))
     assert "not judged" not in said(tw.load(drawn(16)))
+
+
+def test_pictures_as_bytes_alone_are_said_to_be_no_table():
+    cells = [b"one", b"two"]
+    with pytest.raises(DataError, match=r"nothing but raw bytes or Python objects \(image, mask\)"):
+        tw.load(pl.DataFrame({"image": cells, "mask": cells}), target="mask")

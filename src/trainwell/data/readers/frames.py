@@ -42,6 +42,10 @@ def read_frame(frame: Any, origin: str = "") -> Source:
 def demand_rows(source: Source) -> None:
     """One sentence for a table without rows or columns."""
     if not source.frame.width and not source.arrays:
+        aside = [check.column for check in source.checks if check.code == "set_aside"]
+        if aside:
+            what = f"the table holds nothing but raw bytes or Python objects ({', '.join(aside[:5])})"
+            raise DataError(what, where=source.origin, remedy="Save pictures as files, and give a table of their paths.")
         raise DataError("the table has no columns", where=source.origin, remedy="Give a table with columns and rows.")
     if not len(source):
         names = ", ".join(source.frame.columns[:5])
