@@ -284,3 +284,12 @@ def test_from_the_command_line(tmp_path: Path):
     assert ask.invoke(app, ["bundle", str(tmp_path / "r"), "--to", str(tmp_path / "a.tw")]).exit_code == 0
     found = ask.invoke(app, ["segment", str(tmp_path / "a.tw"), str(place / "images/000.png"), "--to", str(tmp_path / "n")])
     assert found.exit_code == 0
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_mask_stands_upright_as_its_picture(run: Run, tmp_path: Path, suffix: str):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned by a quarter
+    Image.fromarray(drawn(1)[0][0][:16]).save(tmp_path / f"a.{suffix}", exif=exif)
+    (found,) = segment(run, tmp_path / f"a.{suffix}")
+    assert found.codes.shape == (24, 16)

@@ -266,7 +266,8 @@ def opened(blob: bytes) -> Image.Image:
 
 
 def _header_of(image: Image.Image, name: str) -> Header:
-    turned = image.format not in ("PNG", "TIFF") and _orientation(image)  # PNG would be decoded for it, TIFF turns by itself
+    said = image.format != "PNG" or "exif" in image.info  # a PNG that says it behind its pixels would be decoded for it
+    turned = said and image.format != "TIFF" and _orientation(image)  # TIFF turns by itself
     width, height = (image.height, image.width) if turned and turned >= 5 else image.size
     notes = [code for code, holds in _peculiarities(image, name, bool(turned and turned > 1)).items() if holds]
     return Header(str(image.format), image.mode, width, height, _is_grey(image), tuple(notes))
