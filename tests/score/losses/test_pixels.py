@@ -22,19 +22,36 @@ def codes():
     return found
 
 
-@pytest.mark.parametrize("weight", [None, (1.0, 2.0, 0.5, 4.0)])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_cross_entropy_of_pixels_is_torchs(logits, codes, weight, smoothing):
-    ours = losses["cross_entropy"](logits, codes, label_smoothing=smoothing, class_weight=weight)
-    tensor = None if weight is None else torch.tensor(weight)
-    theirs = F.cross_entropy(logits, codes.long(), tensor, ignore_index=255, label_smoothing=smoothing)
-    assert torch.allclose(ours, theirs, rtol=1e-6)
-    each = losses["cross_entropy"](logits, codes, "none", label_smoothing=smoothing, class_weight=weight)
-    alone = [
-        losses["cross_entropy"](logits[i : i + 1], codes[i : i + 1], label_smoothing=smoothing, class_weight=weight)
+def test_cross_entropy_of_pixels_is_torchs_picture_by_picture(logits, codes, smoothing):
+    each = [
+        F.cross_entropy(logits[i : i + 1], codes[i : i + 1].long(), ignore_index=255, label_smoothing=smoothing)
         for i in range(6)
     ]
-    assert torch.allclose(each, torch.stack(alone), rtol=1e-6)
+    ours = losses["cross_entropy"](logits, codes, "none", label_smoothing=smoothing)
+    assert torch.allclose(ours, torch.stack(each), rtol=1e-6)
+    assert torch.allclose(losses["cross_entropy"](logits, codes, label_smoothing=smoothing), ours.mean(), rtol=1e-6)
+
+
+def test_where_every_pixel_is_judged_it_is_torchs(logits, codes):
+    whole = codes.clamp(max=3)
+    assert torch.allclose(losses["cross_entropy"](logits, whole), F.cross_entropy(logits, whole.long()), rtol=1e-6)
+
+
+def test_class_weights_scale_pixels(logits, codes):
+    weight = (1.0, 2.0, 0.5, 4.0)
+    known = codes != 255
+    each = F.cross_entropy(logits, codes.long(), torch.tensor(weight), ignore_index=255, reduction="none")
+    on_paper = (each.sum((1, 2)) / known.sum((1, 2))).mean()
+    assert torch.allclose(losses["cross_entropy"](logits, codes, class_weight=weight), on_paper, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "dice", "dice_cross_entropy"])
+def test_a_batch_in_parts_has_the_loss_of_the_whole(name, logits, codes):
+    uneven = codes.clone()
+    uneven[0, 2:], uneven[1] = 255, 255
+    parts = [losses[name](logits[i : i + 2], uneven[i : i + 2]) for i in (0, 2, 4)]
+    assert torch.allclose(torch.stack(parts).mean(), losses[name](logits, uneven), rtol=1e-6)
 
 
 def test_pixels_that_are_not_judged_count_for_nothing(logits, codes):

@@ -42,7 +42,7 @@ def cross_entropy(
 
     Shape: output `(B, K)` logits, target `(B,)` codes or `(B, K)` probabilities; result a scalar, or `(B,)`. Of running text,
     output `(B, L, K)` and target `(B, L)`: the mean over the tokens. Of masks, output `(B, K, H, W)` and target `(B, H, W)`:
-    the mean over the pixels that are judged.
+    the mean over the pictures of the mean over their judged pixels.
 
     Args:
         output: logits.

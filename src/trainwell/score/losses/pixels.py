@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -21,7 +20,10 @@ Reduction = Literal["mean", "none"]
 def pixel_cross_entropy(
     output: Tensor, target: Tensor, weight: Tensor | None, *, reduction: Reduction = "mean", label_smoothing: float = 0.0
 ) -> Tensor:
-    """The cross-entropy of `cross_entropy` over all pixels that are judged, 0 where there are none.
+    """The mean over the pictures of the mean cross-entropy over their judged pixels, 0 for a picture without any.
+
+    Every picture counts alike, however much of it is judged, so that a batch in parts has the loss of the whole. Class weights
+    scale pixels and are not divided by, or a picture of one class alone would take its weight back.
 
     Shape: output `(B, K, H, W)` logits, target `(B, H, W)` codes; result a scalar, or `(B,)`.
     """
@@ -29,11 +31,8 @@ def pixel_cross_entropy(
     each = F.cross_entropy(
         output, codes, weight, reduction="none", ignore_index=UNJUDGED, label_smoothing=label_smoothing
     ).flatten(1)
-    known = (codes != UNJUDGED).flatten(1)
-    counts = known.to(each.dtype) if weight is None else weight[codes.clamp(max=len(weight) - 1)].flatten(1) * known
-    if reduction == "none":
-        return each.sum(1) / counts.sum(1).clamp(min=torch.finfo(each.dtype).tiny)
-    return each.sum() / counts.sum().clamp(min=torch.finfo(each.dtype).tiny)
+    per_picture = each.sum(1) / (codes != UNJUDGED).flatten(1).sum(1).clamp(min=1)
+    return per_picture.mean() if reduction == "mean" else per_picture
 
 
 @losses.register
