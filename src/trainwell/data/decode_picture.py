@@ -164,6 +164,15 @@ def read_header(blob: bytes, name: str = "") -> Header:
         raise UnusableError("broken", str(error)) from None
 
 
+def is_picture(blob: bytes) -> bool:
+    """Whether bytes begin as a picture of a known format does."""
+    try:
+        read_header(blob)
+    except UnusableError as error:
+        return error.code == "bomb"
+    return True
+
+
 def decode(blob: bytes, geometry: Geometry) -> np.ndarray:
     """A picture's bytes as `(C, H, W)` uint8.
 

@@ -58,8 +58,9 @@ def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:
 
 
 def cells_of(frame: pl.DataFrame, i: int) -> dict[str, str]:
-    """The first raw cells of a row, as text."""
-    return {c: _text(frame[c][i]) for c in frame.columns[:MOST_CELLS]}
+    """The first raw cells of a row, as text; whole files in cells are left out."""
+    shown = [c for c in frame.columns if frame[c].dtype != pl.Binary]
+    return {c: _text(frame[c][i]) for c in shown[:MOST_CELLS]}
 
 
 def _text(value: object) -> str:

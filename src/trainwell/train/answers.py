@@ -39,7 +39,7 @@ def answers(
     found = answer(values, preparation, decision or Decision(ordered=preparation.target.ordered))
     found = found.with_columns(problem=problem_column(problems, len(found)))
     first = picture_columns(preparation) + ([preparation.gather.id] if preparation.gather is not None else [])
-    paths = [source.frame[name] for name in first if name in source.frame.columns]
+    paths = [source.frame[name] for name in first if name in source.frame.columns and source.frame[name].dtype != pl.Binary]
     return found.select(*paths, pl.all()) if len(found) else found
 
 

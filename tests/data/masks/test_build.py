@@ -207,3 +207,11 @@ def test_pictures_as_bytes_alone_are_said_to_be_no_table():
     cells = [b"one", b"two"]
     with pytest.raises(DataError, match=r"nothing but raw bytes or Python objects \(image, mask\)"):
         tw.load(pl.DataFrame({"image": cells, "mask": cells}), target="mask")
+
+
+def test_a_second_folder_is_the_test_part(tmp_path: Path):
+    one, two = folder_of(tmp_path / "here" / "a", 12), folder_of(tmp_path / "there" / "b", 6)
+    data = tw.load(one, test=two)
+    assert len(data.rows["test"]) == 6
+    assert (data.arrays["target"][data.rows["test"]] == drawn(6)[1]).all()
+    assert data.classes == ("ground", "disc", "square")

@@ -12,9 +12,13 @@ import polars as pl
 
 from trainwell.core.errors import DataError
 from trainwell.data.card import Check
+from trainwell.data.decode_picture import is_picture
 from trainwell.data.readers import arrays
 from trainwell.data.readers.wording import counted
 from trainwell.data.source import Source
+
+#: Cells of bytes of which most must be pictures.
+LOOKED_AT = 20
 
 
 def read_frame(frame: Any, origin: str = "") -> Source:
@@ -210,7 +214,11 @@ def unique_names(names: list[str], checks: list[Check]) -> list[str]:
 
 
 def flatten(source: Source) -> None:
-    """Nested columns made plain: structs become columns, equal number lists arrays, others JSON text; bytes are set aside."""
+    """Nested columns made plain: structs become columns, equal number lists arrays, others JSON text.
+
+    Bytes that are no pictures are set aside.
+    """
+    _take_pictures_out(source)
     while structs := [n for n, t in source.frame.schema.items() if isinstance(t, pl.Struct)]:
         name = structs[0]
         fields = [f.name for f in source.frame.schema[name].fields]  # type: ignore[attr-defined]
@@ -222,6 +230,22 @@ def flatten(source: Source) -> None:
             _flatten_list(source, name)
         else:
             _plain_type(source, name, dtype)
+
+
+def _take_pictures_out(source: Source) -> None:
+    """Pictures as data sets in Parquet have them, `{"bytes", "path"}`: their bytes, or paths where no bytes were saved."""
+    for name, dtype in list(source.frame.schema.items()):
+        if isinstance(dtype, pl.Struct) and {f.name for f in dtype.fields} == {"bytes", "path"}:
+            cells = source.table[name].struct
+            whole = cells.field("bytes")
+            column = cells.field("path") if whole.null_count() == len(whole) else whole
+            source.frame = source.table.with_columns(column.alias(name))
+
+
+def _are_pictures(column: pl.Series) -> bool:
+    """Whether most of the first cells are files of pictures."""
+    some = column.drop_nulls().head(LOOKED_AT).to_list()
+    return sum(map(is_picture, some)) * 2 > len(some)
 
 
 def _flatten_list(source: Source, name: str) -> None:
@@ -253,6 +277,8 @@ def _plain_type(source: Source, name: str, dtype: pl.DataType) -> None:
     elif dtype in (pl.Int128, pl.UInt64, pl.Categorical) or isinstance(dtype, pl.Enum):
         wanted = pl.Int64 if dtype == pl.UInt64 and (source.frame[name].max() or 0) < 2**63 else pl.String  # type: ignore[operator]
         source.frame = source.table.with_columns(pl.col(name).cast(wanted))
+    elif dtype == pl.Binary and _are_pictures(source.frame[name]):
+        source.kinds[name] = "picture"
     elif dtype in (pl.Binary, pl.Object):
         source.frame = source.table.drop(name)
         text = f"{name} holds raw bytes or Python objects; the column was set aside."

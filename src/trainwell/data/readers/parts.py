@@ -77,6 +77,7 @@ def stack(sources: list[Source], names: list[str] | None = None) -> Source:
         kinds={key: kind for s in reversed(sources) for key, kind in s.kinds.items()},
         checks=checks + [clash(c) for c in clashes],
         base=base,
+        class_names=first.class_names,
     )
 
 
@@ -188,7 +189,8 @@ def _common_base(sources: list[Source]) -> tuple[str, list[Table]]:
             frames.append(source.frame)
             continue
         prefix = (os.path.relpath(folder, base) if base else folder).replace(os.sep, "/")
-        paths = [c for c, kind in source.kinds.items() if kind == "picture" and c in source.frame.columns]
+        known = [c for c, kind in source.kinds.items() if kind in ("picture", "mask") and c in source.frame.columns]
+        paths = [c for c in known if source.frame[c].dtype == pl.String]  # not the bytes of files
         frames.append(source.table.with_columns((pl.lit(f"{prefix}/") + pl.col(c)).alias(c) for c in paths))
     return base, frames
 
