@@ -51,6 +51,7 @@ def dice(output: Tensor, target: Tensor, reduction: Reduction = "mean", *, smoot
         smooth: pixels added to both counts, so that a class of few pixels does not swing.
 
     Example:
+        >>> import torch
         >>> right = torch.tensor([[[[50.0, -50.0]], [[-50.0, 50.0]]]])
         >>> round(dice(right, torch.tensor([[[0, 1]]])).item(), 4), round(dice(-right, torch.tensor([[[0, 1]]])).item(), 4)
         (0.0, 0.6667)
@@ -83,6 +84,7 @@ def dice_cross_entropy(
         label_smoothing: share of the target spread evenly over all classes, in the cross-entropy.
 
     Example:
+        >>> import torch
         >>> round(dice_cross_entropy(torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 2)).item(), 2)
         0.98
     """
