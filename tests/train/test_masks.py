@@ -187,6 +187,11 @@ def test_a_network_of_another_output_is_refused(data: Data):
         tw.fit(RECIPE.but(model="cnn"), data)
 
 
+def test_a_network_for_masks_is_no_classifier():
+    with pytest.raises(CompileError, match="logits of each pixel, and a row has one class"):
+        tw.fit(RECIPE, tw.load((drawn(20)[0], np.arange(20) % 2), recipe=RECIPE))
+
+
 @pytest.mark.parametrize("mix", ["mixup", "cutmix"])
 def test_mixes_are_refused(data: Data, mix: str):
     with pytest.raises(RecipeError, match="masks cannot be blended"):

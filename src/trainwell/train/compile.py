@@ -325,6 +325,9 @@ def check_forward(program: Program) -> None:
             where=f"output {tuple(output.shape)}",
             remedy=f"Give the last layer {data.n_out} units{other}.",
         )
+    if data.task == "classification" and output.ndim == 4 and ":" not in program.recipe.loss.name:
+        what = f"the network gives {tuple(output.shape)}, logits of each pixel, and a row has one class"
+        raise CompileError(what, remedy="Choose cnn or resnet, or give masks as the target.")
     if data.task == "segmentation" and output.shape != (len(target), data.n_out, *target.shape[1:]):
         wanted = f"masks ask for {(len(target), data.n_out, *target.shape[1:])}: logits of each pixel"
         raise CompileError(f"the network gives {tuple(output.shape)}, {wanted}", remedy="Choose model=unet.")
