@@ -27,7 +27,8 @@ def test_folders_of_runs_are_paired_by_seed_as_compare_pairs_them(tmp_path: Path
     fit_orders(repeats(slow, 7)[::-1], data, folder=tmp_path / "b")
     found = compare_runs(tmp_path / "a", tmp_path / "b", data=data, metric="log_loss", part="test")
     trained = compare(TINY, slow, data, repeats=6, metric="log_loss", part="test", aa=False)
-    assert found.scores == trained.scores
+    # Whether six networks are a stack is measured, and a stack rounds in its own way.
+    assert np.array(found.scores) == pytest.approx(np.array(trained.scores), rel=1e-5)
     assert found.verdict.word == trained.verdict.word == "helps"
     assert found.seeds == list(range(6))
     assert not found.false_alarms.paired
