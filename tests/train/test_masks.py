@@ -248,7 +248,7 @@ def test_what_masks_cannot_have_ends_in_a_sentence(data: Data, run: Run):
 
 
 @pytest.mark.parametrize(
-    "part", ["flip", "flip_vertical", "crop", "random_resized_crop", "rotate", "zoom", "shear", "translate"]
+    "part", ["flip", "flip_vertical", "crop", "random_resized_crop", "hflip", "rrc", "rotate", "zoom", "shear", "translate"]
 )
 def test_a_mask_is_moved_with_its_picture(part: str):
     """A picture that shows its own mask still does after the move; at the borders interpolation may differ by a pixel."""

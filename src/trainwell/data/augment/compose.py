@@ -18,7 +18,7 @@ from trainwell.core.part import Part
 from trainwell.core.seeds import at_step, purpose_key
 from trainwell.core.shape import UNJUDGED
 from trainwell.data.augment.draw import Draw
-from trainwell.data.augment.registry import MOVES, augmentations, mixes, motions, warps
+from trainwell.data.augment.registry import MOVING, augmentations, mixes, motions, warps
 from trainwell.data.augment.warp import frame_of, resample
 
 Inputs = tuple[Tensor, ...]
@@ -160,7 +160,7 @@ def _apply_beside(
             continue
         for stage in group:
             x = stage.change(x, drawer(stage))
-            layers = stage.change(layers, drawer(stage)) if stage.name in MOVES else layers
+            layers = stage.change(layers, drawer(stage)) if augmentations[stage.name] in MOVING else layers
     largest = layers.argmax(1)
     return x, torch.where(largest == n_classes, UNJUDGED, largest).to(target.dtype)
 

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from trainwell.core.errors import RecipeError
 from trainwell.data.augment.draw import Draw
-from trainwell.data.augment.registry import augmentations
+from trainwell.data.augment.registry import augmentations, moves_pixels
 
 
 @augmentations.register
+@moves_pixels
 def flip(x: Tensor, draw: Draw, *, chance: float = 0.5) -> Tensor:
     """Left and right exchanged. Not for letters, digits or anything else that a mirror makes wrong.
 
@@ -25,6 +26,7 @@ def flip(x: Tensor, draw: Draw, *, chance: float = 0.5) -> Tensor:
 
 
 @augmentations.register
+@moves_pixels
 def flip_vertical(x: Tensor, draw: Draw, *, chance: float = 0.5) -> Tensor:
     """Top and bottom exchanged: for pictures without an up, as seen through microscopes or from above.
 
@@ -39,6 +41,7 @@ def flip_vertical(x: Tensor, draw: Draw, *, chance: float = 0.5) -> Tensor:
 
 
 @augmentations.register
+@moves_pixels
 def crop(x: Tensor, draw: Draw, *, share: float = 0.125) -> Tensor:
     """Pad by reflection and crop at a random place: a shift by up to `share` of each side, in whole pixels.
 

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from trainwell.core.errors import RecipeError
 from trainwell.data.augment.draw import Draw
-from trainwell.data.augment.registry import augmentations
+from trainwell.data.augment.registry import augmentations, moves_pixels
 from trainwell.data.augment.warp import frame_of, resample
 
 
 @augmentations.register
+@moves_pixels
 def random_resized_crop(
     x: Tensor, draw: Draw, *, low: float = 0.35, high: float = 1.0, aspect: float = 0.75, side: float = 1.0
 ) -> Tensor:

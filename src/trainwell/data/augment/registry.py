@@ -14,7 +14,7 @@ Pictures are `(B, C, H, W)` floats in [0, 1] and stay so; a strength or chance o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trainwell.core.registry import Registry
 
@@ -22,11 +22,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HOME = "trainwell.data.augment"
+Move = TypeVar("Move", bound=Callable[..., Any])
 
 augmentations: Registry[Callable[..., Tensor]] = Registry("augmentation", home=HOME)
-#: Those that move pixels, and so a mask with its picture; the others change colours alone.
-MOVES = frozenset(("flip", "flip_vertical", "crop", "random_resized_crop"))
+#: The augmentations that move pixels, and so a mask with its picture.
+MOVING: set[Callable[..., Any]] = set()
 warps: Registry[Callable[..., Tensor]] = Registry("warp", home=HOME)
 mixes: Registry[Callable[..., tuple[Tensor, Tensor]]] = Registry("mix", home=HOME)
 motions: Registry[Callable[..., Tensor]] = Registry("motion", home=HOME)
 edits: Registry[Callable[..., Tensor]] = Registry("edit", home=HOME)
+
+
+def moves_pixels(change: Move) -> Move:
+    """Decorator of an augmentation: it puts pixels elsewhere, which is done to the mask of a picture as well.
+
+    Its draws must not depend on the values of the pixels, for it is called twice with the same draws.
+    """
+    MOVING.add(change)
+    return change
