@@ -212,11 +212,6 @@ def test_studies_take_masks_as_anything_else(data: Data):
     assert len(tw.cross_validate(quick, data, folds=3).folds) == 3
 
 
-def test_few_pictures_in_a_batch_are_many_pixels(data: Data):
-    found = tw.examine(tw.fit(RECIPE.but(batch_size=4, steps=40), data, observers=[lambda _row: None]))
-    assert "TW506" not in [finding.code for finding in found]
-
-
 def test_predict_says_what_to_do_instead(run: Run):
     for ask in (lambda: run.predict(drawn(1)[0]), lambda: run.predict_row({"picture": drawn(1)[0][0]})):
         with pytest.raises(DataError, match="trainwell segment"):

@@ -11,7 +11,7 @@ from trainwell.core.choice import Choice, Choices
 from trainwell.core.part import Part
 from trainwell.core.shape import Facts, Shape
 from trainwell.core.suggest_generation import for_generation
-from trainwell.core.suggest_segmentation import for_segmentation
+from trainwell.core.suggest_segmentation import batch_for_masks, for_segmentation
 
 #: Pixels at which larger pictures are trained and judged: a few thousand photographs gain more from many passes.
 WORKING_SIDE = 64
@@ -42,7 +42,7 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
         ('mean_squared_error', 'the target is a number')
     """
     if facts.task == "segmentation":
-        choices = for_segmentation(facts, preset)
+        choices = _pictures_with_adamw(facts, batch_for_masks(facts)) | for_segmentation(facts, preset)
     elif facts.task == "generation":
         choices = for_generation(facts, preset, model or Part())
     else:

@@ -25,7 +25,7 @@ from trainwell.evaluate.details import Writing
 from trainwell.evaluate.evaluation import Baseline, Evaluation
 from trainwell.evaluate.forecast import errors_by_step, future_of
 from trainwell.evaluate.language import losses_by_place, worst_passages
-from trainwell.evaluate.masks import add_pixels, worst_masks
+from trainwell.evaluate.masks import add_pixels
 from trainwell.evaluate.slices import find_slices, tells_class
 from trainwell.evaluate.verdicts import gap_to, judge_fit
 from trainwell.evaluate.worst import worst_examples
@@ -172,7 +172,7 @@ def _add_rows(found: Evaluation, p: Predictions, data: Data) -> None:
     frame = data.source.cells(rows)
     targets = {c["name"] for c in data.card.columns if c.get("role") == "target"}
     columns = [c for c in frame.columns if c not in targets]
-    found.worst = (worst_masks if p.task == "segmentation" else worst_examples)(p, rows, frame.select(columns))
+    found.worst = worst_examples(p, rows, frame.select(columns))
     if p.task == "segmentation":  # its rows are pictures, which no column describes
         return
     hits = p.task in ("classification", "multilabel")

@@ -10,14 +10,12 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from trainwell.core.seeds import draw_seed
 from trainwell.core.shape import UNJUDGED
 from trainwell.core.stats import Floats, Interval
 from trainwell.evaluate.baseline_output import BaselineOutput
-from trainwell.evaluate.evaluation import ClassScore, Evaluation, Example
-from trainwell.evaluate.worst import MOST_ROWS, cells_of, worst_first
+from trainwell.evaluate.evaluation import ClassScore, Evaluation
 from trainwell.score.metric import Statistic, intervals, ratio
 from trainwell.score.metrics.pixels import pixel_counts
 from trainwell.score.predictions import Array, Predictions
@@ -55,22 +53,6 @@ def _class_score(name: str, counts: Floats, k: int) -> ClassScore:
     precision = ratio(hits.sum(), said.sum(), empty=np.nan)
     dice = ratio(2 * hits.sum(), said.sum() + true.sum(), empty=np.nan)
     return ClassScore(name, int(true.sum()), float(precision), found, float(dice))
-
-
-def worst_masks(p: Predictions, rows: Array, frame: pl.DataFrame, most: int = MOST_ROWS) -> list[Example]:
-    """The pictures with the largest share of wrong pixels, the worst first; classes are named with their shares."""
-    counts = pixel_counts(p)
-    found = []
-    for i in worst_first(p)[:most]:
-        truth, said = (_shares(counts[i].sum(axis=axis), p.names) for axis in (1, 0))
-        found.append(Example(int(rows[i]), truth, said, float(p.loss[i]), math.nan, cells_of(frame, int(i))))
-    return found
-
-
-def _shares(pixels: Floats, names: tuple[str, ...]) -> str:
-    """`sky 60%, road 40%`: the classes of a picture, the largest first."""
-    order = [k for k in np.argsort(-pixels, kind="stable")[:3] if pixels[k] > 0]
-    return ", ".join(f"{names[k]} {pixels[k] / pixels.sum():.0%}" for k in order)
 
 
 def mask_baselines(data: Data, part: str) -> list[BaselineOutput]:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from trainwell.evaluate.evaluation import Example
+from trainwell.score.metrics.pixels import pixel_counts
 from trainwell.score.predictions import Array, Predictions
 
 #: Rows shown.
@@ -43,13 +44,17 @@ def worst_first(p: Predictions) -> Array:
 
 
 def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:
-    cells = cells_of(frame, i)
+    shown = [c for c in frame.columns if frame[c].dtype != pl.Binary]  # whole files are no text
+    cells = {c: _text(frame[c][i]) for c in shown[:MOST_CELLS]}
     if p.task == "classification":
         said, sure = p.names[p.label[i]], float(p.output[i, p.label[i]])
         return Example(row, p.names[p.target[i]], said, float(p.loss[i]), sure, cells)
     if p.task == "multilabel":
         true, told = (", ".join(n for n, yes in zip(p.names, flags, strict=True) if yes) for flags in (p.target[i], p.label[i]))
         return Example(row, true or "none", told or "none", float(p.loss[i]), math.nan, cells)
+    if p.task == "segmentation":
+        truth, said = (_shares(pixel_counts(p)[i].sum(axis=axis), p.names) for axis in (1, 0))
+        return Example(row, truth, said, float(p.loss[i]), math.nan, cells)
     if p.ahead is not None:
         truth, said = (f"{values[i].mean():.4g} on average, scaled" for values in (p.target, p.output))
         return Example(row, truth, said, float(p.loss[i]), math.nan, cells)
@@ -57,10 +62,10 @@ def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:
     return Example(row, truth, said, float(p.loss[i]), math.nan, cells)
 
 
-def cells_of(frame: pl.DataFrame, i: int) -> dict[str, str]:
-    """The first raw cells of a row, as text; whole files in cells are left out."""
-    shown = [c for c in frame.columns if frame[c].dtype != pl.Binary]
-    return {c: _text(frame[c][i]) for c in shown[:MOST_CELLS]}
+def _shares(pixels: Array, names: tuple[str, ...]) -> str:
+    """`sky 60%, road 40%`: the classes of a picture, the largest first."""
+    order = [k for k in np.argsort(-pixels, kind="stable")[:3] if pixels[k] > 0]
+    return ", ".join(f"{names[k]} {pixels[k] / pixels.sum():.0%}" for k in order)
 
 
 def _text(value: object) -> str:

@@ -92,7 +92,7 @@ def story_of(run: Run, data: Data, evaluation: Evaluation) -> Story:
         commands=_commands(run, data),
         pictures=pictures,
         tiny=bool(pictures) and max(_picture_side(data)) <= TINY,
-        made=sheets(run, data, evaluation.part),
+        made=sheets(run, data, evaluation),
         colours=class_colours(run),
     )
 

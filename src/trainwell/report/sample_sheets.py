@@ -10,11 +10,12 @@ from PIL import Image
 
 from trainwell.data.data import Data
 from trainwell.data.masks.build import classes_in
-from trainwell.evaluate.worst import worst_first
+from trainwell.evaluate.evaluation import Evaluation
 from trainwell.models.adversarial import Adversarial
 from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import translated
-from trainwell.train.adversarial.sample import grid, interpolate, sample
+from trainwell.train.adversarial.sample import interpolate, sample
+from trainwell.train.picture_output import grid
 from trainwell.train.run import Run
 from trainwell.train.segment import as_bytes, colours_of, sheet
 
@@ -22,19 +23,19 @@ from trainwell.train.segment import as_bytes, colours_of, sheet
 MIXED, OF_EACH, MOST_CLASSES, TURNED, MASKED = 64, 8, 20, 14, 10
 
 
-def sheets(run: Run, data: Data, part: str) -> dict[str, str]:
+def sheets(run: Run, data: Data, evaluation: Evaluation) -> dict[str, str]:
     """What the network makes, by title; nothing for a network that makes no pictures.
 
     Args:
         run: whose network is shown: samples, samples by class, ways between samples; or both ways between classes.
         data: its data, as it was trained to see them.
-        part: whose pictures are turned into others.
+        evaluation: of the part whose pictures are turned into others, or shown beside their masks.
     """
-    network = run.network
+    network, rows = run.network, data.rows[evaluation.part]
     if data.task == "segmentation":
-        return _masks(run, data, part)
+        return _masks(run, data, rows, [example.row for example in evaluation.worst[:MASKED]])
     if isinstance(network, Translator):
-        return _both_ways(network, data, data.rows[part])
+        return _both_ways(network, data, rows)
     return _samples(run, network) if isinstance(network, Adversarial) else {}
 
 
@@ -46,12 +47,10 @@ def class_colours(run: Run) -> dict[str, str]:
     return {name: f"rgb({', '.join(map(str, rgb))})" for name, rgb in zip(classes.names, colours_of(classes), strict=False)}
 
 
-def _masks(run: Run, data: Data, part: str) -> dict[str, str]:
+def _masks(run: Run, data: Data, rows: np.ndarray, worst: list[int]) -> dict[str, str]:
     """Pictures, below them what is true, and below this what the network says: some of all, and those that it is worst at."""
-    rows = data.rows[part]
-    order = worst_first(run.predictions(data, rows))
     some = rows[np.linspace(0, len(rows) - 1, min(len(rows), MASKED)).astype(np.int64)]
-    kinds = {"Pictures, their masks, and what the network says": some, "The same of the worst pictures": rows[order[:MASKED]]}
+    kinds = {"Pictures, their masks, and what the network says": some, "The same of the worst pictures": np.array(worst)}
     return {title: _uri(_sheet_of(run, data, chosen)) for title, chosen in kinds.items()}
 
 

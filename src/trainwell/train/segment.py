@@ -27,9 +27,8 @@ from trainwell.data.masks.classes import Classes
 from trainwell.data.masks.frame import Size
 from trainwell.data.masks.values import COLOUR
 from trainwell.data.source import Source
-from trainwell.train.adversarial.sample import grid
-from trainwell.train.adversarial.translate import name_of, once
 from trainwell.train.masks import at_own_size
+from trainwell.train.picture_output import grid, name_of, once
 from trainwell.train.raw_rows import source_of
 from trainwell.train.run import Bundled, Run, as_run
 
@@ -128,7 +127,7 @@ class Segments:
         """Write each mask as a PNG, beside `grid.png` (pictures above, masks below) and `masks.json`; returns the folder."""
         folder, shown, listed = Path(folder), list[Segment](), list[dict[str, Any]]()
         folder.mkdir(parents=True, exist_ok=True)
-        names = once(tuple(name_of(self._source, self._run, row) for row in self.rows))
+        names = once([name_of(self._source, self._run, row) for row in self.rows], taken={"grid"})
         for name, found in zip(names, self, strict=True):
             found.mask.save(folder / f"{name}.png")
             listed.append({"picture": found.name, "file": f"{name}.png", "shares": found.shares})

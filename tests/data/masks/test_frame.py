@@ -6,9 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainwell.core.shape import UNJUDGED
 from trainwell.data.decode_picture import Geometry, conform_array
-from trainwell.data.masks.frame import in_frame, inside
+from trainwell.data.masks.frame import OUTSIDE, in_frame, inside
 
 sides = st.integers(1, 90)
 
@@ -20,10 +19,10 @@ def test_what_a_mask_does_not_fill_is_exactly_what_the_picture_pads(height, widt
     rows, columns = inside((height, width), (tall, wide))
     scale = min(wide / width, tall / height)
     assert columns.stop - columns.start == min(wide, max(1, round(width * scale))) or (height, width) == (tall, wide)
-    framed = in_frame(np.ones((height, width), np.uint8), (tall, wide))
+    framed = in_frame(np.ones((height, width), np.int32), (tall, wide))
     assert (framed[rows, columns] == 1).all()
     assert (framed == 1).sum() == (rows.stop - rows.start) * (columns.stop - columns.start)
-    assert set(np.unique(framed)) <= {1, UNJUDGED}
+    assert set(np.unique(framed)) <= {1, OUTSIDE}
 
 
 @given(st.integers(8, 60), st.integers(8, 60), st.integers(0, 2**31))

@@ -116,8 +116,8 @@ def masks_as(source: Source, preparation: Preparation) -> np.ndarray:
     """
     column, classes = preparation.target.names[0], classes_in(preparation)
     masks = masks_of(source, column)
-    found = survey(masks).classes((), column).values
-    strange = sorted(set(found) - {*classes.values, classes.unjudged})
+    found = survey(masks)
+    strange = sorted(value for value in found.values - {*classes.values, classes.unjudged, found.unjudged} if value >= 0)
     if strange:
         what = f"the masks hold values that those of the training do not: {_shown(strange)}"
         raise DataError(what, where=f"column {column!r}", remedy=f"Give masks of the values {_shown(classes.values)}.")

@@ -58,6 +58,17 @@ class Survey:
     sizes: list[tuple[int, int]] = field(default_factory=list)
     problems: dict[int, tuple[str, str]] = field(default_factory=dict)
 
+    @property
+    def values(self) -> set[int]:
+        """All values that occur."""
+        return set().union(*self.pixels)
+
+    @property
+    def unjudged(self) -> int | None:
+        """The value that marks pixels without a class, as `classes` says."""
+        said = sorted(value for value in self.values if value >= 0)
+        return 255 if len(said) > 2 and said[-1] == 255 and not _evenly_spaced(said) else None
+
     def classes(self, names: Sequence[str], column: str) -> Classes:
         """All classes of the masks.
 
@@ -72,10 +83,7 @@ class Survey:
         Raises:
             DataError: fewer than two classes, or so many that these are no masks.
         """
-        found = sorted(set().union(*self.pixels))
-        said = [value for value in found if value >= 0]
-        without = 255 if len(said) > 2 and said[-1] == 255 and not _evenly_spaced(said) else None
-        values = tuple(value for value in found if value >= 0 and value != without)
+        values = tuple(value for value in sorted(self.values) if value >= 0 and value != self.unjudged)
         if len(values) > MOST_CLASSES:
             what = f"the masks have {len(values):,} different values, and a mask has one for each class"
             remedy = "Save masks as PNG, not as JPEG, and without smooth edges."
@@ -86,7 +94,7 @@ class Survey:
             raise DataError(
                 f"{what}{why}, so nothing can be told apart", where=f"column {column!r}", remedy="Give other masks."
             )
-        return Classes(values, _names(values, names), without)
+        return Classes(values, _names(values, names), self.unjudged)
 
 
 def _evenly_spaced(values: Sequence[int]) -> bool:
@@ -117,10 +125,19 @@ def _look(masks: Masks, row: int) -> tuple[dict[int, int], tuple[int, int], tupl
         return {}, (0, 0), (error.code, error.detail)
     if not values.size:
         return {}, (0, 0), ("broken", "no pixels")
-    counts: Counter[int] = Counter()
-    for value, n in zip(*np.unique(values, return_counts=True), strict=True):
-        counts[int(uncoloured(value[None])[0])] += int(n)
-    return dict(counts), (values.shape[0], values.shape[1]), None
+    return _counts(values), (values.shape[0], values.shape[1]), None
+
+
+def _counts(values: np.ndarray) -> dict[int, int]:
+    """How many pixels have each value; counting is ten times as fast as sorting, where values are small."""
+    flat = values.reshape(-1)
+    if flat.min() >= 0 and flat.max() < COLOUR:
+        counts = np.bincount(flat)
+        return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
+    found: Counter[int] = Counter()
+    for value, n in zip(*np.unique(flat, return_counts=True), strict=True):
+        found[int(uncoloured(value[None])[0])] += int(n)
+    return dict(found)
 
 
 def _names(values: Sequence[int], names: Sequence[str]) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from trainwell.data.masks.classes import Classes
 from trainwell.data.masks.values import Masks
 from trainwell.data.scan_pictures import in_blocks
 
+#: A value that no class has.
+OUTSIDE = -1
 Span = tuple[slice, slice]
 Size = tuple[int, int]
 
@@ -32,17 +34,17 @@ def inside(size: Size, frame: Size) -> Span:
     return slice(top, top + height), slice(left, left + width)
 
 
-def in_frame(codes: np.ndarray, frame: Size) -> np.ndarray:
-    """The codes of a mask `(H, W)` in the frame; what it does not fill is not judged.
+def in_frame(values: np.ndarray, frame: Size) -> np.ndarray:
+    """The values of a mask `(H, W)` in the frame, int32; `OUTSIDE` where it does not fill it.
 
     Example:
-        >>> in_frame(np.array([[1, 2]], np.uint8), (2, 2)).tolist()
-        [[1, 2], [255, 255]]
+        >>> in_frame(np.array([[1, 2]]), (2, 2)).tolist()
+        [[1, 2], [-1, -1]]
     """
-    rows, columns = inside((codes.shape[0], codes.shape[1]), frame)
-    whole = np.full(frame, UNJUDGED, np.uint8)
-    down, across = (_nearest(n, part.stop - part.start) for n, part in zip(codes.shape, (rows, columns), strict=True))
-    whole[rows, columns] = codes[down][:, across]
+    rows, columns = inside((values.shape[0], values.shape[1]), frame)
+    whole = np.full(frame, OUTSIDE, np.int32)
+    down, across = (_nearest(n, part.stop - part.start) for n, part in zip(values.shape, (rows, columns), strict=True))
+    whole[rows, columns] = values[down][:, across]
     return whole
 
 
@@ -58,7 +60,7 @@ def encode_masks(masks: Masks, classes: Classes, frame: Size) -> np.ndarray:
     def block(start: int, stop: int) -> None:
         for row in range(start, stop):
             try:
-                out[row] = in_frame(classes.codes(masks.values(row)), frame)
+                out[row] = classes.codes(in_frame(masks.values(row), frame))  # few pixels are left to be looked up
             except UnusableError:
                 continue
 

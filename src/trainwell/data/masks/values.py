@@ -58,8 +58,6 @@ def masks_of(source: Source, column: str) -> Masks:
             raise DataError(f"masks are whole numbers (N, H, W), however: {found}", where=f"column {column!r}")
         return Masks(column, array)
     series = source.table[column]
-    if isinstance(series.dtype, pl.Struct):  # {"bytes", "path"}, as picture data sets in Parquet have it
-        series = series.struct.field("bytes")
     if series.dtype not in (pl.String, pl.Binary):
         remedy = "Give paths of mask files, or an array (N, H, W) of whole numbers."
         raise DataError(f"masks are files, this column holds {series.dtype}", where=f"column {column!r}", remedy=remedy)

@@ -356,8 +356,4 @@ def starved_batch_norm(chart: Chart, *, rows: int = 4) -> Finding | None:
     size = chart.number("batch_size", 99)
     if not chart.number("batch_norms") or size > rows or chart.fact("trainable") == 0:
         return None
-    if (
-        chart.fact("task") == "segmentation"
-    ):  # its pictures are large for the number of their channels: thousands of pixels each
-        return None
     return Finding(f"batch norm over batches of {size:.0f} rows", measurement={"batch_size": size})

@@ -20,10 +20,8 @@ from trainwell.core.errors import DataError, UsageError
 from trainwell.models.adversarial import Adversarial
 from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import make_pictures, noise_for, pictures_from
+from trainwell.train.picture_output import grid
 from trainwell.train.run import Bundled, Run, as_run
-
-#: Side in pixels to which smaller pictures are enlarged in a grid, pixel by pixel.
-SEEN = 56
 
 
 @dataclass(frozen=True)
@@ -132,27 +130,3 @@ def interpolate(run: Run, *, ways: int = 6, steps: int = 8, seed: int = 0) -> np
     share = torch.linspace(0, 1, steps)[None, :, None]
     between = (torch.sin((1 - share) * angle) * a[:, None] + torch.sin(share * angle) * b[:, None]) / torch.sin(angle)
     return pictures_from(network, between.flatten(0, 1), codes)
-
-
-def grid(pictures: np.ndarray, columns: int) -> Image.Image:
-    """Pictures (N, C, H, W) uint8 side by side, small ones enlarged pixel by pixel.
-
-    Example:
-        >>> grid(np.zeros((5, 1, 28, 28), np.uint8), 3).size
-        (174, 116)
-    """
-    n, channels, height, width = pictures.shape
-    times = max(1, round(SEEN / max(height, width)))
-    large = pictures.repeat(times, axis=2).repeat(times, axis=3)
-    rows, h, w = math.ceil(n / columns), height * times + 2, width * times + 2
-    sheet = np.full((rows * h, columns * w, channels), 255, np.uint8)
-    for i, picture in enumerate(large):
-        y, x = i // columns * h + 1, i % columns * w + 1
-        sheet[y : y + height * times, x : x + width * times] = picture.transpose(1, 2, 0)
-    return as_image(sheet.transpose(2, 0, 1))
-
-
-def as_image(picture: np.ndarray) -> Image.Image:
-    """A picture (C, H, W) uint8 for Pillow; of more than three channels the first three."""
-    channels = picture.transpose(1, 2, 0)
-    return Image.fromarray(channels[:, :, 0] if len(picture) == 1 else np.ascontiguousarray(channels[:, :, :3]))

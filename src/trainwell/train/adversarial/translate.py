@@ -6,7 +6,6 @@ N pictures, C channels of H x W pixels.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +20,7 @@ from trainwell.core.errors import DataError, did_you_mean
 from trainwell.data.source import Source
 from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import translated
-from trainwell.train.adversarial.sample import as_image, grid
+from trainwell.train.picture_output import as_image, grid, name_of, once
 from trainwell.train.raw_rows import picture_columns, source_of
 from trainwell.train.run import Bundled, Run, as_run
 
@@ -146,25 +145,3 @@ def _own(run: Run, source: Source) -> np.ndarray:
         folders = source.frame[columns[0]].map_elements(lambda path: Path(path).resolve().parent.name, pl.String)
         return run.preparation.encode_target(folders.alias(target))
     return np.full(len(source), -1)
-
-
-def name_of(source: Source, run: Run, row: int) -> str:
-    """The file of a picture without its ending, or the number of its row."""
-    columns = picture_columns(run.preparation)
-    named = columns and columns[0] in source.frame.columns and source.frame[columns[0]].dtype == pl.String
-    return Path(source.frame[columns[0]][row]).stem if named else f"{row:05}"
-
-
-def once(names: tuple[str, ...]) -> list[str]:
-    """The names, a number behind those that were there before.
-
-    Example:
-        >>> once(("a", "b", "a"))
-        ['a', 'b', 'a-2']
-    """
-    seen: Counter[str] = Counter()
-    found = []
-    for name in names:
-        seen[name] += 1
-        found.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return found

@@ -36,7 +36,7 @@ def loaded_facts(data: Data) -> dict[str, Any]:
     y, y_valid = (np.asarray(data.arrays["target"][rows]) for rows in (train, valid))
     facts = {"rows_train": len(data.rows["train"]), "rows_valid": len(data.rows["valid"])}
     if data.task == "segmentation":  # what is told of classes and numbers says nothing of pixels
-        return facts | {"task": "segmentation"} | _copies(data) | _scales(data, train)
+        return facts | _copies(data) | _scales(data, train)
     x, x_valid = flat(data, train), flat(data, valid) if len(valid) else None
     facts |= target_facts(y)
     if x is None:
