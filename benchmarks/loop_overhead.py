@@ -37,7 +37,8 @@ from trainwell.data.load import wrap
 from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import compile_program
 from trainwell.train.interrupt import Interruption
-from trainwell.train.loop import Job, Member, train
+from trainwell.train.job import Job, Member
+from trainwell.train.loop import train
 from trainwell.train.machine import build_engine
 from trainwell.train.make_plan import make_plan
 from trainwell.train.validate import validator

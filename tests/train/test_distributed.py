@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -23,46 +20,7 @@ from trainwell.data.load import load
 from trainwell.train.distributed import Team, running_statistics
 from trainwell.train.many import fit_many
 
-FIXED = ["threads=1", "memory_format=contiguous", "optimizer=adamw", "learning_rate=1e-3", "early_stopping=0", "ema=0"]
-FIXED += ["validate_every=25", "doctor=off"]
-#: Trains like `trainwell fit SOURCE FOLDER KEY=VALUE…`, with a checkpoint every 0.2 seconds.
-PROGRAM = """
-import sys
-from trainwell.cli.arguments import recipe_from
-from trainwell.data.load import load
-from trainwell.train.fit import fit
-
-recipe = recipe_from(sys.argv[3:])
-run = fit(recipe, load(sys.argv[1], recipe=recipe), folder=sys.argv[2], save_every=0.2, observers=[lambda row: None])
-sys.exit(128 + run.signal if run.signal else 0)
-"""
-
-
-def start(folder: Path, source: str, *words: str, processes: int) -> subprocess.Popen[str]:
-    """A training in so many processes."""
-    program = folder.parent / "program.py"
-    program.write_text(PROGRAM)
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
-    command = [sys.executable, *torchrun, str(program), source, str(folder), *FIXED, *words]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    words = process.communicate(timeout=240)[1]
-    assert process.returncode == 0, words
-    return words
-
-
-def losses(folder: Path) -> np.ndarray:
-    return np.array(History(folder / "history.jsonl").column("loss", split="train"))
-
-
-def table(path: Path, rows: int) -> str:
-    draw = np.random.default_rng(0)
-    x = draw.normal(size=(rows, 6))
-    frame = pl.DataFrame(dict(zip("abcdef", x.T, strict=True)) | {"y": np.where(x.sum(1) > 0, "yes", "no")})
-    frame.write_csv(path)
-    return str(path)
+from .teams import finish, losses, start, table, wait_for_a_checkpoint, workers_of
 
 
 @pytest.mark.slow
@@ -109,18 +67,19 @@ def test_a_signal_saves_and_another_number_of_processes_goes_on(tmp_path: Path) 
     np.testing.assert_allclose(several[: len(one) // 2], one[: len(one) // 2], rtol=1e-3)
 
 
-def wait_for_a_checkpoint(folder: Path) -> None:
-    for _ in range(1200):
-        if any((folder / "checkpoints").glob("*.safetensors")):
-            return
-        time.sleep(0.05)
-    raise AssertionError("no checkpoint was written within a minute")
+@pytest.mark.slow
+@pytest.mark.parametrize("sharded", ["true", "false"])
+def test_an_observer_of_the_first_process_stops_all(tmp_path: Path, sharded: str) -> None:
+    words = ["model=mlp", "steps=200", "batch_size=64", f"sharded={sharded}"]
+    finish(start(tmp_path / "run", "digits", *words, processes=2, stop_at=20))
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "stopped by an observer"
 
 
-def workers_of(pid: int) -> list[int]:
-    """The processes that this one started, in their order."""
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=True)
-    return sorted(int(word) for word in found.stdout.split())
+@pytest.mark.slow
+def test_a_batch_that_does_not_go_round_is_refused(tmp_path: Path) -> None:
+    process = start(tmp_path / "run", "digits", "batch_size=5", "accumulate=3", "steps=2", processes=2)
+    assert "a batch of 5 rows cannot be shared by 2 processes in 3 micro-batches each" in process.communicate(timeout=120)[1]
+    assert process.returncode != 0
 
 
 def test_the_parts_of_a_batch_are_all_of_it_once() -> None:

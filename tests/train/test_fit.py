@@ -15,7 +15,7 @@ from torch import nn
 from trainwell.core.errors import CheckpointError, CompileError, NonFinite, RecipeError, TrainingError, UnknownName
 from trainwell.core.history import read_rows
 from trainwell.data.load import load, wrap
-from trainwell.train import loop
+from trainwell.train import saving
 from trainwell.train.fit import fit
 from trainwell.train.run import Run
 
@@ -231,7 +231,7 @@ def test_an_observer_may_stop_the_run() -> None:
 def test_a_full_disk_is_one_sentence_and_the_run_continues_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, how = pictures(), recipe(**EVERYTHING)
     fit(how, data, folder=tmp_path / "whole")
-    real = loop.write_checkpoint
+    real = saving.write_checkpoint
     count = iter(range(100))
 
     def full(*args, **kwargs):
@@ -239,10 +239,10 @@ def test_a_full_disk_is_one_sentence_and_the_run_continues_later(tmp_path: Path,
             raise OSError(28, "No space left on device")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(loop, "write_checkpoint", full)
+    monkeypatch.setattr(saving, "write_checkpoint", full)
     with pytest.raises(TrainingError, match=r"No space left on device.*Free space"):
         fit(how, data, folder=tmp_path / "torn", save_every=0.0)
-    monkeypatch.setattr(loop, "write_checkpoint", real)
+    monkeypatch.setattr(saving, "write_checkpoint", real)
     fit(how, data, folder=tmp_path / "torn")
     assert weights(tmp_path / "torn") == weights(tmp_path / "whole")
 

@@ -181,6 +181,9 @@ class Recipe(Plain):
     """`torch.compile`; `auto` measures whether it pays over this run."""
     gradient_checkpointing: bool = False
     """Keep only the inputs of blocks for the backward pass and compute the rest again: less memory, about a third more time."""
+    sharded: bool = False
+    """Of a network trained by several processes of `torchrun` each holds a piece of the weights, gradients and optimizer's
+    memory (FSDP2), for what does not fit one device; a single process has all of it."""
     memory_format: Literal["auto", "contiguous", "channels_last"] = "auto"
     """Order of pictures in memory; `auto` measures. With `threads` and `compile` it decides the last bits of a result."""
     device: str = "auto"
@@ -244,7 +247,7 @@ class Recipe(Plain):
         """This recipe with every `auto` filled in from the facts of the data, and the reason of each value filled in."""
         changes: dict[str, Any] = {}
         reasons: dict[str, str] = {}
-        found = suggestions(facts, preset=self.preset, optimizer=self.optimizer.name, model=self.model)
+        found = suggestions(facts, preset=self.preset, optimizer=self.optimizer.name, model=self.model, sharded=self.sharded)
         for key, (value, why) in found.items():
             current = getattr(self, key)
             if isinstance(current, Part):

@@ -25,7 +25,7 @@ RATES = {"sgd": 0.05, "rmsprop": 1e-3, "adagrad": 0.02, "lion": 3e-4}
 IMBALANCED = 4.0
 
 
-def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None = None) -> Choices:
+def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None = None, sharded: bool = False) -> Choices:
     """A value and its reason for every key of a recipe that may say `auto`.
 
     Args:
@@ -33,6 +33,7 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
         preset: "quick", "good" or "best": how much time may be spent.
         optimizer: the update rule the user chose, or "auto".
         model: the network the user chose, or None; crops of pictures have the size at which it judges.
+        sharded: no process has a whole weight matrix.
 
     Example:
         >>> from trainwell.core.shape import Input, Shape
@@ -55,6 +56,8 @@ def suggestions(facts: Facts, *, preset: str, optimizer: str, model: Part | None
     if optimizer == "schedule_free":
         choices["schedule"] = Choice(Part.of({"name": "constant", "warmup": 0.1}), "schedule_free averages instead of falling")
         choices["ema"] = Choice(0.0, "schedule_free averages by itself")
+    if sharded and Part.of(choices["optimizer"].value).name == "muon":
+        choices["optimizer"] = Choice(Part(name="adamw"), "muon looks at whole matrices, and they lie in pieces")
     return choices
 
 

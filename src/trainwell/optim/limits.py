@@ -25,9 +25,15 @@ def total_norm(gradients: Sequence[Tensor]) -> Tensor:
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(gradients))))
 
 
-def clip_norm(gradients: Sequence[Tensor], largest: float) -> Tensor:
-    """Scale all gradients together so that their norm is at most `largest`; returns the norm before, as torch does."""
-    norm = total_norm(gradients)
+def clip_norm(gradients: Sequence[Tensor], largest: float, *, norm: Tensor | None = None) -> Tensor:
+    """Scale all gradients together so that their norm is at most `largest`; returns the norm before, as torch does.
+
+    Args:
+        gradients: scaled in place.
+        largest: the norm they may have.
+        norm: of all gradients, where these are a part of them.
+    """
+    norm = total_norm(gradients) if norm is None else norm
     torch._foreach_mul_(list(gradients), (largest / (norm + 1e-6)).clamp(max=1.0))
     return norm
 

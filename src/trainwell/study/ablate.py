@@ -27,7 +27,7 @@ from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import Part, check_metric, higher_is_better, metric_of, score_runs
 from trainwell.study.tricks import TRICKS, Trick
 from trainwell.study.verdict import Verdict, pair_interval
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import Order, fit_orders, order_name
 
 #: Pairs per comparison at least; more where so many tricks are judged that fewer pairs could tell none of them.

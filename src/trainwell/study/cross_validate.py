@@ -26,7 +26,7 @@ from trainwell.score.registry import metrics
 from trainwell.score.scores import statistics_of
 from trainwell.study.intervals import corrected_interval, mean_interval
 from trainwell.study.scores import check_metric, metric_of, predictions_of_all, views
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import Order, fit_orders
 from trainwell.train.run import Run
 

@@ -36,7 +36,7 @@ from trainwell.study.ties import tie_groups
 from trainwell.study.verdict import pair_interval
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.fit import repeatable
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import fit_orders
 from trainwell.train.run import Run
 from trainwell.train.steps import batch_of

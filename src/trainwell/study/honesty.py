@@ -28,7 +28,7 @@ from trainwell.study.cross_validate import rows_of
 from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import higher_is_better, metric_of, predictions_of, score_runs
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import fit_orders
 
 #: Updates of the networks that are compared bit by bit: what depends on the wrong rows does so from the first on.

@@ -22,7 +22,7 @@ from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import higher_is_better, score_runs
 from trainwell.study.treat import PAIRS, Case, Treatment, interval_of, pinned, said, treated
 from trainwell.study.verdict import Verdict
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 
 LEDGER = "ledger.jsonl"
 

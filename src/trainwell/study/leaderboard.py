@@ -26,7 +26,7 @@ from trainwell.study.repeats import again, repeats
 from trainwell.study.scores import check_metric, higher_is_better, metric_of, predictions_of_all, score_runs
 from trainwell.study.ties import filled, tie_groups
 from trainwell.study.verdict import pair_interval
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import Order, fit_orders
 from trainwell.train.run import Run
 

@@ -24,7 +24,7 @@ from trainwell.study.repeats import again
 from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import Part, check_metric, higher_is_better, metric_of, score_runs
 from trainwell.study.verdict import pair_interval
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import Order, fit_orders
 from trainwell.train.plan import step_count
 

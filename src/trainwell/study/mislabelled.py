@@ -21,7 +21,7 @@ from trainwell.data.corrections import CORRECTED, GIVEN, ROW
 from trainwell.data.data import Data
 from trainwell.data.demand import demand
 from trainwell.study.cross_validate import cross_validate
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 
 #: Raw cells shown per row, and characters of each.
 MOST_CELLS, LONGEST_CELL = 8, 200

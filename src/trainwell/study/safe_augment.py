@@ -31,7 +31,7 @@ from trainwell.study.scores import higher_is_better, metric_of, score_runs
 from trainwell.study.treat import PAIRS, pinned
 from trainwell.study.verdict import Verdict
 from trainwell.train.compile import bind_augment
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import fit_orders
 from trainwell.train.predict import finish
 from trainwell.train.run import Run

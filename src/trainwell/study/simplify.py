@@ -36,7 +36,7 @@ from trainwell.study.onnx_forms import CALIBRATION_ROWS, OnnxNetwork, onnx_forms
 from trainwell.study.scores import Part, metric_of, run_ended
 from trainwell.train.compile import loss_for, spread
 from trainwell.train.fit import attempt
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.predict import predict_rows
 from trainwell.train.run import Run
 from trainwell.train.steps import as_floats, batch_of, infer, member_loss

@@ -23,7 +23,7 @@ from trainwell.study.learning_curve import FEWEST_ROWS, settled
 from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import Part, check_metric, higher_is_better, metric_of, score_runs
 from trainwell.study.verdict import Verdict, pair_interval
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import Order, fit_orders
 
 #: Shares of the training rows when nobody says how many: a sixteenth, a quarter, all.

@@ -26,7 +26,7 @@ from trainwell.study.repeats import repeats as orders_of
 from trainwell.study.scores import higher_is_better, metric_of, score_runs
 from trainwell.study.verdict import Verdict, pair_interval
 from trainwell.train.fit import attempt
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.lr_find import find_rate
 from trainwell.train.many import fit_orders
 from trainwell.train.resume import load_again

@@ -2,6 +2,9 @@
 
 Written beside the target, flushed, renamed, and the folder flushed: a kill at any instant leaves a whole newest checkpoint or
 a whole older one. The newest two are kept.
+
+Of a network in pieces every process writes a file of its own, `step-N.0-of-4.safetensors`; the four are one checkpoint, which
+any other number of processes can read.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,9 @@ from torch import Tensor
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import CheckpointError
 
-_NAME = re.compile(r"^step-(\d+)\.safetensors$")
+_NAME = re.compile(r"^step-(\d+)(?:\.(\d+)-of-(\d+))?\.safetensors$")
+#: From the name of a tensor and all of it to what a process needs of it.
+Cut = Callable[[str, Tensor], Tensor]
 
 
 @dataclass
@@ -38,15 +43,32 @@ class Checkpoint:
     tensors: dict[str, Tensor]
 
 
-def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int = 2) -> Path:
-    """Write `step-N.safetensors` and delete all but the newest `keep`."""
+@dataclass(frozen=True)
+class Piece:
+    """What one of several processes writes of a checkpoint.
+
+    Args:
+        rank: its number.
+        size: how many they are.
+        split: names of the tensors of which each process has some rows; all others are the same everywhere.
+    """
+
+    rank: int
+    size: int
+    split: tuple[str, ...]
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, piece: Piece | None = None, keep: int = 2) -> Path:
+    """Write `step-N.safetensors`, or a process's piece of it, and delete all but the newest `keep`."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"step-{checkpoint.state['step']:09d}.safetensors"
-    state = json.dumps(checkpoint.state)
+    part = "" if piece is None else f".{piece.rank}-of-{piece.size}"
+    path = folder / f"step-{checkpoint.state['step']:09d}{part}.safetensors"
+    state = json.dumps(checkpoint.state | ({} if piece is None else {"split": piece.split}))
     tensors = apart(checkpoint.tensors)
     write_atomic(path, save(tensors, metadata={"state": state, "sha256": digest(state, tensors)}))
-    for old in checkpoints(folder)[keep:]:
-        old.unlink(missing_ok=True)
+    if piece is None or piece.rank == 0:
+        for old in checkpoints(folder)[keep:]:
+            forget(old)
     return path
 
 
@@ -63,13 +85,63 @@ def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoint files of a folder, newest first."""
-    found = [p for p in folder.glob("step-*.safetensors") if _NAME.match(p.name)] if folder.is_dir() else []
-    return sorted(found, reverse=True)
+    """The checkpoints of a folder, newest first; of one in pieces the file of the first process."""
+    found = [p for p in folder.glob("step-*.safetensors") if (m := _NAME.match(p.name)) and m[2] in (None, "0")]
+    return sorted(found, key=lambda path: (step_of(path), path.name), reverse=True)
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint in `path`; `CheckpointError` when a single bit of it has changed."""
+def step_of(path: Path) -> int:
+    """The step of a checkpoint file."""
+    match = _NAME.match(path.name)
+    return int(match[1]) if match else 0
+
+
+def pieces_of(path: Path) -> list[Path]:
+    """All files of the checkpoint to which this one belongs, whether they are there or not."""
+    match = _NAME.match(path.name)
+    if match is None or match[3] is None:
+        return [path]
+    return [path.with_name(f"step-{match[1]}.{rank}-of-{match[3]}.safetensors") for rank in range(int(match[3]))]
+
+
+def forget(path: Path) -> None:
+    """Delete a checkpoint with all its pieces."""
+    for piece in pieces_of(path):
+        piece.unlink(missing_ok=True)
+
+
+def forget_after(folder: Path, step: int) -> None:
+    """Delete what is newer than `step`: pieces of checkpoints that never became whole, or cannot be read."""
+    for path in folder.glob("step-*.safetensors"):
+        if step_of(path) > step:
+            path.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path, *, rank: int = 0, size: int = 1, cut: Cut = lambda _name, whole: whole) -> Checkpoint:
+    """The checkpoint in `path`, or what process `rank` of `size` needs of it.
+
+    Args:
+        path: its file; of one in pieces the first one.
+        rank: the process that asks.
+        size: how many they are. As many as wrote it read a piece each; others read all pieces and cut theirs out.
+        cut: the part of a whole tensor that this process needs.
+
+    Raises:
+        CheckpointError: a single bit of it has changed, or a piece is missing.
+    """
+    files = pieces_of(path)
+    pieces = [_read(files[rank])] if len(files) == size else [_read(file) for file in files]
+    state = pieces[0].state
+    split = set(state.pop("split", ()))
+    if len(files) == size:
+        return pieces[0]
+    whole = {
+        name: torch.cat([p.tensors[name] for p in pieces]) if name in split else t for name, t in pieces[0].tensors.items()
+    }
+    return Checkpoint(state, {name: cut(name, tensor) for name, tensor in whole.items()})
+
+
+def _read(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

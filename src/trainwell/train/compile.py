@@ -41,6 +41,7 @@ from trainwell.train.distributed import Team
 from trainwell.train.own_network import check_loss, loss_of_second, two_logits
 from trainwell.train.progressive_resizing import check_progressive_resizing
 from trainwell.train.recompute import recompute
+from trainwell.train.sharded import check_sharded
 from trainwell.train.steps import Augment, Loss, batch_of, has_members
 from trainwell.train.transfer import settle, start_from
 
@@ -59,7 +60,7 @@ class Program:
         reasons: why each suggested value was chosen.
         data: what it is trained on.
         seed: seed of every draw.
-        network: initialised, data-dependent layers adapted, on its device.
+        network: initialised, data-dependent layers adapted, on its device; on the CPU where pieces of it will be trained.
         loss: `(output, target) -> ()`.
         augment: changes training batches; None leaves them.
         rate: the learning rate at a moment of the run.
@@ -115,12 +116,15 @@ def compile_program(
     settle(built, recipe, seed)
     if recipe.gradient_checkpointing:
         recompute(built)
+    sharded = team is not None and recipe.sharded
+    if team is not None and sharded:
+        check_sharded(recipe, built)
     program = Program(
         recipe=recipe,
         reasons=reasons,
         data=data,
         seed=seed,
-        network=built.to(device),
+        network=built.to("cpu" if sharded else device),  # what lies in pieces may not fit the device
         loss=loss_for(built, recipe, data),
         augment=bind_augment(recipe, data, seed if team is None else team.seed_of(seed)),
         rate=bind_rate(recipe),
@@ -311,7 +315,7 @@ def check_forward(program: Program) -> None:
     """Two rows through the network: its output must have the shape and range that loss and target ask for."""
     data, rows = program.data, program.data.rows["train"][:2]
     check_pair(program.network, data)
-    inputs, target = batch_of(data, rows, program.device)
+    inputs, target = batch_of(data, rows, next(program.network.parameters()).device)
     output = trial(program.network, inputs, data.shape.inputs)
     check_progressive_resizing(program.recipe, data, program.network, inputs)
     width = output.shape[-1] if output.ndim > 1 else 0

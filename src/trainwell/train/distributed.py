@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache
@@ -79,21 +80,39 @@ class Team:
         """
         running = running_statistics(network)
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
-        there = torch.tensor([p.grad is not None for p in parameters], device=gradients[0].device)
-        last = torch.tensor([loss * rows, rows, self.wish != 0], device=gradients[0].device)
-        shares = [rows * t.detach().flatten() for t in (*gradients, *running)]
-        flat = torch.cat([*shares, there, last])
-        dist.all_reduce(flat)
-        total, count, wishes = flat[-3:].tolist()
-        self.agreed = (self.wish or signal.SIGTERM) if wishes else 0
-        present = flat[-3 - len(there) : -3].tolist()
-        sizes = [t.numel() for t in (*gradients, *running)]
-        means = (flat[: sum(sizes)] / count).split(sizes)
+        there = [p.grad is not None for p in parameters]
+        means, present, total = self._mean([*gradients, *running], there, loss, rows, device=gradients[0].device)
         for parameter, mean, seen in zip(parameters, means, present, strict=False):
             parameter.grad = mean.view_as(parameter) if seen else None
         for kept, mean in zip(running, means[len(gradients) :], strict=True):
             kept.copy_(mean.view_as(kept))
-        return float(total / count)
+        return total
+
+    def settle(self, network: nn.Module, loss: float, rows: int, *, device: torch.device) -> float:
+        """The same where gradients have been added up."""
+        running = running_statistics(network)
+        means, _, total = self._mean(running, [], loss, rows, device=device)
+        for kept, mean in zip(running, means, strict=True):
+            kept.copy_(mean.view_as(kept))
+        return total
+
+    def all(self, true: bool, device: torch.device) -> bool:
+        """Whether it is true in every process."""
+        found = torch.tensor(float(true), device=device)
+        dist.all_reduce(found, dist.ReduceOp.MIN)
+        return bool(found.item())
+
+    def _mean(
+        self, tensors: Sequence[Tensor], flags: Sequence[bool], loss: float, rows: int, *, device: torch.device
+    ) -> tuple[Sequence[Tensor], list[float], float]:
+        """One exchange: the tensors as they are on average over all rows, how many raised each flag, the mean loss."""
+        said = torch.tensor([*flags, loss * rows, rows, self.wish != 0], device=device, dtype=torch.float32)
+        flat = torch.cat([*(rows * t.detach().flatten() for t in tensors), said])
+        dist.all_reduce(flat)
+        *raised, total, count, wishes = flat[-len(said) :].tolist()
+        self.agreed = (self.wish or signal.SIGTERM) if wishes else 0
+        sizes = [t.numel() for t in tensors]
+        return (flat[: sum(sizes)] / count).split(sizes), raised, total / count
 
     def share(self, make: Callable[[], T]) -> T:
         """What `make` gives in the first process, in all of them; what it raises there, all of them raise."""
@@ -120,15 +139,19 @@ class Team:
         dist.all_gather(pieces, found.contiguous())
         return torch.stack(pieces, 1).flatten(0, 1)[:n]  # (N, …)
 
+    def hear(self, value: str) -> list[str]:
+        """What every process says, in their order."""
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
+
     def check_same(self, what: str, value: str) -> None:
         """All processes must have the same `value`.
 
         Raises:
             TrainingError: they do not.
         """
-        values: list[Any] = [None] * self.size
-        dist.all_gather_object(values, value)
-        if len(set(values)) > 1:
+        if len(set(self.hear(value))) > 1:
             remedy = "Start all of them with the same command, on the same files."
             raise TrainingError(f"the {what} differ between the {self.size} processes", remedy=remedy)
 
@@ -149,8 +172,18 @@ def team_here() -> Team | None:
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         # Plain objects travel by gloo even where gradients travel by nccl.
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
-        atexit.register(dist.destroy_process_group)
+        atexit.register(_leave)
     return Team(dist.get_rank(), dist.get_world_size())
+
+
+def _leave() -> None:
+    """Let the threads that exchange tensors come to rest before Python ends: one that still drops a tensor then aborts all.
+
+    They end with the last reference to the group. Of a network that lay in pieces torch keeps some in caches of its own, so
+    these threads live on, and need a moment.
+    """
+    dist.destroy_process_group()
+    time.sleep(0.2)
 
 
 def refuse_teams(what: str) -> None:

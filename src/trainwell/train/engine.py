@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from trainwell.core.errors import TrainingError
 from trainwell.core.seeds import at_step
 from trainwell.optim import limits
 from trainwell.optim.schedule_free import ScheduleFree
@@ -21,6 +22,7 @@ from trainwell.train.distributed import Team
 from trainwell.train.engine_state import OneNetwork, parameters_of
 from trainwell.train.loss_scale import LossScale
 from trainwell.train.steps import Inputs, Step
+from trainwell.train.weights import Weights, Whole
 
 
 class Engine(Protocol):
@@ -96,6 +98,7 @@ class SingleEngine(OneNetwork):
         micro: number of micro-batches per update; doubled when memory runs out.
         team: the processes that train it together, each on its part of the batch; None for one.
         scale: the factor of the loss, in float16; None in other arithmetic.
+        weights: where they lie; None for whole in every process.
     """
 
     def __init__(
@@ -109,16 +112,19 @@ class SingleEngine(OneNetwork):
         micro: int = 1,
         team: Team | None = None,
         scale: LossScale | None = None,
+        weights: Weights | None = None,
     ) -> None:
+        weights = Whole(network, team) if weights is None else weights
         super().__init__(
             network,
             {"optimizer": optimizer},
-            average=limits_average(network, limits),
+            average=limits_average(weights.live(), limits),
             swaps=[optimizer] if isinstance(optimizer, ScheduleFree) else [],
             besides={},
             seed=seed if team is None else team.seed_of(seed),
+            weights=weights,
         )
-        self.optimizer, self.limits, self.micro, self.team = optimizer, limits, micro, team
+        self.optimizer, self.limits, self.micro, self._factor = optimizer, limits, micro, 1.0
         self._loss, self._parameters = step, list[Any](parameters_of(optimizer))
         self._scale = scale
         if scale is not None:
@@ -136,7 +142,7 @@ class SingleEngine(OneNetwork):
         self._thaw(number)
         loss = self._sharp(inputs, target, number) if self.limits.sam else self._backward(inputs, target, number)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
-        if not (loss - loss == 0.0 and self._all_finite(gradients)):
+        if not (loss - loss == 0.0 and self._finite(gradients)):
             if self._scale is not None and loss - loss == 0.0 and self._scale.halve():
                 return [loss]
             if onlooker is not None:
@@ -182,10 +188,10 @@ class SingleEngine(OneNetwork):
         loss = self._backward(inputs, target, number)
         moved = [p for p in self._parameters if p.grad is not None]
         gradients = [p.grad for p in moved if p.grad is not None]
-        if not self._all_finite(gradients):
+        if not self._finite(gradients):
             return loss
         here, buffers = [p.detach().clone() for p in moved], [b.clone() for b in self.network.buffers()]
-        length = self.limits.sam / (limits.total_norm(gradients) + 1e-12)
+        length = self.limits.sam / (self.weights.norm(gradients) + 1e-12)
         with torch.no_grad():
             torch._foreach_add_(moved, torch._foreach_mul(gradients, length))
         for parameter in moved:
@@ -199,25 +205,33 @@ class SingleEngine(OneNetwork):
         return loss
 
     def _backward(self, inputs: Inputs, target: Tensor, number: int) -> float:
+        self._factor = self.weights.begin(len(target))
         loss = self._own_part(inputs, target, number)
-        return loss if self.team is None else self.team.add_up(self.network, self._parameters, loss, len(target))
+        return self.weights.add_up(self._parameters, loss, len(target))
+
+    def _finite(self, gradients: list[Tensor]) -> bool:
+        return self.weights.agree(self._all_finite(gradients))
 
     def _own_part(self, inputs: Inputs, target: Tensor, number: int) -> float:
         while True:
             try:
-                if self.micro == 1:
-                    loss = self._loss(inputs, target, number)
-                    self._differentiate(loss)
-                    return loss.item()
-                return self._accumulate(inputs, target, number)
+                return self._once(inputs, target, number)
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not out_of_memory(error) or self.micro >= len(target):
                     raise
+                if not self.weights.halves:
+                    remedy = f"Set accumulate={2 * self.micro}, or start more processes."
+                    raise TrainingError("memory ran out, and the processes compute in step", remedy=remedy) from None
                 self.micro = min(2 * self.micro, len(target))
                 for parameter in self._parameters:
                     parameter.grad = None
 
-    def _accumulate(self, inputs: Inputs, target: Tensor, number: int) -> float:
+    def _once(self, inputs: Inputs, target: Tensor, number: int) -> float:
+        """The loss, with its gradients, in as many parts as memory asks for."""
+        if self.micro == 1:
+            loss = self._loss(inputs, target, number)
+            self._differentiate(loss)
+            return loss.item()
         total = 0.0
         for part, answer in split(inputs, target, self.micro):
             loss = self._loss(part, answer, number) * (len(answer) / len(target))
@@ -226,6 +240,7 @@ class SingleEngine(OneNetwork):
         return total
 
     def _differentiate(self, loss: Tensor) -> None:
+        loss = loss if self._factor == 1 else loss * self._factor
         (loss if self._scale is None else loss * self._scale.factor).backward()
 
     def _limit(self, gradients: list[Tensor]) -> None:
@@ -235,7 +250,7 @@ class SingleEngine(OneNetwork):
         if rule.clip_value:
             limits.clip_value(gradients, rule.clip_value)
         if rule.clip_norm:
-            limits.clip_norm(gradients, rule.clip_norm)
+            limits.clip_norm(gradients, rule.clip_norm, norm=self.weights.norm(gradients))
 
     def tensors(self) -> dict[str, Tensor]:
         return super().tensors() | ({} if self._scale is None else {"scale": self._scale.state()})
@@ -246,9 +261,8 @@ class SingleEngine(OneNetwork):
         super().restore(tensors)
 
 
-def limits_average(network: nn.Module, rule: Limits) -> limits.MovingAverage | None:
-    """The average of a network's weights and buffers that the rule asks for; None when it asks for none."""
-    tensors = dict(network.state_dict(keep_vars=True))
+def limits_average(tensors: dict[str, Tensor], rule: Limits) -> limits.MovingAverage | None:
+    """The average of live weights and buffers that the rule asks for; None when it asks for none."""
     if rule.swa_start is not None:
         return limits.MovingAverage(tensors, partial(limits.even, start=rule.swa_start))
     return limits.MovingAverage(tensors, partial(limits.recent, decay=rule.ema)) if rule.ema else None

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from trainwell.core.errors import RecipeError
 from trainwell.core.seeds import purpose_key
 from trainwell.optim.limits import MovingAverage
+from trainwell.train.weights import Weights, Whole
 
 #: Numbers of a parameter group that come from the recipe; what else a rule changes there is part of its memory.
 SET_OUTSIDE = {"params", "param_names", "lr", "initial_lr", "weight_decay", "scale", "start"}
@@ -35,6 +36,7 @@ class OneNetwork:
         swaps: what else takes the place of the live weights while it is judged.
         besides: further tensors that a checkpoint needs, by name; they are filled in place.
         seed: of every draw inside the network.
+        weights: where they lie; None for whole in this process.
     """
 
     def __init__(
@@ -46,7 +48,9 @@ class OneNetwork:
         swaps: Sequence[Swap] = (),
         besides: Mapping[str, Tensor],
         seed: int,
+        weights: Weights | None = None,
     ) -> None:
+        self.weights: Weights = Whole(network) if weights is None else weights
         self.network, self.rules, self._average = network, dict(rules), average
         self._swaps: list[Swap] = [*([average] if average is not None else []), *swaps]
         self._besides = dict(besides)
@@ -66,7 +70,7 @@ class OneNetwork:
 
     def keep_best(self, member: int = 0) -> None:  # noqa: ARG002
         with self.evaluating():
-            self._best = {name: t.detach().clone() for name, t in self.network.state_dict().items()}
+            self._best = {name: t.detach().clone() for name, t in self.weights.state().items()}
 
     def keep(self, members: Sequence[int]) -> None:
         raise AssertionError(f"a single network cannot leave itself: {members}")
@@ -74,11 +78,11 @@ class OneNetwork:
     def finish(self, member: int = 0) -> nn.Module:  # noqa: ARG002
         if not self._best:
             self.keep_best()
-        self.network.load_state_dict(self._best)
-        return self.network.eval()
+        self.weights.load(self._best)
+        return self.weights.gather().eval()
 
     def tensors(self) -> dict[str, Tensor]:
-        found = {f"network.{n}": t for n, t in self.network.state_dict().items()} | self._besides
+        found = {f"network.{n}": t for n, t in self.weights.state().items()} | self._besides
         found |= {f"best.{n}": t for n, t in self._best.items()}
         if self._average is not None:
             found |= {f"average.{n}": t for n, t in zip(self._average.names, self._average.averages, strict=True)}
@@ -91,7 +95,7 @@ class OneNetwork:
         for name, tensor in tensors.items():
             head, _, rest = name.partition(".")
             parts.setdefault(head, {})[rest] = tensor
-        self.network.load_state_dict(parts["network"])
+        self.weights.load(parts["network"])
         self._best = {n: t.to(self._device) for n, t in parts["best"].items()}
         for name, rule in self.rules.items():
             _remember(rule, parts[name])

@@ -28,12 +28,14 @@ from trainwell.train.distributed import Team, team_here
 from trainwell.train.engine import SingleEngine
 from trainwell.train.fit_doctor import FitDoctor, findings_of_lines, say_findings
 from trainwell.train.interrupt import Interruption
-from trainwell.train.loop import Doctor, Job, Member, Observer, announce_only, train
+from trainwell.train.job import Doctor, Job, Member, Observer, announce_only
+from trainwell.train.loop import train
 from trainwell.train.machine import build_engine
 from trainwell.train.make_plan import plan_of, plan_together
 from trainwell.train.nonfinite import explain
 from trainwell.train.plan import Plan, Way
 from trainwell.train.run import SIGNS, Run, weights_of
+from trainwell.train.sharded import pieces_of
 from trainwell.train.steps import as_floats
 from trainwell.train.trackers.tracker import end_tracking, tracking
 from trainwell.train.validate import fitted_on_valid, validator
@@ -120,20 +122,32 @@ def attempt(
     with repeatable():
         program = compile_program(recipe, data, seed=seed, network=network, team=team)
         batches = build_batches(program)
+        saved = folder / "checkpoints" if folder else None
         if team is None:
             plan = plan_of(program, batches, folder, way)
         else:
             plan = plan_together(program, batches, folder, team)
             folder, watched, observers = (folder, watched, observers) if team.rank == 0 else (None, False, ())
+            saved = saved if team.rank == 0 or recipe.sharded else None
+            watched = watched and not recipe.sharded  # the first process sees its own piece only
         torch.set_num_threads(plan.machine.threads)
         member = new_member(program, plan, folder, observers)
         with tracking(observers, program.recipe, folder):
-            run = _train(program, batches, member, folder=folder, save_every=save_every, watched=watched)
+            run = _train(program, batches, member, folder=folder, saved=saved, save_every=save_every, watched=watched)
         end_tracking(observers, folder, run.summary)
         return run
 
 
-def _train(program: Program, batches: Batches, member: Member, *, folder: Path | None, save_every: float, watched: bool) -> Run:
+def _train(
+    program: Program,
+    batches: Batches,
+    member: Member,
+    *,
+    folder: Path | None,
+    saved: Path | None,
+    save_every: float,
+    watched: bool,
+) -> Run:
     if "init_from" in program.reasons:
         announce_only(member, {"split": "note", "text": f"weights: {program.reasons['init_from']}"})
     engine = build_engine(program, member.plan.machine, steps=member.plan.steps)
@@ -145,7 +159,7 @@ def _train(program: Program, batches: Batches, member: Member, *, folder: Path |
         engine=engine,
         batches=batches,
         members=[member],
-        folder=folder / "checkpoints" if folder else None,
+        folder=saved,
         save_every=save_every,
         team=program.team,
     )
@@ -200,6 +214,8 @@ def carry_out(job: Job, programs: Sequence[Program], batches: Sequence[Batches],
 
 def _outcome(job: Job, member: Member, program: Program, batches: Batches, folder: Path | None, signal: int) -> Run:
     """The run of one member: final weights and summary in its folder, or the error that ended it."""
+    if (pieces := pieces_of(job.engine)) is not None:
+        pieces.gather()  # also of a run that ended early, whoever asks it afterwards
     share = member.at.step / max(1, sum(m.at.step for m in job.members))
     summary, error = summary_of(member, job.seconds * share if len(job.members) > 1 else job.seconds), None
     doctor = member.doctor
@@ -257,10 +273,11 @@ def write_summary(folder: Path | None, summary: dict[str, Any]) -> None:
 
 def _not_finite(program: Program, batches: Batches, step: int) -> NonFinite:
     inputs, target = batches[step]
+    place = next(program.network.parameters()).device  # of a network in pieces the CPU, whatever the device
     return explain(
         program.network.train(),
-        as_floats(inputs),
-        target,
+        as_floats(tuple(x.to(place) for x in inputs)),
+        target.to(place),
         rows=batches.rows(step),
         described=program.data.shape.inputs,
         step=step,

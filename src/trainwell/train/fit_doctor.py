@@ -20,7 +20,7 @@ from trainwell.core.history import History
 from trainwell.doctor.examine import diagnose
 from trainwell.doctor.finding import Finding
 from trainwell.train.compile import Program, spread
-from trainwell.train.loop import Ending, Member, Observer
+from trainwell.train.job import Ending, Member, Observer
 from trainwell.train.preflight import preflight
 from trainwell.train.probes import Probes, clock_beside
 from trainwell.train.signs.checks import CHECK_ROWS, Arrays, Judge

@@ -19,7 +19,7 @@ from trainwell.data.load import wrap
 from trainwell.score.registry import metrics as known_metrics
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.fit import fit
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.predict import as_predictions, forward_rows
 from trainwell.train.run import Run
 from trainwell.train.steps import as_floats, member_loss

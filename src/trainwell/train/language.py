@@ -18,7 +18,7 @@ from trainwell.data.language.state import Language
 from trainwell.score.predictions import Predictions, Told
 from trainwell.score.registry import metrics
 from trainwell.train.interrupt import Interruption
-from trainwell.train.loop import Validate
+from trainwell.train.job import Validate
 from trainwell.train.steps import infer
 
 #: Bytes of logits held at once.

@@ -22,8 +22,9 @@ from trainwell.train.adversarial.engine import AdversarialEngine
 from trainwell.train.compile import Program
 from trainwell.train.engine import Limits, SingleEngine
 from trainwell.train.loss_scale import LossScale
-from trainwell.train.plan import Machine
+from trainwell.train.plan import Machine, Way
 from trainwell.train.progressive_resizing import with_progressive_resizing
+from trainwell.train.sharded import Pieces
 from trainwell.train.steps import Inputs, supervised
 from trainwell.train.transfer import paces
 
@@ -34,6 +35,8 @@ COMPILE_COST = 25.0
 #: Seconds of training on a CPU from which a convolutional network may be computed in bfloat16. Shorter runs, and runs that are
 #: compared by the dozen, keep the arithmetic that is the same on every processor.
 LONG = 60.0
+#: Seconds of a step where none is measured: it decides how often the history gets a line.
+ASSUMED_PACE = 0.02
 
 
 def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> SingleEngine | AdversarialEngine:
@@ -43,15 +46,35 @@ def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> Singl
         program.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     if isinstance(program.network, Pair):
         return adversarial_engine(program.network, recipe, augment=program.augment, seed=program.seed)
-    forward: Callable[..., torch.Tensor] = torch.compile(program.network) if machine.compiled else program.network
+    pieces = _pieces_of(program)
+    network = program.network if pieces is None else pieces.network
+    forward: Callable[..., torch.Tensor] = torch.compile(network) if machine.compiled else network
     augment = with_progressive_resizing(program.augment, recipe, program.data, steps=steps)
     step = supervised(forward, program.loss, augment=augment, autocast=machine.autocast, device=program.device.type)
     decay = _number(recipe.weight_decay)
-    groups = parameter_groups(program.network, decay, paces(program.network, recipe))
+    groups = parameter_groups(network, decay, paces(network, recipe))
     for group in groups:
         group["start"] = round(group.get("start", 0.0) * steps)
+        if pieces is not None:
+            group["params"] = [pieces.own[p] for p in group["params"]]
     optimizer = optimizers.bind(recipe.optimizer.name, recipe.optimizer.options)(groups)
-    limits = Limits(
+    if pieces is not None:
+        pieces.owned_by(optimizer)
+    return SingleEngine(
+        network,
+        step,
+        optimizer,
+        limits=_limits(recipe, steps),
+        seed=program.seed,
+        micro=recipe.accumulate,
+        team=program.team,
+        scale=LossScale(program.device) if machine.precision == "float16" else None,
+        weights=pieces,
+    )
+
+
+def _limits(recipe: Recipe, steps: int) -> Limits:
+    return Limits(
         clip_norm=_number(recipe.clip_norm),
         clip_value=recipe.clip_value,
         l1=recipe.l1,
@@ -62,16 +85,12 @@ def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> Singl
         swa_start=swa_start(recipe, steps),
         sam=recipe.sam,
     )
-    return SingleEngine(
-        program.network,
-        step,
-        optimizer,
-        limits=limits,
-        seed=program.seed,
-        micro=recipe.accumulate,
-        team=program.team,
-        scale=LossScale(program.device) if machine.precision == "float16" else None,
-    )
+
+
+def _pieces_of(program: Program) -> Pieces | None:
+    if program.team is None or not program.recipe.sharded:
+        return None
+    return Pieces(program.network, program.device, program.team, program.batch_size)
 
 
 def swa_start(recipe: Recipe, steps: int) -> int | None:
@@ -121,6 +140,15 @@ def _layouts(program: Program) -> list[bool]:
     if wanted != "auto":
         return [wanted == "channels_last"]
     return [False, True] if any(isinstance(m, nn.Conv2d) for m in program.network.modules()) else [False]
+
+
+def in_pieces(program: Program) -> Way:
+    """How a network in pieces is trained: nothing is measured, as all processes would have to measure together."""
+    wanted = program.recipe.threads
+    threads = torch.get_num_threads() if wanted == "auto" else wanted
+    why = f"the network lies in pieces; {threads} thread{'s' if threads > 1 else ''} for each process"
+    machine = Machine(threads=threads, device=str(program.device), precision=_precision(program), why=why)
+    return Way(machine, ASSUMED_PACE)
 
 
 def _threads(program: Program) -> list[int]:

@@ -14,7 +14,7 @@ from trainwell.data.batches import Batches
 from trainwell.score.registry import metrics
 from trainwell.train.compile import Program
 from trainwell.train.distributed import Team, refuse_teams
-from trainwell.train.machine import choose_machine
+from trainwell.train.machine import choose_machine, in_pieces
 from trainwell.train.plan import Plan, Way, read_plan, step_count, write_plan
 
 #: Recipe keys that decide what the data are.
@@ -38,13 +38,16 @@ def plan_of(program: Program, batches: Batches, folder: Path | None, way: Way | 
 
 def plan_together(program: Program, batches: Batches, folder: Path | None, team: Team) -> Plan:
     """The plan of the first process, for all of them."""
-    if program.batch_size < team.size:
+    parts = program.recipe.accumulate
+    if program.batch_size < team.size * parts:
         remedy = "Start fewer processes, or give batch_size a larger number."
-        raise TrainingError(f"a batch of {program.batch_size} rows cannot be shared by {team.size} processes", remedy=remedy)
+        what = f"a batch of {program.batch_size} rows cannot be shared by {team.size} processes"
+        raise TrainingError(what + (f" in {parts} micro-batches each" if parts > 1 else ""), remedy=remedy)
     if program.data.task == "generation":
         refuse_teams("training two networks against each other")
     team.check_same("data", program.data.fingerprint)
-    return team.share(lambda: plan_of(program, batches, folder, None))
+    way = in_pieces(program) if program.recipe.sharded else None
+    return team.share(lambda: plan_of(program, batches, folder, way))
 
 
 def begin_folder(program: Program, plan: Plan, folder: Path) -> None:

@@ -13,7 +13,7 @@ from trainwell.data.data import Data
 from trainwell.data.demand import demand
 from trainwell.data.fingerprint import about_data
 from trainwell.train.distributed import refuse_teams
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.run import Run
 from trainwell.train.trackers.tracker import Tracker
 from trainwell.train.units import Order, Work, finished, order_name, train_works

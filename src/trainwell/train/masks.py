@@ -19,7 +19,7 @@ from trainwell.data.masks.frame import Size, inside
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.train.interrupt import Interruption
-from trainwell.train.loop import Validate
+from trainwell.train.job import Validate
 from trainwell.train.steps import Loss, infer
 
 #: Bytes of logits held at once.

@@ -19,7 +19,7 @@ from trainwell.data.batches import Batches
 from trainwell.data.data import Data
 from trainwell.optim.schedules import Moment
 from trainwell.train.build_batches import build_batches
-from trainwell.train.checkpoint import checkpoints, read_checkpoint
+from trainwell.train.checkpoint import checkpoints, read_checkpoint, step_of
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.dissect import LayerAt, dissected
 from trainwell.train.engine import SingleEngine
@@ -218,7 +218,7 @@ class Tape:
 
     def _nearest_checkpoint(self, folder: Path, step: int) -> None:
         for path in checkpoints(folder):
-            if self.now < int(path.stem.removeprefix("step-")) <= step:
+            if self.now < step_of(path) <= step:
                 kept = read_checkpoint(path)
                 self.engine.micro = kept.state["micro"]
                 self.set_state(int(kept.state["step"]), kept.tensors)

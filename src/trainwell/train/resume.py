@@ -12,7 +12,7 @@ from trainwell.core.recipe_file import read_recipe
 from trainwell.data.data import Data
 from trainwell.data.load import load
 from trainwell.train.fit import fit
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.plan import read_plan
 from trainwell.train.run import Run
 from trainwell.train.trackers.tracker import track_finished

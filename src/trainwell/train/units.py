@@ -17,7 +17,7 @@ from trainwell.data.data import Data
 from trainwell.models.parametrize import plain
 from trainwell.train.compile import Program, compile_program
 from trainwell.train.fit import attempt, repeatable
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.make_plan import begin_folder, plan_for
 from trainwell.train.plan import Plan, Way, read_plan
 from trainwell.train.run import Run

@@ -15,8 +15,8 @@ from trainwell.train.calibrate import Asked, decided
 from trainwell.train.compile import Program, spread
 from trainwell.train.forecast import limits_of
 from trainwell.train.interrupt import Interruption
+from trainwell.train.job import Validate
 from trainwell.train.language import text_validator
-from trainwell.train.loop import Validate
 from trainwell.train.masks import mask_validator
 from trainwell.train.predict import as_predictions, forward_rows, predict_rows
 from trainwell.train.steps import member_loss

@@ -23,7 +23,7 @@ import torch
 
 from trainwell.core.errors import TrainingError, TrainwellError
 from trainwell.train.interrupt import Interruption
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 
 #: A task: it is given the observer to tell its measurements to.
 Task = Callable[[Observer], Any]

@@ -22,7 +22,7 @@ from trainwell.study.ensemble.account import Account
 from trainwell.study.ensemble.ensemble import Ensemble, Making
 from trainwell.study.scores import run_ended
 from trainwell.train.combined import softmax
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import fit_orders
 from trainwell.train.run import Run
 

@@ -27,7 +27,7 @@ from trainwell.study.ensemble.ensemble import Ensemble
 from trainwell.study.intervals import better_by
 from trainwell.study.scores import metric_of, run_ended
 from trainwell.train.fit import attempt
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.run import Run
 
 

@@ -26,7 +26,7 @@ from trainwell.study.ensemble.ensemble import Ensemble, Making
 from trainwell.study.ensemble.snapshots import snapshots
 from trainwell.study.ensemble.unseen import Unseen, on_valid, out_of_bag, out_of_fold
 from trainwell.study.scores import metric_of, run_ended
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import Order, fit_orders
 from trainwell.train.run import Run
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from trainwell.core.part import Part
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import fit_orders
 from trainwell.train.run import Run
 

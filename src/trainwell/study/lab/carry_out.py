@@ -14,7 +14,7 @@ from trainwell.study.lab.claim import Claim, Lesson, Scene, Tried, outcome_of
 from trainwell.study.lab.claims import CLAIMS
 from trainwell.study.lab.measures import MEASURES
 from trainwell.study.repeats import repeats as orders_of
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.many import fit_orders, order_name
 from trainwell.train.run import Run
 

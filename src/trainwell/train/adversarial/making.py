@@ -19,7 +19,7 @@ from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.train.adversarial.features import Eyes, eyes_for
 from trainwell.train.interrupt import Interruption
-from trainwell.train.loop import Validate
+from trainwell.train.job import Validate
 from trainwell.train.steps import as_floats
 
 #: Pictures made at once, pixels of those made of others, and real ones that a validation compares with.

@@ -9,7 +9,7 @@ from trainwell.core.history import History
 from trainwell.doctor.examine import diagnose
 from trainwell.doctor.finding import Finding
 from trainwell.train.fit_doctor import forget, tell_new
-from trainwell.train.loop import Ending, Observer
+from trainwell.train.job import Ending, Observer
 
 
 class Umpire:

@@ -14,7 +14,7 @@ import torch
 from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import Program
 from trainwell.train.fit import repeatable
-from trainwell.train.loop import Observer
+from trainwell.train.job import Observer
 from trainwell.train.machine import MARGIN, Lap, Trial, choose_machine, median, race, timed
 from trainwell.train.make_plan import steps_of
 from trainwell.train.plan import Machine, Way

@@ -10,7 +10,7 @@ import torch
 from trainwell.train.build_batches import build_batches
 from trainwell.train.compile import Program
 from trainwell.train.fit import carry_out, new_member, repeatable
-from trainwell.train.loop import Job, Observer
+from trainwell.train.job import Job, Observer
 from trainwell.train.make_plan import begin_folder, plan_for
 from trainwell.train.plan import Plan, Way, read_plan
 from trainwell.train.run import Run
