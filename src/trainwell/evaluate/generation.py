@@ -15,7 +15,8 @@ from trainwell.core.stats import Interval, wilson_interval
 from trainwell.evaluate.baseline_output import BaselineOutput
 from trainwell.evaluate.details import Making
 from trainwell.evaluate.translation import ways_of
-from trainwell.models.cyclegan import Pair, Translator
+from trainwell.models.autoencoder import PictureMaker
+from trainwell.models.cyclegan import Translator
 from trainwell.score.predictions import Array, Predictions
 from trainwell.score.scores import score_intervals
 from trainwell.train.adversarial.features import MOST_ROWS, eyes_for, learn, new_eyes, updates_for
@@ -30,7 +31,7 @@ Draw = Callable[[Array, int, np.random.Generator], Array]
 DIRECTIONS = 40
 
 
-def judge_making(network: Pair, data: Data, rows: Array, names: list[str]) -> Making:
+def judge_making(network: PictureMaker, data: Data, rows: Array, names: list[str]) -> Making:
     """Measure it on the rows `rows`.
 
     Source: Ravuri and Vinyals, "Classification accuracy score for conditional generative models", NeurIPS 2019.

@@ -24,7 +24,7 @@ from trainwell.evaluate.generation import judge_making
 from trainwell.evaluate.judge import evaluate_predictions
 from trainwell.evaluate.language import write_samples
 from trainwell.evaluate.looks import note_look
-from trainwell.models.cyclegan import Pair
+from trainwell.models.autoencoder import PictureMaker
 from trainwell.score.predictions import Predictions
 from trainwell.train.forecast import ahead_of
 from trainwell.train.plan import Plan
@@ -98,7 +98,7 @@ def evaluate(run: Trained, data: Data, *, part: str = "test", baselines: bool = 
         found.decided = change_of(run.uncorrected(data, rows), predictions, run.summary["decision"])
     if found.writing is not None and isinstance(run, Run):
         write_samples(run, data, rows, found.writing)
-    if isinstance(run, Run) and isinstance(run.network, Pair):
+    if isinstance(run, Run) and isinstance(run.network, PictureMaker):
         found.making = judge_making(run.network, data, rows, list(found.scores))
     if part == "test":
         found.looks = note_look(data, predictions, str(run.folder or "a run in memory"))

@@ -12,8 +12,9 @@ from trainwell.data.data import Data
 from trainwell.data.masks.build import classes_in
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.models.adversarial import Adversarial
+from trainwell.models.autoencoder import Autoencoder
 from trainwell.models.cyclegan import Translator
-from trainwell.train.adversarial.making import translated
+from trainwell.train.adversarial.making import given_back, translated
 from trainwell.train.adversarial.sample import interpolate, sample
 from trainwell.train.picture_output import grid
 from trainwell.train.run import Run
@@ -36,6 +37,8 @@ def sheets(run: Run, data: Data, evaluation: Evaluation) -> dict[str, str]:
         return _masks(run, data, rows, [example.row for example in evaluation.worst[:MASKED]])
     if isinstance(network, Translator):
         return _both_ways(network, data, rows)
+    if isinstance(network, Autoencoder):
+        return _samples(run, network) | _given_back(network, data, rows)
     return _samples(run, network) if isinstance(network, Adversarial) else {}
 
 
@@ -75,7 +78,15 @@ def _both_ways(network: Translator, data: Data, rows: np.ndarray) -> dict[str, s
     return found
 
 
-def _samples(run: Run, network: Adversarial) -> dict[str, str]:
+def _given_back(network: Autoencoder, data: Data, rows: np.ndarray) -> dict[str, str]:
+    """Pictures, and below them what their codes give back."""
+    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), TURNED)).astype(np.int64)]
+    pictures = np.asarray(data.arrays[data.shape.names[0]][some])
+    again = given_back(network, pictures, data.arrays["target"][some])
+    return {"Pictures, and what their codes give back": _uri(grid(np.concatenate([pictures, again]), len(some)))}
+
+
+def _samples(run: Run, network: Adversarial | Autoencoder) -> dict[str, str]:
     found = {"Samples": _uri(sample(run, MIXED).grid(16))}
     if network.classes > 1:
         shown = min(network.classes, MOST_CLASSES)

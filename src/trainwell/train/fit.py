@@ -19,6 +19,7 @@ from trainwell.data.batches import Batches
 from trainwell.data.data import Data
 from trainwell.data.demand import demand
 from trainwell.doctor.examine import write_findings
+from trainwell.models.autoencoder import Autoencoder
 from trainwell.models.parametrize import plain
 from trainwell.train.adversarial.engine import AdversarialEngine
 from trainwell.train.adversarial.umpire import Umpire
@@ -130,6 +131,7 @@ def attempt(
             folder, watched, observers = (folder, watched, observers) if team.rank == 0 else (None, False, ())
             saved = saved if team.rank == 0 or recipe.sharded else None
             watched = watched and not recipe.sharded  # the first process sees its own piece only
+        watched = watched and not isinstance(program.network, Autoencoder)  # whose output is no answer
         torch.set_num_threads(plan.machine.threads)
         member = new_member(program, plan, folder, observers)
         with tracking(observers, program.recipe, folder):

@@ -14,18 +14,21 @@ import torch
 from torch import nn
 
 from trainwell.core.recipe import Recipe
+from trainwell.models.autoencoder import Autoencoder
 from trainwell.models.cyclegan import Pair
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import parameter_groups
+from trainwell.train.adversarial.autoencoding import autoencoding
 from trainwell.train.adversarial.build import adversarial_engine
 from trainwell.train.adversarial.engine import AdversarialEngine
+from trainwell.train.adversarial.registry import Elbo, games
 from trainwell.train.compile import Program
 from trainwell.train.engine import Limits, SingleEngine
 from trainwell.train.loss_scale import LossScale
 from trainwell.train.plan import Machine, Way
 from trainwell.train.progressive_resizing import with_progressive_resizing
 from trainwell.train.sharded import Pieces
-from trainwell.train.steps import Inputs, supervised
+from trainwell.train.steps import Inputs, Step, supervised
 from trainwell.train.transfer import paces
 
 #: Another way must beat the first by this much: less is noise, and one thread leaves the other cores to others.
@@ -48,9 +51,7 @@ def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> Singl
         return adversarial_engine(program.network, recipe, augment=program.augment, seed=program.seed)
     pieces = _pieces_of(program)
     network = program.network if pieces is None else pieces.network
-    forward: Callable[..., torch.Tensor] = torch.compile(network) if machine.compiled else network
-    augment = with_progressive_resizing(program.augment, recipe, program.data, steps=steps)
-    step = supervised(forward, program.loss, augment=augment, autocast=machine.autocast, device=program.device.type)
+    step = _step_of(program, network, machine, steps)
     decay = _number(recipe.weight_decay)
     groups = parameter_groups(network, decay, paces(network, recipe))
     for group in groups:
@@ -71,6 +72,17 @@ def build_engine(program: Program, machine: Machine, *, steps: int = 0) -> Singl
         scale=LossScale(program.device) if machine.precision == "float16" else None,
         weights=pieces,
     )
+
+
+def _step_of(program: Program, network: nn.Module, machine: Machine, steps: int) -> Step:
+    recipe = program.recipe
+    augment = with_progressive_resizing(program.augment, recipe, program.data, steps=steps)
+    if isinstance(network, Autoencoder):
+        rule = games.bind(recipe.loss.name, recipe.loss.options)()
+        assert isinstance(rule, Elbo), "see check_game"
+        return autoencoding(network, rule, augment)
+    forward: Callable[..., torch.Tensor] = torch.compile(network) if machine.compiled else network
+    return supervised(forward, program.loss, augment=augment, autocast=machine.autocast, device=program.device.type)
 
 
 def _limits(recipe: Recipe, steps: int) -> Limits:

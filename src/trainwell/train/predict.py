@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainwell.core.shape import Task
 from trainwell.data.batches import trimmed
 from trainwell.data.data import Data
-from trainwell.models.cyclegan import Pair
+from trainwell.models.autoencoder import PictureMaker
 from trainwell.score.decision import Decision
 from trainwell.score.predictions import Predictions
 from trainwell.train.adversarial.making import judged_pictures
@@ -91,7 +91,7 @@ def finish(output: Tensor, task: Task) -> np.ndarray:
 
 def predict_rows(network: nn.Module, data: Data, rows: np.ndarray) -> Predictions:
     """Predictions and targets of rows of `data`, in the target's own unit."""
-    if isinstance(network, Pair):
+    if isinstance(network, PictureMaker):
         return judged_pictures(network, data, rows)
     if data.task == "language":
         return judged_text(network, data, rows)

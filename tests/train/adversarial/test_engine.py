@@ -131,7 +131,7 @@ def test_real_and_made_pictures_are_changed_alike():
     assert seen == [((8, 1, 8, 8), 0)] * 3 + [((8, 1, 8, 8), 1)] * 3
 
 
-@pytest.mark.parametrize("name", games.names())
+@pytest.mark.parametrize("name", [name for name in games.names() if name != "elbo"])  # which has nobody to play with
 def test_each_game_wants_real_pictures_up_and_made_ones_down(name):
     game = games.bind(name, {})()
     real, made = torch.full((4,), 0.5, requires_grad=True), torch.full((4,), 0.5, requires_grad=True)

@@ -12,12 +12,13 @@ from trainwell.core.recipe import Recipe
 from trainwell.core.suggest_generation import PICTURE_MAKERS
 from trainwell.data.augment.registry import mixes
 from trainwell.data.data import Data
+from trainwell.models.autoencoder import PictureMaker
 from trainwell.models.cyclegan import Pair, Translator
 from trainwell.optim.registry import optimizers
 from trainwell.optim.rules import parameter_groups
 from trainwell.train.adversarial.engine import AdversarialEngine
 from trainwell.train.adversarial.noise_and_cycle import FromNoise, FromPictures, Maker
-from trainwell.train.adversarial.registry import games
+from trainwell.train.adversarial.registry import Game, games
 from trainwell.train.steps import Augment
 
 #: Recipe keys that a game does not know, and the value that leaves them off.
@@ -35,6 +36,10 @@ def check_game(recipe: Recipe) -> None:
         RecipeError: naming the key.
     """
     games.checked(recipe.loss.name, recipe.loss.options)
+    codes = recipe.model.name == "autoencoder"
+    if codes != (recipe.loss.name == "elbo"):
+        what = f"loss={recipe.loss.name} is for {'a generator and a critic' if codes else 'model=autoencoder'}"
+        raise RecipeError(what, where="recipe key 'loss'", remedy=f"Use loss={'elbo' if codes else 'hinge'}.")
     fields = recipe.model_dump()
     for key, off in OFF.items():
         if fields[key] != off:
@@ -48,7 +53,7 @@ def check_game(recipe: Recipe) -> None:
         raise RecipeError(
             f"{blends[0]} blends classes, and pictures are made of one", where="recipe key 'augment'", remedy="Leave it out."
         )
-    if recipe.optimizer.name == "schedule_free":
+    if recipe.optimizer.name == "schedule_free" and not codes:
         raise RecipeError("schedule_free has no place in a game", where="recipe key 'optimizer'", remedy="Use adam.")
     if recipe.monitor == "loss":
         raise RecipeError(
@@ -64,7 +69,7 @@ def check_pair(network: nn.Module, data: Data) -> None:
     Raises:
         CompileError: one without the other.
     """
-    makes = isinstance(network, Pair)
+    makes = isinstance(network, PictureMaker)
     if data.task == "generation" and not makes:
         known = f"Use one of {', '.join(PICTURE_MAKERS)}."
         raise CompileError("task=generation makes pictures, and this network makes none", remedy=known)
@@ -96,6 +101,7 @@ def adversarial_engine(network: Pair, recipe: Recipe, *, augment: Augment | None
     assert recipe.ema != "auto"
     rule = partial(_rule, recipe=recipe, decay=recipe.weight_decay)
     game = games.bind(recipe.loss.name, recipe.loss.options)()
+    assert isinstance(game, Game), "see check_game"
     maker = maker_for(network, augment)
     if game.penalty and isinstance(maker, FromPictures):
         what = "the penalty of a critic's slope is for pictures made of noise, not of other pictures"

@@ -5,6 +5,7 @@ N pictures, C channels of H x W pixels, D features.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from trainwell.core.errors import DataError
 from trainwell.core.seeds import draw_seed
 from trainwell.data.data import Data
 from trainwell.models.adversarial import Adversarial
-from trainwell.models.cyclegan import Pair, Translator
+from trainwell.models.autoencoder import Autoencoder, PictureMaker
+from trainwell.models.cyclegan import Translator
 from trainwell.score.predictions import Predictions
 from trainwell.score.registry import metrics
 from trainwell.train.adversarial.features import Eyes, eyes_for
@@ -22,11 +24,13 @@ from trainwell.train.interrupt import Interruption
 from trainwell.train.job import Validate
 from trainwell.train.steps import as_floats
 
+#: Pictures from what a network is given and from class codes.
+Make = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 #: Pictures made at once, pixels of those made of others, and real ones that a validation compares with.
 SLICE, PIXELS, MOST_VALID = 256, 1 << 19, 2000
 
 
-def make_pictures(network: Adversarial, codes: np.ndarray, *, seed: int, purpose: str = "sample") -> np.ndarray:
+def make_pictures(network: Adversarial | Autoencoder, codes: np.ndarray, *, seed: int, purpose: str = "sample") -> np.ndarray:
     """Pictures (N, C, H, W) uint8 of the classes `codes` (N,); the same ones for the same seed.
 
     The noise of picture i does not depend on how many are asked for.
@@ -34,7 +38,7 @@ def make_pictures(network: Adversarial, codes: np.ndarray, *, seed: int, purpose
     return pictures_from(network, noise_for(network, len(codes), seed=seed, purpose=purpose), codes)
 
 
-def noise_for(network: Adversarial, n: int, *, seed: int, purpose: str = "sample") -> torch.Tensor:
+def noise_for(network: Adversarial | Autoencoder, n: int, *, seed: int, purpose: str = "sample") -> torch.Tensor:
     """Noise for n pictures, (N, Z)."""
     generator = torch.Generator()
     pieces = []
@@ -44,7 +48,7 @@ def noise_for(network: Adversarial, n: int, *, seed: int, purpose: str = "sample
     return torch.cat(pieces)[:n] if pieces else torch.empty(0, network.noise)
 
 
-def pictures_from(network: Pair, given: torch.Tensor, codes: np.ndarray) -> np.ndarray:
+def pictures_from(network: PictureMaker, given: torch.Tensor, codes: np.ndarray) -> np.ndarray:
     """Pictures (N, C, H, W) uint8 of classes (N,), by a network in evaluation mode.
 
     Args:
@@ -52,6 +56,10 @@ def pictures_from(network: Pair, given: torch.Tensor, codes: np.ndarray) -> np.n
         given: noise (N, Z), or pictures (N, C, H, W) uint8 to be turned into others.
         codes: of the classes.
     """
+    return _in_slices(network, network.make, given, codes)
+
+
+def _in_slices(network: PictureMaker, make: Make, given: torch.Tensor, codes: np.ndarray) -> np.ndarray:
     device = next(network.parameters()).device
     told = torch.from_numpy(np.asarray(codes, np.int64)) if network.classes > 1 else torch.zeros(len(given), dtype=torch.int64)
     size = SLICE if given.ndim == 2 else max(1, min(SLICE, PIXELS // given.shape[2:].numel()))
@@ -60,7 +68,7 @@ def pictures_from(network: Pair, given: torch.Tensor, codes: np.ndarray) -> np.n
         for start in range(0, len(given), size):
             part = slice(start, start + size)
             (pieces,) = as_floats((given[part].to(device),))
-            pictures = network.make(pieces, told[part].to(device))
+            pictures = make(pieces, told[part].to(device))
             made.append((pictures * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy())
     return np.concatenate(made)
 
@@ -68,6 +76,12 @@ def pictures_from(network: Pair, given: torch.Tensor, codes: np.ndarray) -> np.n
 def translated(network: Translator, pictures: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Pictures (N, C, H, W) uint8 as ones of the classes `codes` (N,)."""
     return pictures_from(network, torch.from_numpy(np.ascontiguousarray(pictures)), codes)
+
+
+def given_back(network: Autoencoder, pictures: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Pictures (N, C, H, W) uint8 as their codes give them back, by a network in evaluation mode."""
+    given = torch.from_numpy(np.ascontiguousarray(pictures))
+    return _in_slices(network, network.again, given, codes)
 
 
 def counterparts(codes: np.ndarray) -> np.ndarray:
@@ -89,7 +103,9 @@ def counterparts(codes: np.ndarray) -> np.ndarray:
     return found
 
 
-def compare(network: Pair, data: Data, rows: np.ndarray, eyes: Eyes, *, seed: int) -> tuple[Predictions, dict[str, float]]:
+def compare(
+    network: PictureMaker, data: Data, rows: np.ndarray, eyes: Eyes, *, seed: int
+) -> tuple[Predictions, dict[str, float]]:
     """Features of as many made pictures as there are real ones in `rows`, of the same classes, beside those of the real ones.
 
     Returns:
@@ -104,6 +120,9 @@ def compare(network: Pair, data: Data, rows: np.ndarray, eyes: Eyes, *, seed: in
     made, seen = eyes.look(produced)
     real, _ = eyes.look(pictures[rows])
     besides = {"diversity": diversity(made, real, codes)}
+    if isinstance(network, Autoencoder):
+        again = given_back(network, pictures[rows], codes)
+        besides["given_back_error"] = float(((again / 255 - pictures[rows] / 255) ** 2).mean())
     if eyes.classes > 1 and network.classes > 1:
         besides["label_agreement"] = float((seen == codes).mean())
     within = codes if isinstance(network, Translator) else None
@@ -123,7 +142,7 @@ def diversity(made: np.ndarray, real: np.ndarray, codes: np.ndarray) -> float:
     return float(np.sqrt(a / max(b, 1e-12)))
 
 
-def judged_pictures(network: Pair, data: Data, rows: np.ndarray) -> Predictions:
+def judged_pictures(network: PictureMaker, data: Data, rows: np.ndarray) -> Predictions:
     """Features of made pictures beside those of the real ones in `rows`, by the classifier in the cache."""
     return compare(network, data, rows, eyes_for(data), seed=0)[0]
 
@@ -143,7 +162,7 @@ def picture_validator(data: Data, names: list[str], *, seed: int, folder: Path |
     chosen = {name: metrics[name] for name in names}
 
     def validate(network: torch.nn.Module, interruption: Interruption) -> dict[str, float] | None:
-        assert isinstance(network, Pair)
+        assert isinstance(network, PictureMaker)
         predictions, besides = compare(network, data, rows, eyes, seed=seed)
         if interruption:
             return None

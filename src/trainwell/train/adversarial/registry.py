@@ -29,8 +29,19 @@ class Game:
     critic_rate: float
 
 
-#: `game(*, options) -> Game`; a recipe names one as its `loss`.
-games: Registry[Callable[..., Game]] = Registry("game", home="trainwell.train.adversarial")
+@dataclass(frozen=True)
+class Elbo:
+    """What an autoencoder makes small, which has nobody to play with.
+
+    Args:
+        beta: weight of what codes tell.
+    """
+
+    beta: float
+
+
+#: `game(*, options) -> Game`, or the `Elbo` of an autoencoder; a recipe names one as its `loss`.
+games: Registry[Callable[..., Game | Elbo]] = Registry("game", home="trainwell.train.adversarial")
 games.alias(
     bce="nonsaturating",
     binary_cross_entropy="nonsaturating",

@@ -18,6 +18,7 @@ from PIL import Image
 from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import DataError, UsageError
 from trainwell.models.adversarial import Adversarial
+from trainwell.models.autoencoder import Autoencoder
 from trainwell.models.cyclegan import Translator
 from trainwell.train.adversarial.making import make_pictures, noise_for, pictures_from
 from trainwell.train.picture_output import grid
@@ -91,8 +92,8 @@ def sample(run: Run | Bundled | str | Path, n: int = 64, *, seed: int = 0, label
     return Samples(make_pictures(network, codes, seed=seed), labels, seed)
 
 
-def pair_of(run: Run) -> Adversarial:
-    """The run's generator and critic.
+def pair_of(run: Run) -> Adversarial | Autoencoder:
+    """The run's network that makes pictures from noise.
 
     Raises:
         DataError: the run makes no pictures, or makes them of others.
@@ -100,8 +101,8 @@ def pair_of(run: Run) -> Adversarial:
     task = run.preparation.target.task
     if isinstance(run.network, Translator):
         raise DataError("this network turns pictures into others", remedy="Use trainwell translate, or tw.translate.")
-    if not isinstance(run.network, Adversarial):
-        raise DataError(f"a network for {task} makes no pictures", remedy="Train one with model=dcgan or model=wgan_gp.")
+    if not isinstance(run.network, Adversarial | Autoencoder):
+        raise DataError(f"a network for {task} makes no pictures", remedy="Train one with model=dcgan or model=autoencoder.")
     return run.network
 
 
