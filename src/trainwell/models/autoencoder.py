@@ -62,8 +62,12 @@ class Autoencoder(nn.Module):
 
     def make(self, noise: Tensor, codes: Tensor) -> Tensor:
         """Pictures from normal noise `(B, Z)`, which becomes codes as those of real pictures of the class are spread."""
-        scale = torch.linalg.cholesky(self.spread + SMALLEST * torch.eye(self.noise, device=noise.device))  # (K, Z, Z)
-        return self.decode(self.centre[codes] + torch.einsum("bij,bj->bi", scale[codes], noise), codes)
+        return self.decode(self.centre[codes] + torch.einsum("bij,bj->bi", self.scale()[codes], noise), codes)
+
+    def scale(self) -> Tensor:
+        """What spreads normal noise as the codes of each class are spread, `(K, Z, Z)`."""
+        found: Tensor = torch.linalg.cholesky(self.spread + SMALLEST * torch.eye(self.noise, device=self.spread.device))
+        return found
 
     def note(self, code: Tensor, codes: Tensor) -> None:
         """Remember where the codes `(B, Z)` of training pictures of each class lie, and how they are spread."""

@@ -19,13 +19,14 @@ from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
 from trainwell.ship.answering import Answering, View, answering_of, encoded, example, graph_of, traced_quietly
 from trainwell.ship.bundle import Bundle, Team
+from trainwell.ship.export_maker import maker_file
 from trainwell.ship.onnx_file import onnx_model
 from trainwell.ship.onnx_rows import answers_of, feeds_of, session_of
 from trainwell.ship.schema import schema_of
 from trainwell.train.combined import Combined
 from trainwell.train.raw_rows import source_of
 from trainwell.train.resume import load_again
-from trainwell.train.run import Run
+from trainwell.train.run import Run, as_run
 
 #: Formats, and the suffix that asks for each.
 PROJECT = "-java"
@@ -80,7 +81,8 @@ def export(
     """Write a run, an ensemble or a bundle for another program.
 
     `onnx` has the preparation of tables and pictures inside and takes raw columns; `pt2` (`torch.export`) and `torchscript`
-    take what `Preparation.encode` gives; `djl` is a Java project around the ONNX file.
+    take what `Preparation.encode` gives; `djl` is a Java project around the ONNX file. A network that makes pictures takes
+    noise (or pictures that are to be turned) and class codes, and gives pictures.
 
     Args:
         trained: what is exported.
@@ -106,15 +108,21 @@ def export(
     """
     to = Path(to)
     form = form_of(to, form)
+    if trained.preparation.target.task == "generation":
+        if rows is not None:
+            raise UsageError(
+                "a network that makes pictures is compared on noise or pictures of its own", remedy="Give no rows."
+            )
+        file = maker_file(as_run(trained), form, batch=batch)
+        _demand_alike(form, file.difference, tolerance, to)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(to, file.content)
+        return Exported(to, form, file.rows, file.difference, file.inputs)
     module, views = answering_of(trained)
     source = real_rows(trained, rows)
     made, answer, inputs = _made(form, trained, module, views, batch)
     difference = _compared(trained, source, answer, batch=batch)
-    if not difference <= tolerance:
-        what = f"the {form} file would answer differently from the network: by {difference:.2g} where {tolerance:g} is allowed"
-        raise CompileError(
-            what, where=str(to), remedy="Nothing was written. Ship a bundle instead, or allow more with tolerance."
-        )
+    _demand_alike(form, difference, tolerance, to)
     to.parent.mkdir(parents=True, exist_ok=True)
     if form == "djl":
         from trainwell.ship.djl import write_project
@@ -124,6 +132,13 @@ def export(
     else:
         write_atomic(to, made)
     return Exported(to, form, len(source), difference, inputs)
+
+
+def _demand_alike(form: str, difference: float, tolerance: float, to: Path) -> None:
+    if not difference <= tolerance:
+        what = f"the {form} file would answer differently from the network: by {difference:.2g} where {tolerance:g} is allowed"
+        remedy = "Nothing was written. Ship a bundle instead, or allow more with tolerance."
+        raise CompileError(what, where=str(to), remedy=remedy)
 
 
 def suffix_of(form: str) -> str:

@@ -151,7 +151,7 @@ def network_model(module: Answering, views: Sequence[View], batch: int | None) -
     from onnx import compose
 
     names = [name for view in views for name, _ in view.inputs]
-    with traced_quietly(), _without_remarks():
+    with traced_quietly(), without_remarks():
         program = graph_of(module, views, batch)
         made = torch.onnx.export(
             program, dynamo=True, verbose=False, input_names=names, output_names=["answers"], opset_version=OPSET
@@ -161,7 +161,7 @@ def network_model(module: Answering, views: Sequence[View], batch: int | None) -
 
 
 @contextmanager
-def _without_remarks() -> Iterator[None]:
+def without_remarks() -> Iterator[None]:
     """The exporter's log lines say which libraries it could support and does not find."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
