@@ -56,6 +56,14 @@ def test_new_codes_are_drawn_where_those_of_each_class_were_seen():
     torch.testing.assert_close(seen[0].T.cov(), found.spread[1], atol=0.1, rtol=0.1)
 
 
+def test_codes_on_a_line_have_a_spread_too():
+    found = network()
+    line = torch.randn(4_000, 1, generator=torch.Generator().manual_seed(0)) * torch.tensor([[300.0, -200, 100, 0, 50]])
+    for codes in line.split(100):
+        found.note(codes, torch.zeros(100, dtype=torch.int64))
+    assert torch.isfinite(found.scale()).all()
+
+
 def test_every_weight_learns():
     found = network().train()
     mean, log_variance = found.encode(torch.rand(6, 1, 8, 8), torch.arange(6) % 3)

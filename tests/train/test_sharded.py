@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,80 @@ def test_two_and_three_processes_follow_the_loss_of_one(tmp_path: Path, words: l
 
 def validated(folder: Path) -> np.ndarray:
     return np.array(History(folder / "history.jsonl").column("loss", split="valid"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [["ema=0.9", "learning_rate=0.1"], ["optimizer=schedule_free", "learning_rate=0.1"]])
+def test_averages_leave_no_trace_where_a_validation_is_not_the_best(tmp_path: Path, words: list[str]) -> None:
+    words = [*MLP, *words, "steps=12", "batch_size=33", "validate_every=1"]
+    for processes in (1, 2):
+        finish(start(tmp_path / str(processes), "digits", *words, processes=processes))
+    best = [row["best"] for row in History(tmp_path / "1" / "history.jsonl").rows if row["split"] == "valid"]
+    assert not all(best)
+    np.testing.assert_allclose(validated(tmp_path / "2"), validated(tmp_path / "1"), rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_network_of_ones_own_becomes_the_same_everywhere_and_may_share_weights(tmp_path: Path) -> None:
+    program = tmp_path / "own.py"
+    program.write_text(OWN)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.split()
+    assert len(said) == 2
+    assert said[0] == said[1]
+
+
+#: Each process draws other weights and another fixed projection; two blocks are one, and a weight is tied.
+OWN = """
+import os
+
+import torch
+from torch import nn
+
+import trainwell as tw
+
+
+class Own(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(100 + int(os.environ["RANK"]))
+        self.register_buffer("fixed", torch.randn(64, 16))
+        block = nn.Sequential(nn.Linear(16, 16), nn.ReLU())
+        tied = nn.Sequential(nn.Linear(16, 16), nn.ReLU())
+        tied[0].weight = block[0].weight
+        self.blocks = nn.ModuleList([block, block, tied, nn.Sequential(nn.Linear(16, 16), nn.ReLU())])
+        self.last = nn.Linear(16, 10)
+
+    def forward(self, x):
+        x = x.flatten(1) @ self.fixed
+        for block in self.blocks:
+            x = x + block(x)
+        return self.last(x)
+
+
+recipe = tw.Recipe(steps=30, threads=1, sharded=True, optimizer="adamw", validate_every=30, doctor="off")
+run = tw.fit(recipe, tw.load("digits"), network=Own(), observers=[lambda row: None])
+print(sum(float(t.double().sum()) for t in run.network.state_dict().values()), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_cannot_see_the_checkpoints_stops_all_and_deletes_nothing(tmp_path: Path) -> None:
+    words = [*MLP, "steps=3000", "batch_size=64"]
+    process = start(tmp_path / "run", "digits", *words, processes=2)
+    wait_for_a_checkpoint(tmp_path / "run")
+    os.kill(workers_of(process.pid)[1], signal.SIGTERM)
+    process.communicate(timeout=120)
+    folder = tmp_path / "run" / "checkpoints"
+    for path in folder.glob("*.1-of-2.safetensors"):
+        path.rename(path.with_suffix(".away"))
+    before = sorted(folder.iterdir())
+    process = start(tmp_path / "run", "digits", *words, processes=2)
+    assert "no checkpoint can be read by all processes" in process.communicate(timeout=120)[1]
+    assert process.returncode != 0
+    assert sorted(folder.iterdir()) == before
 
 
 @pytest.mark.slow

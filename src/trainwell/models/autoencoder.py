@@ -14,8 +14,8 @@ from trainwell.models.check import at_least, only
 from trainwell.models.cyclegan import Translator
 from trainwell.models.registry import models
 
-#: Share of one picture in what is remembered of the codes of its class, and the least variance of a code.
-REMEMBERED, SMALLEST = 1e-3, 1e-6
+#: Share of one picture in what is remembered of the codes of its class; least variance of a code, as a share of the mean one.
+REMEMBERED, SMALLEST = 1e-3, 1e-4
 
 
 class Autoencoder(nn.Module):
@@ -41,6 +41,7 @@ class Autoencoder(nn.Module):
         self.told = nn.Embedding(classes, TOLD) if classes > 1 else None
         self.head = nn.Linear(features + (TOLD if classes > 1 else 0), 2 * code)
         self.centre, self.spread = nn.Buffer(torch.zeros(classes, code)), nn.Buffer(torch.eye(code).repeat(classes, 1, 1))
+        self.seen = nn.Buffer(torch.zeros(classes))
 
     def forward(self, x: Tensor) -> Tensor:
         mean, _ = self.encode(x, None)
@@ -66,7 +67,8 @@ class Autoencoder(nn.Module):
 
     def scale(self) -> Tensor:
         """What spreads normal noise as the codes of each class are spread, `(K, Z, Z)`."""
-        found: Tensor = torch.linalg.cholesky(self.spread + SMALLEST * torch.eye(self.noise, device=self.spread.device))
+        least = SMALLEST * (1 + self.spread.diagonal(dim1=1, dim2=2).mean(1))  # (K,); codes on a line have a spread, too
+        found: Tensor = torch.linalg.cholesky(self.spread + torch.diag_embed(least[:, None].expand(-1, self.noise)))
         return found
 
     def note(self, code: Tensor, codes: Tensor) -> None:
@@ -74,7 +76,8 @@ class Autoencoder(nn.Module):
         with torch.no_grad():
             told = nn.functional.one_hot(codes, self.classes).to(code.dtype)  # (B, K)
             count = told.sum(0)
-            share = 1 - (1 - REMEMBERED) ** count  # (K,)
+            self.seen.add_(count)
+            share = torch.maximum(1 - (1 - REMEMBERED) ** count, count / self.seen.clamp(min=1))  # (K,); at first all alike
             self.centre.lerp_(told.T @ code / count.clamp(min=1)[:, None], share[:, None])
             away = code - self.centre[codes]
             found = torch.einsum("bk,bi,bj->kij", told, away, away) / count.clamp(min=1)[:, None, None]

@@ -67,8 +67,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, piece: Piece | Non
     tensors = apart(checkpoint.tensors)
     write_atomic(path, save(tensors, metadata={"state": state, "sha256": digest(state, tensors)}))
     if piece is None or piece.rank == 0:
-        for old in checkpoints(folder)[keep:]:
-            forget(old)
+        forget_before(folder, min(step_of(kept) for kept in checkpoints(folder)[:keep]))
     return path
 
 
@@ -104,10 +103,11 @@ def pieces_of(path: Path) -> list[Path]:
     return [path.with_name(f"step-{match[1]}.{rank}-of-{match[3]}.safetensors") for rank in range(int(match[3]))]
 
 
-def forget(path: Path) -> None:
-    """Delete a checkpoint with all its pieces."""
-    for piece in pieces_of(path):
-        piece.unlink(missing_ok=True)
+def forget_before(folder: Path, step: int) -> None:
+    """Delete what is older than `step`, with all pieces."""
+    for path in folder.glob("step-*.safetensors"):
+        if _NAME.match(path.name) and step_of(path) < step:
+            path.unlink(missing_ok=True)
 
 
 def forget_after(folder: Path, step: int) -> None:

@@ -96,6 +96,11 @@ class Team:
             kept.copy_(mean.view_as(kept))
         return total
 
+    def spread_state(self, network: nn.Module) -> None:
+        """Weights and buffers become those of the first process, in all of them."""
+        for tensor in network.state_dict().values():
+            dist.broadcast(tensor, 0)
+
     def all(self, true: bool, device: torch.device) -> bool:
         """Whether it is true in every process."""
         found = torch.tensor(float(true), device=device)

@@ -216,8 +216,8 @@ def carry_out(job: Job, programs: Sequence[Program], batches: Sequence[Batches],
 
 def _outcome(job: Job, member: Member, program: Program, batches: Batches, folder: Path | None, signal: int) -> Run:
     """The run of one member: final weights and summary in its folder, or the error that ended it."""
-    if (pieces := pieces_of(job.engine)) is not None:
-        pieces.gather()  # also of a run that ended early, whoever asks it afterwards
+    if (pieces := pieces_of(job.engine)) is not None and member.at.ending in ("interrupted", "not finite"):
+        pieces.gather()  # for whoever asks it afterwards
     share = member.at.step / max(1, sum(m.at.step for m in job.members))
     summary, error = summary_of(member, job.seconds * share if len(job.members) > 1 else job.seconds), None
     doctor = member.doctor

@@ -44,7 +44,7 @@ def plan_together(program: Program, batches: Batches, folder: Path | None, team:
         what = f"a batch of {program.batch_size} rows cannot be shared by {team.size} processes"
         raise TrainingError(what + (f" in {parts} micro-batches each" if parts > 1 else ""), remedy=remedy)
     if program.data.task == "generation":
-        refuse_teams("training two networks against each other")
+        refuse_teams("training networks that make pictures")
     team.check_same("data", program.data.fingerprint)
     way = in_pieces(program) if program.recipe.sharded else None
     return team.share(lambda: plan_of(program, batches, folder, way))

@@ -117,10 +117,13 @@ def restore_pieces(job: Job, pieces: Pieces, team: Team) -> int:
     kept = next((kept for path in paths if (kept := _read_by_all(job, pieces, team, path)) is not None), None)
     if kept is not None:
         job.engine.restore(kept.tensors)
+    elif paths:
+        remedy = "All processes must see this folder, under the same name; delete its checkpoints to start over."
+        raise CheckpointError("no checkpoint can be read by all processes", where=str(job.folder), remedy=remedy)
     step = team.share(lambda: take_up(job, kept))
     share_progress(job, team)
-    if team.rank == 0:
-        forget_after(job.folder, step if kept is not None else -1)
+    if team.rank == 0 and kept is not None:
+        forget_after(job.folder, step)
     return step
 
 

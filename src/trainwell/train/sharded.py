@@ -10,6 +10,8 @@ Source: Zhao et al., "PyTorch FSDP: experiences on scaling fully sharded data pa
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -80,16 +82,18 @@ class Pieces:
         from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
+        team.spread_state(whole)
         self.whole, self.network = whole, _copy_with_the_numbers(whole)
         self._team, self._batch_size = team, batch_size
         mesh = init_device_mesh(device.type, (team.size,))
-        for block in blocks_of(self.network):
-            fully_shard(block, mesh=mesh)
-        fully_shard(self.network, mesh=mesh)  # what is in no block
+        warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")  # its gradients are right
+        for part in [*_separate_blocks(self.network), self.network]:
+            # Also the outermost part lets go of its whole weights: averages take the place of the rows behind its back.
+            fully_shard(part, mesh=mesh, reshard_after_forward=True)
         self.own: dict[Tensor, nn.Parameter] = {}
         for parameter in self.network.parameters():
             self.own[parameter] = nn.Parameter(_rows(parameter).detach(), parameter.requires_grad)
-        #: This process's rows of a weight, and the shape of the whole, by the weight's name.
+        #: This process's rows of a weight, and the shape of the whole, by the weight's names.
         self._places = {n: (self.own[t], t.shape) for n, t in self._named() if t in self.own}
         self._in_order: list[tuple[Tensor, torch.Size]] = []
 
@@ -131,10 +135,10 @@ class Pieces:
 
     def gather(self) -> nn.Module:
         """The whole network on the CPU, with the weights of all pieces; every process has to ask for it."""
-        given = dict(self.whole.named_parameters())
         with torch.no_grad():
-            for name, parameter in self.network.named_parameters():
-                given[name].data = _from_all(self.own[parameter].detach(), parameter.shape).cpu()
+            for name, parameter in self.whole.named_parameters():
+                own, shape = self._places[name]
+                parameter.data = _from_all(own.detach(), shape).cpu()
             for buffer, kept in zip(self.whole.buffers(), self.network.buffers(), strict=True):
                 buffer.copy_(kept)
         return self.whole
@@ -170,6 +174,17 @@ def _copy_with_the_numbers(whole: nn.Module) -> nn.Module:
     for parameter, data in zip(copy.parameters(), numbers, strict=True):
         parameter.data = data
     return copy
+
+
+def _separate_blocks(network: nn.Module) -> list[nn.Module]:
+    """The blocks whose weights occur nowhere else in the network; what others share is put together with the rest."""
+    total = _occurrences(network)
+    blocks = {id(block): block for block in blocks_of(network)}.values()
+    return [block for block in blocks if all(total[p] == n for p, n in _occurrences(block).items())]
+
+
+def _occurrences(module: nn.Module) -> Counter[nn.Parameter]:
+    return Counter(p for _, p in module.named_parameters(remove_duplicate=False))
 
 
 def _from_all(own: Tensor, shape: torch.Size) -> Tensor:
