@@ -135,6 +135,8 @@ def read_checkpoint(path: Path, *, rank: int = 0, size: int = 1, cut: Cut = lamb
     split = set(state.pop("split", ()))
     if len(files) == size:
         return pieces[0]
+    if len({piece.state.get("mark") for piece in pieces}) > 1:
+        raise CheckpointError("these are pieces of different checkpoints", where=str(path))
     whole = {
         name: torch.cat([p.tensors[name] for p in pieces]) if name in split else t for name, t in pieces[0].tensors.items()
     }

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 
 from torch import Tensor
 
@@ -51,7 +52,7 @@ def save(job: Job, active: Sequence[Member], step: int) -> float:
         member.at.step = step
     try:
         members = [{**vars(m.at), "history": m.history.flush()} for m in job.members]
-        state = {"step": step, "members": members, "micro": job.engine.micro, "seconds": job.seconds}
+        state = {"step": step, "members": members, "micro": job.engine.micro, "seconds": job.seconds, **_mark(job)}
         tensors = job.engine.tensors()
         piece = pieces.piece(tensors) if (pieces := pieces_of(job.engine)) is not None else None
         write_checkpoint(job.folder, Checkpoint(state, tensors), piece=piece)
@@ -61,6 +62,13 @@ def save(job: Job, active: Sequence[Member], step: int) -> float:
             f"a checkpoint could not be written ({error.strerror})", where=str(job.folder), remedy=remedy
         ) from error
     return time.monotonic()
+
+
+def _mark(job: Job) -> dict[str, str]:
+    """What the pieces of one checkpoint have in common, and those of no other."""
+    if job.team is None or pieces_of(job.engine) is None:
+        return {}
+    return {"mark": job.team.share(partial(token_hex, 8))}
 
 
 def restore(job: Job) -> int:
@@ -134,6 +142,8 @@ def _read_by_all(job: Job, pieces: Pieces, team: Team, path: Path) -> Checkpoint
     except CheckpointError as error:
         complaint = f"{error}. The checkpoint before it is used."
     complaints = [text for text in team.hear(complaint) if text]
+    if len(set(team.hear(found.state.get("mark", "") if found is not None else ""))) > 1 and not complaints:
+        complaints = [f"{path}: the processes have pieces of different checkpoints. The checkpoint before it is used."]
     for text in complaints[:1]:
         announce_only(job.members[0], {"split": "note", "text": text})
     return None if complaints else found
