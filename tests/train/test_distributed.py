@@ -17,6 +17,7 @@ from trainwell.core.errors import TrainingError
 from trainwell.core.history import History
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load
+from trainwell.train.checkpoint import checkpoints, step_of
 from trainwell.train.distributed import Team, running_statistics
 from trainwell.train.many import fit_many
 
@@ -37,15 +38,21 @@ def test_two_and_four_processes_follow_the_loss_of_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_process_stops_all_and_the_same_command_ends_in_the_same_bits(tmp_path: Path) -> None:
-    words = ["model=cnn", "model.width=8", "steps=200", "batch_size=64", "augment=[crop]"]
+@pytest.mark.parametrize(("extra", "kills"), [([], 1), (["sharded=true", "ema=0.99"], 2)], ids=["whole", "in pieces"])
+def test_a_killed_process_stops_all_and_the_same_command_ends_in_the_same_bits(
+    extra: list[str], kills: int, tmp_path: Path
+) -> None:
+    words = ["model=cnn", "model.width=8", "steps=400", "batch_size=64", "augment=[crop]", *extra]
     finish(start(tmp_path / "whole", "digits", *words, processes=2))
-    process = start(tmp_path / "killed", "digits", *words, processes=2)
-    wait_for_a_checkpoint(tmp_path / "killed")
-    os.kill(random.Random(0).choice(workers_of(process.pid)), signal.SIGKILL)
-    process.communicate(timeout=120)
-    assert process.returncode != 0
-    assert not (tmp_path / "killed" / "weights.safetensors").exists()
+    draw = random.Random(1)
+    for _ in range(kills):
+        before = [step_of(path) for path in checkpoints(tmp_path / "killed" / "checkpoints")]
+        process = start(tmp_path / "killed", "digits", *words, processes=2)
+        wait_for_a_checkpoint(tmp_path / "killed", after=max(before, default=0))
+        os.kill(draw.choice(workers_of(process.pid)), signal.SIGKILL)
+        process.communicate(timeout=120)
+        assert process.returncode != 0
+        assert not (tmp_path / "killed" / "weights.safetensors").exists()
     finish(start(tmp_path / "killed", "digits", *words, processes=2))
     whole, killed = (load_file(tmp_path / n / "weights.safetensors") for n in ("whole", "killed"))
     assert all(torch.equal(whole[name], killed[name]) for name in whole)

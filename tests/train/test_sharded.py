@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -137,23 +136,6 @@ def test_a_process_keeps_its_share_of_weights_and_memory(tmp_path: Path) -> None
         sizes.append(sum(t.numel() for name, t in kept.tensors.items() if name.startswith(("network.", "optimizer."))))
     whole = sum(t.numel() for name, t in read_checkpoint(newest).tensors.items() if name.startswith(("network.", "optimizer.")))
     assert max(sizes) < 0.51 * whole
-
-
-@pytest.mark.slow
-def test_a_killed_process_stops_all_and_the_same_command_ends_in_the_same_bits(tmp_path: Path) -> None:
-    words = ["model=cnn", "model.width=8", "steps=600", "batch_size=64", "augment=[crop]", "sharded=true", "ema=0.99"]
-    finish(start(tmp_path / "whole", "digits", *words, processes=2))
-    draw = random.Random(1)
-    for _ in range(2):
-        before = [step_of(path) for path in checkpoints(tmp_path / "killed" / "checkpoints")]
-        process = start(tmp_path / "killed", "digits", *words, processes=2)
-        wait_for_a_checkpoint(tmp_path / "killed", after=max(before, default=0))
-        os.kill(draw.choice(workers_of(process.pid)), signal.SIGKILL)
-        process.communicate(timeout=120)
-        assert not (tmp_path / "killed" / "weights.safetensors").exists()
-    finish(start(tmp_path / "killed", "digits", *words, processes=2))
-    whole, killed = (load_file(tmp_path / n / "weights.safetensors") for n in ("whole", "killed"))
-    assert all(torch.equal(whole[name], killed[name]) for name in whole)
 
 
 @pytest.mark.slow

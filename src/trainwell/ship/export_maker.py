@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,12 +84,12 @@ def maker_file(run: Run, form: str, *, batch: int | None) -> MakerFile:
     """
     if form == "djl":
         raise UsageError("a Java project answers rows, and this network makes pictures", remedy="Write onnx, and load that.")
-    network = run.network
-    assert isinstance(network, PictureMaker), "see export"
-    module = Making(network).eval().cpu()
+    assert isinstance(run.network, PictureMaker), "see export"
+    network = deepcopy(run.network).cpu().eval()  # the caller's stays where it is
+    module = Making(network).eval()
     given, codes = _examples(run, network, batch or COMPARED)
     with torch.no_grad():
-        ours = network.cpu().eval().make(given, codes)
+        ours = network.make(given, codes)
         try:
             content, answer = _traced(module, form, given, codes, batch, _inputs(network))
         except Exception as error:  # tracing runs much of torch

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, piece: Piece | Non
     path = folder / f"step-{checkpoint.state['step']:09d}{part}.safetensors"
     state = json.dumps(checkpoint.state | ({} if piece is None else {"split": piece.split}))
     tensors = apart(checkpoint.tensors)
-    write_atomic(path, save(tensors, metadata={"state": state, "sha256": digest(state, tensors)}))
+    write_atomic(path, save(tensors, metadata={"state": state, "sha256": digest(state, tensors, tensors.__getitem__)}))
     if piece is None or piece.rank == 0:
         forget_before(folder, min(step_of(kept) for kept in checkpoints(folder)[:keep]))
     return path
@@ -95,7 +95,7 @@ def step_of(path: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def pieces_of(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
     """All files of the checkpoint to which this one belongs, whether they are there or not."""
     match = _NAME.match(path.name)
     if match is None or match[3] is None:
@@ -129,31 +129,49 @@ def read_checkpoint(path: Path, *, rank: int = 0, size: int = 1, cut: Cut = lamb
     Raises:
         CheckpointError: a single bit of it has changed, or a piece is missing.
     """
-    files = pieces_of(path)
-    pieces = [_read(files[rank])] if len(files) == size else [_read(file) for file in files]
-    state = pieces[0].state
-    split = set(state.pop("split", ()))
+    files = files_of(path)
     if len(files) == size:
-        return pieces[0]
-    if len({piece.state.get("mark") for piece in pieces}) > 1:
+        kept = _File(files[rank])
+        return Checkpoint(kept.state(), {name: kept.tensor(name) for name in kept.names})
+    pieces = [_File(file) for file in files]
+    if len({piece.state().get("mark") for piece in pieces}) > 1:
         raise CheckpointError("these are pieces of different checkpoints", where=str(path))
-    whole = {
-        name: torch.cat([p.tensors[name] for p in pieces]) if name in split else t for name, t in pieces[0].tensors.items()
-    }
-    return Checkpoint(state, {name: cut(name, tensor) for name, tensor in whole.items()})
+    split = set(pieces[0].split)
+    tensors: dict[str, Tensor] = {}
+    for name in pieces[0].names:
+        rows = [piece.tensor(name) for piece in (pieces if name in split else pieces[:1])]
+        # A copy, so that the rows cut out do not keep the whole in memory: of whole tensors there is one at a time.
+        tensors[name] = cut(name, torch.cat(rows) if len(rows) > 1 else rows[0]).clone()
+    return Checkpoint(pieces[0].state(), tensors)
 
 
-def _read(path: Path) -> Checkpoint:
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  a method, not a mapping
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"not a whole checkpoint ({error})", where=str(path)) from None
-    state = metadata.get("state", "")
-    if metadata.get("sha256") != digest(state, tensors):
-        raise CheckpointError("the content does not match its SHA-256", where=str(path))
-    return Checkpoint(json.loads(state), tensors)
+class _File:
+    """A file that has been found to be whole, whose tensors are read when they are asked for.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = safe_open(path, framework="pt")
+            self._metadata = self._file.metadata() or {}
+            self.names: list[str] = list(self._file.keys())
+            mark = digest(self._metadata.get("state", ""), self.names, self.tensor)
+        except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"not a whole checkpoint ({error})", where=str(path)) from None
+        if self._metadata.get("sha256") != mark:
+            raise CheckpointError("the content does not match its SHA-256", where=str(path))
+        self.split: list[str] = json.loads(self._metadata["state"]).get("split", [])
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._metadata["state"])
+        found.pop("split", None)
+        return found
+
+    def tensor(self, name: str) -> Tensor:
+        found: Tensor = self._file.get_tensor(name)
+        return found
 
 
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -167,11 +185,11 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     return None, complaints
 
 
-def digest(state: str, tensors: dict[str, Tensor]) -> str:
+def digest(state: str, names: Iterable[str], tensor_of: Callable[[str], Tensor]) -> str:
     """SHA-256 over the state and every tensor's name, type, shape and bytes."""
     total = hashlib.sha256(state.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
+    for name in sorted(names):
+        tensor = tensor_of(name)
         total.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}|".encode())
         if tensor.numel():
             total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)

@@ -34,11 +34,8 @@ HOW = Recipe(
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    before = os.environ.get("TRAINWELL_CACHE")
-    os.environ["TRAINWELL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-    yield load("digits", recipe=HOW)
-    os.environ.pop("TRAINWELL_CACHE") if before is None else os.environ.update(TRAINWELL_CACHE=before)
+def data():
+    return load("digits", recipe=HOW)
 
 
 @pytest.fixture(scope="module")

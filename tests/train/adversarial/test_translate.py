@@ -54,11 +54,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def data(folder, tmp_path_factory):
-    before = os.environ.get("TRAINWELL_CACHE")
-    os.environ["TRAINWELL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-    yield load(folder, recipe=HOW)
-    os.environ.pop("TRAINWELL_CACHE") if before is None else os.environ.update(TRAINWELL_CACHE=before)
+def data(folder):
+    return load(folder, recipe=HOW)
 
 
 @pytest.fixture(scope="module")
