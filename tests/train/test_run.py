@@ -47,6 +47,17 @@ def test_one_picture_a_list_and_a_folder_get_the_same_answers(looker: Run, flowe
     assert looker.predict([{"picture": str(paths[3])}])["p_red"][0] == pytest.approx(answers["p_red"][3])
 
 
+def test_pillow_images_get_the_answers_of_their_files(looker: Run, flowers: Path) -> None:
+    paths = sorted((flowers / "flat").glob("*.png"))[:3]
+    answers = looker.predict(paths).drop("picture")
+    images = [Image.open(path) for path in paths]
+    assert looker.predict(images).equals(answers)
+    assert looker.predict(images[1]).equals(answers[1:2])
+    turned = images[0].convert("CMYK")
+    turned.getexif()[274] = 3
+    assert looker.predict(turned).columns == answers.columns
+
+
 def test_class_folders_are_answered_without_asking_for_the_class(looker: Run, flowers: Path) -> None:
     answers = looker.predict(flowers / "flowers")
     assert [Path(path).parent.name for path in answers["picture"]] == ["blue"] * 16 + ["red"] * 16

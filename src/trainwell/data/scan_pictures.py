@@ -18,6 +18,7 @@ import polars as pl
 
 from trainwell.data import cache
 from trainwell.data.decode_picture import UnusableError, quiet, read_bytes, read_header
+from trainwell.data.pack import is_packed, read_packed
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class Pile:
     """Pictures that are not decoded yet.
 
     Args:
-        cells: paths (relative to `base`, or absolute), whole files as bytes, or None for an empty cell.
+        cells: paths (relative to `base`, or absolute), whole files as bytes, their places in a pack, or None for an empty cell.
         base: the folder that relative paths start from; the working folder when empty.
     """
 
@@ -69,14 +70,20 @@ class Pile:
     def name(self, row: int) -> str:
         """What a message calls the picture."""
         cell = self.cells[row]
-        return cell if isinstance(cell, str) else f"row {row}"
+        return cell if isinstance(cell, str) and not is_packed(cell) else f"row {row}"
 
     def read(self, row: int) -> bytes:
         """The bytes of one picture; raises UnusableError."""
         cell = self.cells[row]
         if not cell:
             raise UnusableError("missing" if cell is None or cell == "" else "empty")
-        return cell if isinstance(cell, bytes) else read_bytes(self.path(cell))
+        if isinstance(cell, bytes):
+            return cell
+        if not is_packed(cell):
+            return read_bytes(self.path(cell))
+        if blob := read_packed(cell):
+            return blob
+        raise UnusableError("empty")
 
 
 def threads() -> int:
@@ -134,7 +141,7 @@ def _row(pile: Pile, row: int) -> tuple[Any, ...]:
         blob = pile.read(row)
         digest = file_digest(blob)
         cell = pile.cells[row]
-        h = read_header(blob, cell if isinstance(cell, str) else "")
+        h = read_header(blob, cell if isinstance(cell, str) and not is_packed(cell) else "")
     except UnusableError as problem:
         return problem.code, problem.detail, digest, "", "", 0, 0, True, ""
     return "", "", digest, h.format, h.mode, h.width, h.height, h.grey, ",".join(h.notes)

@@ -82,9 +82,9 @@ class Stored:
         told = blake2b("".join([self.identity, *map(str, columns)]).encode(), digest_size=20).hexdigest()
         return Stored(self.lazy.with_columns(columns), self.height, told)
 
-    def blocks(self, names: Sequence[str]) -> Iterator[pl.DataFrame]:
-        """Some columns, block of rows after block of rows, in order."""
-        size = max(1_000, min(_BLOCK_ROWS, _BLOCK_CELLS // max(1, len(names))))
+    def blocks(self, names: Sequence[str], *, rows: int | None = None) -> Iterator[pl.DataFrame]:
+        """Some columns, block of rows after block of rows, in order; with about so many `rows` each, where they are given."""
+        size = rows or max(1_000, min(_BLOCK_ROWS, _BLOCK_CELLS // max(1, len(names))))
         with _readable():
             yield from self.lazy.select(names).collect_batches(chunk_size=size, maintain_order=True, engine="streaming")
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
+from PIL import Image
 
 from trainwell.core.errors import DataError
 from trainwell.data.demand import as_trained
@@ -22,6 +24,8 @@ from trainwell.data.source import Source
 
 #: Cells that hold more than one value; a column of them has no text beside them.
 _WHOLE = (bytes, list, tuple, dict, np.ndarray)
+#: Modes of Pillow that PNG holds as they are.
+_PNG_MODES = ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
 #: Types that one column may mix.
 _ALIKE: tuple[set[type], ...] = ({int, float, bool}, {dt.date, dt.datetime})
 
@@ -41,8 +45,8 @@ def source_of(rows: Any, preparation: Preparation) -> Source:
         arrays = as_trained(arrays, preparation.shape)
         return Source(pl.DataFrame(), "array", arrays=dict(zip(preparation.shape.names, arrays, strict=True)))
     pictures = picture_columns(preparation)
-    paths = picture_paths(rows) if len(pictures) == 1 else []
-    return read(as_table(pl.DataFrame({pictures[0]: paths}) if paths else rows))
+    cells = (pillow_files(rows) or picture_paths(rows)) if len(pictures) == 1 else []
+    return read(as_table(pl.DataFrame({pictures[0]: cells}) if cells else rows))
 
 
 def _arrays(rows: Any) -> list[np.ndarray]:
@@ -78,6 +82,23 @@ def picture_paths(rows: Any) -> list[str]:
     found = [str(path) for path in paths if path.suffix.lower() in PICTURE_SUFFIXES]
     # A word of a list that is no picture must not vanish: the reader of tables says what it is.
     return found if len(found) == len(paths) or not isinstance(rows, list) else []
+
+
+def pillow_files(rows: Any) -> list[bytes]:
+    """A Pillow image, or a list of them, as files without loss; none when it is something else.
+
+    Example:
+        >>> [file[:4] for file in pillow_files([Image.new("L", (2, 2)), Image.new("CMYK", (2, 2))])]
+        [b'\x89PNG', b'II*\x00']
+    """
+    given = rows if isinstance(rows, list) else [rows]
+    return [_file_of(one) for one in given] if all(isinstance(one, Image.Image) for one in given) else []
+
+
+def _file_of(image: Image.Image) -> bytes:
+    file = BytesIO()
+    image.save(file, "PNG" if image.mode in _PNG_MODES else "TIFF", exif=image.getexif())
+    return file.getvalue()
 
 
 def refuse_answers(preparation: Preparation) -> None:

@@ -179,7 +179,8 @@ class Run:
 
         Args:
             rows: a table file, frame, list of row dicts or array, columns in any order; for a network that looks at pictures
-                also a picture file, a list of them, or a folder, all pictures below it in the order of their paths.
+                also a picture file, a Pillow image, a list of either, or a folder, all pictures below it in the order of their
+                paths.
 
         Returns:
             A frame with one row per input row: `prediction`, for classes `confidence` and one probability column per class;

@@ -235,11 +235,16 @@ def flatten(source: Source) -> None:
 def _take_pictures_out(source: Source) -> None:
     """Pictures as data sets in Parquet have them, `{"bytes", "path"}`: their bytes, or paths where no bytes were saved."""
     for name, dtype in list(source.frame.schema.items()):
-        if isinstance(dtype, pl.Struct) and {f.name for f in dtype.fields} == {"bytes", "path"}:
+        if is_picture_struct(dtype):
             cells = source.table[name].struct
             whole = cells.field("bytes")
             column = cells.field("path") if whole.null_count() == len(whole) else whole
             source.frame = source.table.with_columns(column.alias(name))
+
+
+def is_picture_struct(dtype: pl.DataType) -> bool:
+    """Whether a column has a picture's bytes and its path in each cell."""
+    return isinstance(dtype, pl.Struct) and {f.name for f in dtype.fields} == {"bytes", "path"}
 
 
 def _are_pictures(column: pl.Series) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -11,12 +12,16 @@ import polars as pl
 from trainwell.core.errors import DataError
 from trainwell.data import cache
 from trainwell.data.card import Check
+from trainwell.data.pack import pack
 from trainwell.data.readers import parts
+from trainwell.data.readers.frames import flatten, is_picture_struct
 from trainwell.data.source import Source
 from trainwell.data.stored import Stored, alike
 
 #: Bytes of one cell of text, more or less.
 _TEXT_BYTES = 24
+#: Rows in which cells of bytes are looked at, and rows of pictures that are read at once.
+_FIRST, _PICTURES = 100, 256
 
 
 def scan(path: Path) -> pl.LazyFrame:
@@ -42,9 +47,14 @@ def rows_of(path: Path) -> int:
 
 
 def size_of(path: Path) -> int:
-    """About how many bytes the cells of a file take in memory."""
-    widths = [_TEXT_BYTES if t == pl.String or t.is_nested() else 8 for t in scan(path).collect_schema().dtypes()]
-    return rows_of(path) * sum(widths)
+    """About how many bytes the cells of a file take in memory, at least its own size where pictures may lie in it."""
+    types = scan(path).collect_schema().dtypes()
+    size = rows_of(path) * sum(_TEXT_BYTES if t == pl.String or t.is_nested() else 8 for t in types)
+    return max(size, path.stat().st_size) if any(_may_be_files(t) for t in types) else size
+
+
+def _may_be_files(dtype: pl.DataType) -> bool:
+    return dtype == pl.Binary or isinstance(dtype, pl.Struct)
 
 
 def identity_of(paths: Sequence[Path]) -> str:
@@ -63,8 +73,8 @@ def open_stored(paths: Sequence[Path], origin: str) -> Source | None:
     Raises:
         DataError: a file is damaged or has other columns than the first.
     """
-    checks: list[Check] = []
-    plans = [plain(scan(path), checks if place == 0 else []) for place, path in enumerate(paths)]
+    held = _files_in(scan(paths[0]))
+    plans = [plain(scan(path), held) for path in paths]
     schemas = [plan.collect_schema() for plan in plans]
     if any(isinstance(t, pl.List | pl.Array) for t in schemas[0].dtypes()):
         return None
@@ -76,21 +86,56 @@ def open_stored(paths: Sequence[Path], origin: str) -> Source | None:
     stored = Stored(lazy, sum(rows_of(path) for path in paths), identity_of(paths))
     if not len(stored):
         raise DataError("the table has columns but no rows", where=origin, remedy="Give a table with rows.")
-    checks += [parts.clash(name) for name in clashes]
-    return Source(stored, origin, checks=checks)
+    checks = [*(replace(said, count=len(stored)) for said in held.asides), *(parts.clash(name) for name in clashes)]
+    if not held.pictures:
+        return Source(stored, origin, checks=checks)
+    kinds = dict.fromkeys(held.pictures, "picture")
+    return Source(_with_places(stored, held.pictures, origin), origin, kinds=kinds, checks=checks)
 
 
-def plain(lazy: pl.LazyFrame, checks: list[Check]) -> pl.LazyFrame:
+@dataclass(frozen=True)
+class _Held:
+    """What the columns of bytes of a table hold, by its first rows.
+
+    Args:
+        fields: of columns of `{"bytes", "path"}`, which of the two is read.
+        pictures: columns of picture files, by the names they have once structures are columns.
+        asides: what is said of other bytes.
+    """
+
+    fields: dict[str, str]
+    pictures: tuple[str, ...]
+    asides: list[Check]
+
+
+def _files_in(lazy: pl.LazyFrame) -> _Held:
+    schema = lazy.collect_schema()
+    some = Source(lazy.select(n for n, t in schema.items() if _may_be_files(t)).head(_FIRST).collect(), "")
+    flatten(some)  # as a table in memory
+    pairs = [n for n, t in schema.items() if is_picture_struct(t)]
+    fields = {name: "path" if some.frame.schema.get(name) == pl.String else "bytes" for name in pairs}
+    return _Held(fields, tuple(some.kinds), [check for check in some.checks if check.code == "set_aside"])
+
+
+def _with_places(table: Stored, pictures: Sequence[str], origin: str) -> pl.DataFrame:
+    """The table in memory, with the places of its pictures in the cache instead of the pictures."""
+    cells = table.select([name for name in table.columns if name not in pictures])
+    for name in pictures:
+        blocks = (block[name] for block in table.blocks([name], rows=_PICTURES))
+        cells = cells.with_columns(pack(blocks, f"{table.identity} {name}", about=f"files in {name} of {origin}").alias(name))
+    return cells.select(table.columns)
+
+
+def plain(lazy: pl.LazyFrame, held: _Held) -> pl.LazyFrame:
     """The same with plain columns: structures become columns, decimals numbers, categories text, as in a table in memory."""
+    lazy = lazy.with_columns(pl.col(name).struct.field(field).alias(name) for name, field in held.fields.items())
     while structs := [(n, t) for n, t in lazy.collect_schema().items() if isinstance(t, pl.Struct)]:
         name, dtype = structs[0]
         fields = [pl.col(name).struct.field(f.name).alias(f"{name}.{f.name}") for f in dtype.fields]
         lazy = lazy.with_columns(fields).drop(name)
     for name, kind in lazy.collect_schema().items():
         if kind in (pl.Binary, pl.Object):
-            lazy = lazy.drop(name)
-            text = f"{name} holds raw bytes or Python objects; the column was set aside."
-            checks.append(Check("set_aside", "WARN", text, name))
+            lazy = lazy if name in held.pictures else lazy.drop(name)
         elif (wanted := _plain_type(lazy, name, kind)) != kind:
             lazy = lazy.with_columns(pl.col(name).cast(wanted))
     return lazy

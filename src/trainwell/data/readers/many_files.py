@@ -91,7 +91,7 @@ def _streamed(paths: Sequence[Path], formats: Sequence[str], origin: str, read: 
     source = lazy_tables.open_stored(scanned, origin)
     if source is None:
         return None
-    source.checks = [*checks, *source.checks, _said(len(source), size)]
+    source.checks = [*checks, *source.checks, _said(source, size)]
     source.base = str(paths[0].parent)
     return source
 
@@ -103,9 +103,12 @@ def _size(path: Path, held: str) -> int:
     return int(path.stat().st_size * packed * _TEXT_GROWS)
 
 
-def _said(rows: int, size: int) -> Check:
-    text = f"The table ({size / 1e9:.1f} GB of cells) was left on disk and read column by column; nothing is sampled."
-    return Check("streamed", "PASS", text, count=rows)
+def _said(source: Source, size: int) -> Check:
+    if isinstance(source.frame, Stored):
+        text = f"The table ({size / 1e9:.1f} GB of cells) was left on disk and read column by column; nothing is sampled."
+        return Check("streamed", "PASS", text, count=len(source))
+    text = f"The pictures in the table ({size / 1e9:.1f} GB) were put into the cache once, and are read from there."
+    return Check("unpacked", "PASS", text, count=len(source))
 
 
 def converted(path: Path, read: Read, checks: list[Check]) -> Path:

@@ -1,0 +1,97 @@
+"""Pictures in the cells of a table larger than memory: the same data as in memory, read from one file of the cache."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import trainwell as tw
+from trainwell.core.errors import DataError
+from trainwell.core.recipe import Recipe
+from trainwell.data import cache
+from trainwell.data.data import Data
+from trainwell.data.pack import is_packed, pack, packed_column, read_packed
+
+from .readers.test_pictures_in_tables import png
+
+PICTURES = np.random.default_rng(0).integers(0, 255, (120, 12, 12, 3), np.uint8)
+FILES = [png(picture) for picture in PICTURES]
+LABELS = ["cat", "dog"] * 60
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINWELL_CACHE", str(tmp_path / "cache"))
+
+
+def both(source: Path | str, monkeypatch: pytest.MonkeyPatch) -> tuple[Data, Data]:
+    held = tw.load(source, target="label")
+    monkeypatch.setenv("TRAINWELL_MEMORY", "1kB")
+    return held, tw.load(source, target="label")
+
+
+def test_each_cell_comes_back(tmp_path: Path) -> None:
+    cells = [b"one", None, b"", b"x" * 5000, b"last"]
+    column = pack(iter([pl.Series(cells[:2]), pl.Series(cells[2:])]), "1", about="")
+    assert column.is_null().to_list() == [cell is None for cell in cells]
+    assert [read_packed(cell) for cell in column.drop_nulls()] == [cell for cell in cells if cell is not None]
+    assert packed_column(column)
+    assert not packed_column(pl.Series(["a.png", column[0]]))
+    assert pack(iter([]), "1", about="").to_list() == column.to_list()  # found, and so not asked for
+
+
+@pytest.mark.parametrize("files", [1, 3])
+@pytest.mark.parametrize("form", ["bytes", "structs"])
+def test_the_same_data_as_in_memory(form: str, files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = [*FILES[:-5], b"", None, b"no picture", FILES[0], FILES[1][:60]]
+    cells = odd if form == "bytes" else [None if f is None else {"bytes": f, "path": f"{i}.png"} for i, f in enumerate(odd)]
+    table = pl.DataFrame({"number": np.arange(120) % 7, "image": cells, "note": [b"\x00\x01"] * 120, "label": LABELS})
+    for i in range(files):
+        table[i * 120 // files : (i + 1) * 120 // files].write_parquet(tmp_path / f"{i}.parquet", row_group_size=16)
+    held, unpacked = both(tmp_path / "0.parquet" if files == 1 else str(tmp_path / "*.parquet"), monkeypatch)
+    assert is_packed(unpacked.source.frame["image"][0])
+    assert not is_packed(held.source.frame["image"].to_list()[0].decode("latin-1"))
+    assert held.arrays.keys() == unpacked.arrays.keys()
+    assert all((held.arrays[name] == unpacked.arrays[name]).all() for name in held.arrays)
+    assert all((held.rows[part] == unpacked.rows[part]).all() for part in held.rows)
+    assert held.preparation.digest() == unpacked.preparation.digest()
+    assert held.fingerprint == unpacked.fingerprint
+    said = [check.text for check in unpacked.card.checks if check.code != "unpacked"]
+    assert len(said) == len(unpacked.card.checks) - 1
+    assert said == [check.text for check in held.card.checks]
+
+
+def test_structs_without_bytes_are_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i, file in enumerate(FILES):
+        (tmp_path / f"{i}.png").write_bytes(file)
+    cells = [{"bytes": None, "path": str(tmp_path / f"{i}.png")} for i in range(120)]
+    schema = {"image": pl.Struct({"bytes": pl.Binary, "path": pl.String}), "label": pl.String}
+    pl.DataFrame({"image": cells, "label": LABELS}, schema=schema).write_parquet(tmp_path / "a.parquet")
+    held, left = both(tmp_path / "a.parquet", monkeypatch)
+    assert (held.arrays["picture"] == left.arrays["picture"]).all()
+    assert left.source.frame["image"].to_list() == [cell["path"] for cell in cells]
+
+
+def test_trained_judged_and_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pl.DataFrame({"image": FILES, "label": LABELS}).write_parquet(tmp_path / "a.parquet")
+    recipe = Recipe(preset="quick", steps=4, threads=1)
+    runs = []
+    for i, data in enumerate(both(tmp_path / "a.parquet", monkeypatch)):
+        runs.append(tw.fit(recipe, data, folder=tmp_path / str(i)))
+        found = tw.evaluate(runs[-1], data, baselines=False)
+        assert all(isinstance(cell, str) and len(cell) < 99 for example in found.worst for cell in example.cells.values())
+    one, other = ((tmp_path / str(i) / "weights.safetensors").read_bytes() for i in range(2))
+    assert one == other
+    answers = runs[1].predict(tmp_path / "a.parquet")
+    assert answers.equals(runs[0].predict(tw.load(tmp_path / "a.parquet", target="label").source.frame.select("image")))
+
+
+def test_a_cache_that_was_removed_is_one_sentence(tmp_path: Path) -> None:
+    column = pack(iter([pl.Series([b"one"])]), "2", about="")
+    shutil.rmtree(cache.cache_home())
+    with pytest.raises(DataError, match="no longer in the cache"):
+        read_packed(column[0])
