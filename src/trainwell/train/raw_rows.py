@@ -25,7 +25,7 @@ from trainwell.data.source import Source
 #: Cells that hold more than one value; a column of them has no text beside them.
 _WHOLE = (bytes, list, tuple, dict, np.ndarray)
 #: Modes of Pillow that PNG holds as they are.
-_PNG_MODES = ("1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA")
+_PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
 #: Types that one column may mix.
 _ALIKE: tuple[set[type], ...] = ({int, float, bool}, {dt.date, dt.datetime})
 
@@ -97,6 +97,7 @@ def pillow_files(rows: Any) -> list[bytes]:
 
 def _file_of(image: Image.Image) -> bytes:
     file = BytesIO()
+    image = image.convert("RGB") if image.mode == "HSV" else image  # which no file format has
     image.save(file, "PNG" if image.mode in _PNG_MODES else "TIFF", exif=image.getexif())
     return file.getvalue()
 
