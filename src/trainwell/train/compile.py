@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,8 @@ from trainwell.train.sharded import check_sharded
 from trainwell.train.steps import Augment, Loss, batch_of, has_members
 from trainwell.train.transfer import settle, start_from
 
-#: Rows that data-dependent layers look at; enough for quantiles, and bounded for pictures.
-ADAPT_ROWS = 20_000
+#: Rows that data-dependent layers look at, enough for quantiles; and numbers, of which large pictures have many.
+ADAPT_ROWS, ADAPT_NUMBERS = 20_000, 1 << 26
 #: Rows on which `initializer=lsuv` measures the outputs of layers.
 LSUV_ROWS = 512
 
@@ -209,7 +210,8 @@ def adapt(network: nn.Module, data: Data) -> None:
     """Show (at most `ADAPT_ROWS`) train rows to the layers that take their statistics from them."""
     layers = [m for m in network.modules() if isinstance(m, Adaptive)]
     if layers:
-        inputs = first_rows(data, ADAPT_ROWS)
+        numbers = sum(prod(given.shape) for given in data.shape.inputs)
+        inputs = first_rows(data, min(ADAPT_ROWS, max(100, ADAPT_NUMBERS // max(1, numbers))))
         for layer in layers:
             layer.adapt(inputs)
 
