@@ -114,7 +114,7 @@ def _length(how: str, texts: Sequence[str], codes: Codes) -> int:
     return int(min(MOST[how], max(1, np.percentile(lengths, WHOLE, method="higher")))) if lengths else 1
 
 
-def subwords(how: str, texts: Sequence[str], vocabulary: int, *, whole: bool = False) -> str:
+def subwords(how: str, texts: Iterable[str], vocabulary: int, *, whole: bool = False) -> str:
     """A byte-level subword tokeniser fitted on `texts`, as JSON; `whole` ones give back a text to the letter, space or not.
 
     Raises:

@@ -14,7 +14,7 @@ from trainwell.core.errors import DataError, RecipeError
 from trainwell.core.recipe import Recipe
 from trainwell.data.data import Data
 from trainwell.data.fingerprint import fingerprint_of
-from trainwell.data.language.state import Language, fit_language, letter_counts
+from trainwell.data.language.state import Language, blocks_of, fit_language, letter_counts
 from trainwell.data.load import load
 from trainwell.data.source import Source
 
@@ -39,6 +39,27 @@ def test_codes_of_known_letters_come_back_as_the_text(how: str, text: str) -> No
 
 
 _STATES: dict[str, Language] = {}
+
+
+@given(text=st.text(alphabet="ab \n\r\u2028", max_size=60), letters=st.integers(1, 9))
+def test_blocks_are_whole_lines_in_their_order(text: str, letters: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainwell.data.language.state.LETTERS", letters)
+        blocks = list(blocks_of(text))
+    assert "".join(blocks) == text
+    assert all(block.endswith("\n") for block in blocks[:-1])
+    assert [line for block in blocks for line in block.splitlines(keepends=True)] == text.splitlines(keepends=True)
+
+
+def test_subwords_of_a_long_text_are_learnt_from_parts_of_it_and_the_card_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    prose = "".join(f"{PROSE} {i} " for i in range(40))
+    whole = loaded(prose, prepare__tokens="bpe")
+    monkeypatch.setattr("trainwell.data.language.state.LEARNT_FROM", len(prose) // 2)
+    monkeypatch.setattr("trainwell.data.language.state.LETTERS", 1000)
+    some = loaded(prose, prepare__tokens="bpe")
+    assert "learnt from one part in 2 of" in some.card.columns[0]["why"]
+    assert "learnt from" not in whole.card.columns[0]["why"]
+    assert some.preparation.language.text(some.arrays["text"][0]) == whole.preparation.language.text(some.arrays["text"][0])
 
 
 def test_no_window_crosses_a_split_even_when_training_moves_on() -> None:

@@ -15,7 +15,7 @@ from trainwell.data.card import Card, Check
 from trainwell.data.data import Data
 from trainwell.data.language.copies import copied_check
 from trainwell.data.language.read import tidy
-from trainwell.data.language.state import INPUT, Language, fit_language, letter_counts
+from trainwell.data.language.state import INPUT, Language, every, fit_language, letter_counts
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
 from trainwell.data.splits import PARTS, Table, drawn, valid_share
@@ -210,6 +210,8 @@ def _described(
     why = f"{letters:,} characters in windows of {state.window} tokens, {state.level.size - 2:,} different {kind}"
     if tokens < letters:
         why += f", {letters / max(1, tokens):.2g} characters a token"
+    if kind == "subwords" and every(texts["train"]) > 1:
+        why += f", learnt from one part in {every(texts['train'])} of the training text"
     text: dict[str, object] = {
         "name": state.column,
         "kind": "text",

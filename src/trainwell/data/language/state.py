@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ INPUT = "text"
 LOST = "\ufffd"
 #: Lines that are cut into subwords at once, and characters that are looked at.
 PIECES, LETTERS = 4_096, 1 << 20
+#: Characters from which subwords are learnt; of a longer text blocks all over it.
+LEARNT_FROM = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class Language:
         """The codes of all texts one after the other, `(T,)` int32, and those of each."""
         if self._tokenizer is not None:
             each = [self.codes(text) for text in texts.values()]
-            return np.concatenate(each), dict(zip(texts, each, strict=True))
+            ends = np.cumsum([len(codes) for codes in each])
+            whole = np.concatenate(each)
+            return whole, dict(zip(texts, np.split(whole, ends[:-1]), strict=True))
         whole, found, start = new_codes(sum(map(len, texts.values()))), dict[str, np.ndarray](), 0
         for name, text in texts.items():
             found[name] = self._letters(text, whole[start : start + len(text)])
@@ -74,10 +78,11 @@ class Language:
 
     def _subwords(self, text: str) -> Iterator[np.ndarray]:
         """The codes of some lines after the other, each `(t,)` int32."""
-        pieces = text.splitlines(keepends=True)
-        for i in range(0, len(pieces), PIECES):
-            lines = self._tokenizer.encode_batch(pieces[i : i + PIECES])
-            yield np.fromiter(chain.from_iterable(line.ids for line in lines), np.int32)
+        for block in blocks_of(text):
+            pieces = block.splitlines(keepends=True)
+            for i in range(0, len(pieces), PIECES):
+                lines = self._tokenizer.encode_batch_fast(pieces[i : i + PIECES])
+                yield np.fromiter(chain.from_iterable(line.ids for line in lines), np.int32)
 
     def text(self, codes: Sequence[int] | np.ndarray) -> str:
         """The text of codes."""
@@ -140,12 +145,27 @@ def fit_language(text: str, how: str, *, vocabulary: int, window: int, column: s
         ([3, 4, 1], 'abb')
     """
     if how == "bpe":
-        model = subwords("bpe", text.splitlines(keepends=True), vocabulary, whole=True)
+        blocks = islice(blocks_of(text), 0, None, every(text))
+        model = subwords("bpe", chain.from_iterable(b.splitlines(keepends=True) for b in blocks), vocabulary, whole=True)
         return Language(Level(how, window, model=model, size=read_subwords(model).get_vocab_size()), column)
     counts = letter_counts(text)
     often = sorted(counts, key=lambda letter: (-counts[letter], letter))
     known = sorted(often[:vocabulary])
     return Language(Level(how, window, tuple(known), size=FIRST + len(known)), column)
+
+
+def every(text: str) -> int:
+    """Subwords are learnt from every so many-th block of a text."""
+    return -(-len(text) // LEARNT_FROM)
+
+
+def blocks_of(text: str) -> Iterator[str]:
+    """Whole lines of a text, one after the other, in blocks of some million characters."""
+    start = 0
+    while start < len(text):
+        end = text.rfind("\n", start, start + LETTERS) + 1 or text.find("\n", start + LETTERS) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
 def code_points(text: str) -> Iterator[np.ndarray]:
