@@ -14,7 +14,7 @@ from trainwell.cli.output import emit_json, note
 SAMPLE_EXAMPLES = """
 Examples:
   trainwell sample runs/a --n 100 --to samples
-  trainwell sample runs/a --label 3 --seed 7 --to threes
+  trainwell sample runs/a --label 3 --seed 7 --to threes.png
   trainwell sample digits.tw
 """
 
@@ -44,19 +44,19 @@ def sample(
     n: Annotated[int, typer.Option("--n", "-n", help="How many pictures.")] = 64,
     label: Annotated[str | None, typer.Option(help="Their class; without it the classes come in turn.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
-    to: Annotated[Path, typer.Option(help="Folder for grid.png, pictures.npy and samples.json.")] = Path("samples"),
+    to: Annotated[Path, typer.Option(help="Folder for grid.png, pictures.npy, samples.json; or a .png.")] = Path("samples"),
     as_json: AsJson = False,
 ) -> None:
-    """Make new pictures with a network trained by model=dcgan or model=wgan_gp; the same ones for the same seed."""
+    """Make new pictures with a trained dcgan, wgan_gp or autoencoder; the same ones for the same seed."""
     from trainwell.train.adversarial.sample import sample as make
 
     found = make(open_one(run), n, seed=seed, label=label)
-    folder = found.save(to)
+    picture = found.save(to)
     if as_json:
-        emit_json({"folder": str(folder), "shape": list(found.pictures.shape), "labels": list(found.labels), "seed": seed})
+        emit_json({"picture": str(picture), "shape": list(found.pictures.shape), "labels": list(found.labels), "seed": seed})
     else:
         note(f"{len(found)} pictures")
-        typer.echo(str(folder / "grid.png"))
+        typer.echo(str(picture))
 
 
 def translate(

@@ -84,9 +84,13 @@ def test_ways_begin_and_end_at_samples_of_one_class(run):
 
 
 def test_samples_are_kept_as_a_picture_and_an_array(run, tmp_path):
-    folder = sample(run, 12, label="7").save(tmp_path / "made")
+    folder = tmp_path / "made"
+    assert sample(run, 12, label="7").save(folder) == folder / "grid.png"
     assert np.load(folder / "pictures.npy").shape == (12, 1, 8, 8)
     assert {p.name for p in folder.iterdir()} == {"grid.png", "pictures.npy", "samples.json"}
+    alone = sample(run, 12, label="7").save(tmp_path / "new" / "sevens.PNG")
+    assert alone.read_bytes() == (folder / "grid.png").read_bytes()
+    assert [p.name for p in alone.parent.iterdir()] == ["sevens.PNG"]
 
 
 def test_what_cannot_be_made_is_refused_in_a_sentence(run):

@@ -48,24 +48,33 @@ class Samples:
         per_row = columns or (classes if 1 < classes <= 16 else max(1, math.ceil(math.sqrt(len(self)))))
         return grid(self.pictures, per_row)
 
-    def save(self, folder: str | Path) -> Path:
-        """Write `grid.png`, `pictures.npy` and `samples.json` (labels and seed); returns the folder."""
-        folder = Path(folder)
+    def save(self, place: str | Path) -> Path:
+        """Write all as one picture to a file that ends in .png, or `grid.png`, `pictures.npy` and `samples.json` into a folder.
+
+        Returns:
+            The one picture's path.
+        """
+        place = Path(place)
+        alone = place.suffix.lower() == ".png"
+        folder = place.parent if alone else place
         folder.mkdir(parents=True, exist_ok=True)
         picture, array = BytesIO(), BytesIO()
         self.grid().save(picture, "PNG")
+        one = place if alone else folder / "grid.png"
+        write_atomic(one, picture.getvalue())
+        if alone:
+            return one
         np.save(array, self.pictures, allow_pickle=False)
-        write_atomic(folder / "grid.png", picture.getvalue())
         write_atomic(folder / "pictures.npy", array.getvalue())
         write_atomic(folder / "samples.json", json.dumps({"labels": self.labels, "seed": self.seed}, ensure_ascii=False) + "\n")
-        return folder
+        return one
 
 
 def sample(run: Run | Bundled | str | Path, n: int = 64, *, seed: int = 0, label: str | None = None) -> Samples:
     """New pictures; the same ones for the same seed, and more of them begin with the same.
 
     Args:
-        run: a run of a network that makes pictures (`model=dcgan`, `model=wgan_gp`), its folder, or an opened bundle of it.
+        run: a run of a network that makes pictures (`dcgan`, `wgan_gp`, `autoencoder`), its folder, or an opened bundle of it.
         n: how many.
         seed: of the noise.
         label: the class of all of them; None takes the classes in turn.
