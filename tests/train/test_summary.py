@@ -93,3 +93,15 @@ def test_printed_it_is_a_table_with_totals() -> None:
     lines = repr(layers(nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 2)), [torch.randn(2, 4)])).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert lines[-1].split() == ["2", "layers", str(4 * 8 + 8 + 8 * 2 + 2), str(4 * 8 + 8 * 2)]
+
+
+@pytest.mark.parametrize("name", ["dcgan", "wgan_gp", "cyclegan", "autoencoder"])
+def test_what_makes_pictures_and_what_looks_at_them_are_both_shown(name: str) -> None:
+    shape = Shape((Input("picture", "picture", (1, 16, 16)),))
+    network = models.bind(name, {"width": 4})(shape, 2)
+    found = layers(network, typical_inputs(shape))
+    assert sum(layer.parameters for layer in found) == sum(p.numel() for p in network.parameters() if p.requires_grad)
+    first = {layer.name.partition(".")[0] for layer in found}
+    assert first >= ({"encoder", "decoder"} if name == "autoencoder" else {"critic", "generator"})
+    alone = [layer.parameters for layer in found if layer.name == "not called by themselves"]
+    assert alone == ([2 * 16] if name == "autoencoder" else [])  # without a class it takes the mean of their vectors

@@ -269,7 +269,8 @@ def show_layers(layers: Sequence[Layer], *, console: Console | None = None) -> N
 def _layer_cells(layer: Layer, narrow: bool) -> tuple[str, ...]:
     shape = layer.output.removeprefix("(B, ").removesuffix(")") if narrow else layer.output
     counts = (_count(layer.parameters, narrow), _count(layer.multiplications, narrow))
-    return layer.name, layer.kind, shape, *counts, f"{layer.mean:.2f} ± {layer.deviation:.2f}"
+    spread = "" if math.isnan(layer.mean) else f"{layer.mean:.2f} ± {layer.deviation:.2f}"
+    return layer.name, layer.kind, shape, *counts, spread
 
 
 def _count(n: int, narrow: bool) -> str:

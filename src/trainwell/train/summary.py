@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from trainwell.core.shape import Input, Shape
+from trainwell.models.autoencoder import PictureMaker
+from trainwell.models.cyclegan import Translator
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def _typical(spec: Input, rows: int, generator: torch.Generator) -> Tensor:
 def layers(network: nn.Module, inputs: Sequence[Tensor]) -> Layers:
     """Run one batch in evaluation mode and describe every module that works on it, in the order of the calls.
 
+    A network that makes pictures first looks at the batch, then makes as many.
+
     A weight that is used twice is counted where it comes first. Weights of modules that are not called as such (attention
     calls its last layer as a function) stand in a line of their own, so that the total is the network's.
 
@@ -99,6 +103,8 @@ def layers(network: nn.Module, inputs: Sequence[Tensor]) -> Layers:
     try:
         with torch.no_grad():
             network.eval()(*inputs)
+            if isinstance(network, PictureMaker):
+                network.make(*_to_make(network, inputs[0]))
     finally:
         for handle in handles:
             handle.remove()
@@ -107,6 +113,14 @@ def layers(network: nn.Module, inputs: Sequence[Tensor]) -> Layers:
     if rest := watch.count(network.parameters()):
         watch.found.append(Layer("not called by themselves", "", "", rest, 0, math.nan, math.nan, math.nan))
     return watch.found
+
+
+def _to_make(network: PictureMaker, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """What pictures are made from, and their classes: other pictures, or noise."""
+    generator, codes = torch.Generator().manual_seed(0), torch.arange(len(pictures)) % max(1, network.classes)
+    if isinstance(network, Translator):
+        return pictures, codes
+    return torch.randn(len(pictures), network.noise, generator=generator), codes
 
 
 class _Watch:
