@@ -2,7 +2,7 @@
 
     python benchmarks/loop_overhead.py [--rounds 15] [--peers] [--clock cpu]
 
-Every round trains each way once, in turn, on one thread; ratios are taken within a round, so that drift of the machine cancels.
+Every round trains each way once, on one thread, another one first each time; ratios are taken within a round, so that drift of the machine cancels.
 `best` is a hand-written loop with the data in memory, batches as slices of one gather per epoch, fused AdamW and a cosine
 schedule; `idiomatic` is `DataLoader(TensorDataset)` with AdamW as everybody writes it. All ways of a round start from the same
 weights, and `best` decays its rate as trainwell does: the time of max pooling depends on the values it meets (other weights
@@ -236,9 +236,10 @@ def main() -> None:
     for case in cases() if options.case is None else [cases()[options.case - 1]]:
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         for turn in range(options.rounds + 1):
-            for name, way in ways.items():
+            first = turn % len(ways)
+            for name in [*list(ways)[first:], *list(ways)[:first]]:
                 torch.manual_seed(turn)
-                taken = way(case)
+                taken = ways[name](case)
                 if turn:  # the first round warms up
                     seconds[name].append(taken)
         print(f"\n{case.name} ({options.rounds} rounds of {case.steps} steps, {options.clock} clock)")
