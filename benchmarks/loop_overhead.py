@@ -2,7 +2,8 @@
 
     python benchmarks/loop_overhead.py [--rounds 15] [--peers] [--clock cpu]
 
-Every round trains each way once, on one thread, another one first each time; ratios are taken within a round, so that drift of the machine cancels.
+Every round trains each way once, on one thread, another one first each time; ratios are taken within a round, so that drift
+of the machine cancels.
 `best` is a hand-written loop with the data in memory, batches as slices of one gather per epoch, fused AdamW and a cosine
 schedule; `idiomatic` is `DataLoader(TensorDataset)` with AdamW as everybody writes it. All ways of a round start from the same
 weights, and `best` decays its rate as trainwell does: the time of max pooling depends on the values it meets (other weights
