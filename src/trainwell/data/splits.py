@@ -25,6 +25,16 @@ _FEW_LABELS = 8
 _SPELT = {"train": 0, "training": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "test": 2, "testing": 2, "eval": 1}
 
 
+def spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` of `rows`, evenly spread over them.
+
+    Example:
+        >>> spread(np.arange(10, 20), 4).tolist(), spread(np.arange(3), 4).tolist()
+        ([10, 13, 16, 19], [0, 1, 2])
+    """
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+
+
 @dataclass(frozen=True)
 class Table:
     """What splitting looks at, one entry per row.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainwell.data.splits import spread
 from trainwell.evaluate.baseline_output import BaselineOutput
 from trainwell.score.predictions import Array
 
@@ -91,7 +92,7 @@ def _line(x: Array, weights: Array) -> Array:
 def _least_squares(data: Data, state: Forecast) -> tuple[Array, str]:
     """Weights of one line for all channels, from windows less their last value, by the normal equations, (L + 1, H)."""
     rows, c = data.rows["train"], len(state.channels)
-    chosen = rows if len(rows) * c <= MOST_WINDOWS else rows[np.linspace(0, len(rows) - 1, MOST_WINDOWS // c).astype(np.int64)]
+    chosen = spread(rows, MOST_WINDOWS // c)
     length = state.lookback + 1
     squares, products = np.zeros((length, length)), np.zeros((length, state.horizon))
     for start in range(0, len(chosen), BLOCK):

@@ -12,6 +12,7 @@ import torch
 
 from trainwell.core.seeds import draw_seed
 from trainwell.core.stats import Interval, wilson_interval
+from trainwell.data.splits import spread
 from trainwell.evaluate.baseline_output import BaselineOutput
 from trainwell.evaluate.details import Making
 from trainwell.evaluate.translation import ways_of
@@ -50,7 +51,7 @@ def judge_making(network: PictureMaker, data: Data, rows: Array, names: list[str
     found = Making(score_intervals(real, names))
     if network.classes < 2:
         return found
-    lesson = train[np.linspace(0, len(train) - 1, min(len(train), MOST_ROWS)).astype(np.int64)]
+    lesson = spread(train, MOST_ROWS)
     labels, pictures = data.arrays["target"], data.arrays[data.shape.names[0]]
     n = len(train) if len(train) >= MOST_ROWS else min(MOST_ROWS, 10 * len(train))
     codes = np.resize(labels[lesson], min(n, MOST_ROWS))

@@ -14,6 +14,7 @@ import numpy as np
 from trainwell.core.seeds import draw_seed
 from trainwell.core.shape import UNJUDGED
 from trainwell.core.stats import Floats, Interval
+from trainwell.data.splits import spread
 from trainwell.evaluate.baseline_output import BaselineOutput
 from trainwell.evaluate.evaluation import ClassScore, Evaluation
 from trainwell.score.metric import Statistic, intervals, ratio
@@ -58,7 +59,7 @@ def _class_score(name: str, counts: Floats, k: int) -> ClassScore:
 def mask_baselines(data: Data, part: str) -> list[BaselineOutput]:
     """Answers that cost nothing: the commonest class, the commonest one at each place, and trees that see colours and place."""
     rows = data.rows["train"]
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_PICTURES)).astype(np.int64)]
+    rows = spread(rows, MOST_PICTURES)
     started = time.perf_counter()
     votes = _votes(data, rows)
     common, by_place = np.full(votes.shape[1:], votes.sum(axis=(1, 2)).argmax()), votes.argmax(axis=0)
@@ -100,7 +101,7 @@ def _trees(data: Data, part: str, rows: Array) -> BaselineOutput:
     target, judged, k = data.arrays["target"], data.rows[part], data.n_out
     height, width = target.shape[1:]
     step = max(1, math.ceil(math.sqrt(len(judged) * height * width / JUDGED)))
-    few = rows[np.linspace(0, len(rows) - 1, min(len(rows), LEARNT // 100)).astype(np.int64)]
+    few = spread(rows, LEARNT // 100)
     draw = np.random.default_rng(draw_seed(0, "pixels"))
     x, y = zip(*(_some(data, int(row), draw, -(-LEARNT // len(few))) for row in few), strict=True)
     learnt = np.concatenate(y)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from trainwell.data.data import Data
 from trainwell.data.masks.build import classes_in
+from trainwell.data.splits import spread
 from trainwell.evaluate.evaluation import Evaluation
 from trainwell.models.adversarial import Adversarial
 from trainwell.models.autoencoder import Autoencoder
@@ -52,7 +53,7 @@ def class_colours(run: Run) -> dict[str, str]:
 
 def _masks(run: Run, data: Data, rows: np.ndarray, worst: list[int]) -> dict[str, str]:
     """Pictures, below them what is true, and below this what the network says: some of all, and those that it is worst at."""
-    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), MASKED)).astype(np.int64)]
+    some = spread(rows, MASKED)
     kinds = {"Pictures, their masks, and what the network says": some, "The same of the worst pictures": np.array(worst)}
     return {title: _uri(_sheet_of(run, data, chosen)) for title, chosen in kinds.items()}
 
@@ -69,7 +70,7 @@ def _both_ways(network: Translator, data: Data, rows: np.ndarray) -> dict[str, s
     names = data.classes or ("", "")
     for code in (0, 1):
         own = rows[codes == code]
-        given = np.asarray(pictures[own[np.linspace(0, len(own) - 1, min(len(own), TURNED)).astype(np.int64)]])
+        given = np.asarray(pictures[spread(own, TURNED)])
         made = translated(network, given, np.full(len(given), 1 - code))
         back = translated(network, made, np.full(len(given), code))
         found[f"{names[code]} → {names[1 - code]} → {names[code]}"] = _uri(
@@ -80,7 +81,7 @@ def _both_ways(network: Translator, data: Data, rows: np.ndarray) -> dict[str, s
 
 def _given_back(network: Autoencoder, data: Data, rows: np.ndarray) -> dict[str, str]:
     """Pictures, and below them what their codes give back."""
-    some = rows[np.linspace(0, len(rows) - 1, min(len(rows), TURNED)).astype(np.int64)]
+    some = spread(rows, TURNED)
     pictures = np.asarray(data.arrays[data.shape.names[0]][some])
     again = given_back(network, pictures, data.arrays["target"][some])
     return {"Pictures, and what their codes give back": _uri(grid(np.concatenate([pictures, again]), len(some)))}

@@ -17,6 +17,7 @@ from trainwell.core.atomic import write_atomic
 from trainwell.core.errors import CompileError, DataError, TrainwellError, UsageError, did_you_mean
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
+from trainwell.data.splits import spread
 from trainwell.ship.answering import Answering, View, answering_of, encoded, example, graph_of, traced_quietly
 from trainwell.ship.bundle import Bundle, Team
 from trainwell.ship.export_maker import maker_file
@@ -255,7 +256,7 @@ def _some(source: Source, rows: np.ndarray | None) -> Source:
     rows = np.arange(len(source)) if rows is None else rows
     if not len(rows):
         raise DataError("there is no row to compare on", where=source.origin)
-    return _taken(source, rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64)])
+    return _taken(source, spread(rows, MOST_ROWS))
 
 
 def _taken(source: Source, rows: np.ndarray) -> Source:

@@ -21,8 +21,8 @@ from torch.nn.modules.conv import _ConvNd
 from trainwell.core.seeds import draw_seed
 from trainwell.core.stats import Floats, Interval, percentile_interval
 from trainwell.data.data import Data
+from trainwell.data.splits import spread
 from trainwell.models.many_linear import ManyLinear
-from trainwell.train.compile import spread
 from trainwell.train.signs.activations import look_through
 from trainwell.train.signs.quiet import undisturbed
 from trainwell.train.steps import Inputs, Loss, batch_of, member_loss

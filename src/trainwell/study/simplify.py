@@ -21,6 +21,7 @@ from trainwell.core.errors import CompileError, MissingExtra, TrainingError, Usa
 from trainwell.core.recipe import Recipe
 from trainwell.core.stats import Interval
 from trainwell.data.data import Data
+from trainwell.data.splits import spread
 from trainwell.evaluate.evaluation import label, rows_named
 from trainwell.evaluate.looks import note_look
 from trainwell.evaluate.run import seen_by
@@ -34,7 +35,7 @@ from trainwell.study.ensemble.distil import distil
 from trainwell.study.ensemble.ensemble import Ensemble, Making
 from trainwell.study.onnx_forms import CALIBRATION_ROWS, OnnxNetwork, onnx_forms
 from trainwell.study.scores import Part, metric_of, run_ended
-from trainwell.train.compile import loss_for, spread
+from trainwell.train.compile import loss_for
 from trainwell.train.fit import attempt
 from trainwell.train.job import Observer
 from trainwell.train.predict import predict_rows

@@ -24,6 +24,7 @@ from trainwell.data.augment.compose import build_augment
 from trainwell.data.augment.registry import edits
 from trainwell.data.augment.text import build_edits
 from trainwell.data.data import Data
+from trainwell.data.splits import spread
 from trainwell.models.adaptive import Adaptive
 from trainwell.models.custom import build_own
 from trainwell.models.initializers import initialize
@@ -220,11 +221,6 @@ def first_rows(data: Data, most: int) -> tuple[Tensor, ...]:
     """Inputs of at most so many train rows."""
     rows = spread(data.rows["train"], most)
     return batch_of(data, rows)[0]
-
-
-def spread(rows: np.ndarray, most: int) -> np.ndarray:
-    """At most `most` of `rows`, evenly spread over them."""
-    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def loss_for(network: nn.Module, recipe: Recipe, data: Data) -> Loss:

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from trainwell.core.history import History
+from trainwell.data.splits import spread
 from trainwell.doctor.examine import diagnose
 from trainwell.doctor.finding import Finding
-from trainwell.train.compile import Program, spread
+from trainwell.train.compile import Program
 from trainwell.train.job import Ending, Member, Observer
 from trainwell.train.preflight import preflight
 from trainwell.train.probes import Probes, clock_beside

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainwell.data.splits import spread
 from trainwell.score.registry import metrics
 from trainwell.train.adversarial.making import picture_validator
 from trainwell.train.calibrate import Asked, decided
-from trainwell.train.compile import Program, spread
+from trainwell.train.compile import Program
 from trainwell.train.forecast import limits_of
 from trainwell.train.interrupt import Interruption
 from trainwell.train.job import Validate

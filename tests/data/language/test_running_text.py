@@ -51,6 +51,19 @@ def test_blocks_are_whole_lines_in_their_order(text: str, letters: int) -> None:
     assert [line for block in blocks for line in block.splitlines(keepends=True)] == text.splitlines(keepends=True)
 
 
+def test_few_windows_of_a_long_text_judge_and_the_card_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = loaded()
+    monkeypatch.setattr("trainwell.data.language.build.JUDGED", 7)
+    some = loaded()
+    said = [check.text for check in some.card.checks if check.code == "judged"]
+    n = len(whole.rows["test"])
+    assert f"The test text has {n:,} windows; 7 of them, spread evenly over it, judge." in said
+    assert len(said) == 2
+    assert not [check for check in whole.card.checks if check.code == "judged"]
+    assert (some.rows["train"] == whole.rows["train"]).all()
+    assert (some.rows["test"] == whole.rows["test"][np.linspace(0, n - 1, 7).astype(int)]).all()
+
+
 def test_subwords_of_a_long_text_are_learnt_from_parts_of_it_and_the_card_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     prose = "".join(f"{PROSE} {i} " for i in range(40))
     whole = loaded(prose, prepare__tokens="bpe")

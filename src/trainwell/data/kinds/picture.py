@@ -33,6 +33,7 @@ from trainwell.data.decode_picture import decode as decode_file
 from trainwell.data.kinds.kind import Cleaned, Form, Guess, Raw, Rule
 from trainwell.data.pictures import any_coloured, auto_geometry, auto_size, conform_all, load, pixel_hash
 from trainwell.data.scan_pictures import Pile, scan
+from trainwell.data.splits import spread
 
 INPUT = "picture"
 
@@ -195,7 +196,7 @@ def unusual(state: State, cleaned: Cleaned) -> Iterator[tuple[int, str]]:
 def describe(cleaned: Cleaned, rows: np.ndarray, state: State) -> dict[str, Any]:
     """Shape, sizes, formats and modes of the files, and mean and deviation per channel in [0, 1] (of at most 2,048 rows)."""
     usable = rows if cleaned.set_aside is None else rows[~cleaned.set_aside[rows]]
-    some = usable[np.linspace(0, len(usable) - 1, min(_DESCRIBED, len(usable))).astype(np.int64)]
+    some = spread(usable, _DESCRIBED)
     total, squares = np.zeros(state.channels), np.zeros(state.channels)
     for start in range(0, len(some), 64):
         block = cleaned.values[some[start : start + 64]].astype(np.float32) / 255  # (b, C, H, W)

@@ -18,7 +18,7 @@ from trainwell.data.language.read import tidy
 from trainwell.data.language.state import INPUT, Language, every, fit_language, letter_counts
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
-from trainwell.data.splits import PARTS, Table, drawn, valid_share
+from trainwell.data.splits import PARTS, Table, drawn, spread, valid_share
 from trainwell.data.target import Target
 from trainwell.data.tokens import UNKNOWN
 
@@ -31,6 +31,8 @@ BETWEEN = "\n\n"
 LETTERS_A_SUBWORD = 500
 FEWEST_SUBWORDS = 512
 TARGET = "next token"
+#: Most windows of validation or test text that judge, spread evenly: to look at millions takes longer than to train.
+JUDGED = 20_000
 
 
 def build_language(source: Source, recipe: Recipe, rebuild: Rebuild) -> Data:
@@ -53,7 +55,8 @@ def build_language(source: Source, recipe: Recipe, rebuild: Rebuild) -> Data:
     rows = _drawn(recipe, rows)
     _demand_windows(rows, codes, state.window)
     card = Card(source.origin, {part: len(found) for part, found in rows.items()})
-    card.checks = [*source.checks, *checks, *_unknown(codes, texts), *_short(rows, codes, state.window), *copied_check(codes)]
+    card.checks = [*source.checks, *checks, *_unknown(codes, texts), *_short(rows, codes, state.window)]
+    card.checks += [*_judged(rows, codes, state.window), *copied_check(codes)]
     card.columns = _described(state, texts, codes, recipe)
     target = Target((TARGET,), "language", state.names)
     preparation = Preparation((), state.shape, target, source.base, language=state)
@@ -127,7 +130,7 @@ def _fitted(text: str, column: str, recipe: Recipe) -> Language:
 def windows(codes: Mapping[str, np.ndarray], window: int) -> dict[str, np.ndarray]:
     """Where the windows of each part begin in all parts' codes one after the other; none reaches into another part.
 
-    Training windows may be moved on by less than a window, which leaves their last one out.
+    Training windows may be moved on by less than a window, which leaves their last one out. Of the others at most `JUDGED`.
 
     Example:
         >>> found = windows({"train": np.arange(10), "valid": np.arange(5), "test": np.arange(0)}, 2)
@@ -137,7 +140,8 @@ def windows(codes: Mapping[str, np.ndarray], window: int) -> dict[str, np.ndarra
     rows, start = {}, 0
     for part in PARTS:
         room = len(codes[part]) - window - (window - 1 if part == "train" else 0)
-        rows[part] = start + np.arange(0, max(0, room), window, dtype=np.int64)
+        found = start + np.arange(0, max(0, room), window, dtype=np.int64)
+        rows[part] = found if part == "train" else spread(found, JUDGED)
         start += len(codes[part])
     return rows
 
@@ -188,6 +192,15 @@ def _unknown(codes: Mapping[str, np.ndarray], texts: Mapping[str, str]) -> list[
             new = sorted(letter_counts(texts[part]).keys() - known.keys())
             text = f"{n:,} characters of the {part} text are none of training's; they share one code."
             found.append(Check("unseen", "WARN", text, "", n, tuple(repr(letter) for letter in new[:5])))
+    return found
+
+
+def _judged(rows: Mapping[str, np.ndarray], codes: Mapping[str, np.ndarray], window: int) -> list[Check]:
+    found = []
+    for part in ("valid", "test"):
+        if len(rows[part]) < (all_of := (len(codes[part]) - 1) // window):
+            text = f"The {part} text has {all_of:,} windows; {len(rows[part]):,} of them, spread evenly over it, judge."
+            found.append(Check("judged", "PASS", text, count=len(rows[part])))
     return found
 
 

@@ -21,6 +21,7 @@ from trainwell.core.seeds import draw_seed
 from trainwell.core.shape import Input, Shape
 from trainwell.data.cache import build, find
 from trainwell.data.data import Data
+from trainwell.data.splits import spread
 from trainwell.models.adaptive import adapt
 from trainwell.models.registry import models
 from trainwell.optim.light import light
@@ -108,7 +109,7 @@ def new_eyes(data: Data) -> Eyes:
 
 def _trained(data: Data) -> bytes:
     rows = np.unique(data.rows["train"])
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64)]
+    rows = spread(rows, MOST_ROWS)
     pictures = torch.from_numpy(np.ascontiguousarray(data.arrays[data.shape.names[0]][rows]))
     labels = torch.from_numpy(np.ascontiguousarray(data.arrays["target"][rows]))
     eyes, threads = new_eyes(data), torch.get_num_threads()

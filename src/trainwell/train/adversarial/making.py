@@ -14,6 +14,7 @@ import torch
 from trainwell.core.errors import DataError
 from trainwell.core.seeds import draw_seed
 from trainwell.data.data import Data
+from trainwell.data.splits import spread
 from trainwell.models.adversarial import Adversarial
 from trainwell.models.autoencoder import Autoencoder, PictureMaker
 from trainwell.models.cyclegan import Translator
@@ -157,7 +158,7 @@ def picture_validator(data: Data, names: list[str], *, seed: int, folder: Path |
         folder: the run folder, where the classifier is kept.
     """
     rows = data.rows["valid"] if len(data.rows["valid"]) else data.rows["train"]
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_VALID)).astype(np.int64)]
+    rows = spread(rows, MOST_VALID)
     eyes = eyes_for(data, folder)
     chosen = {name: metrics[name] for name in names}
 
