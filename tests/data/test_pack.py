@@ -83,7 +83,8 @@ def test_trained_judged_and_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for i, data in enumerate(both(tmp_path / "a.parquet", monkeypatch)):
         runs.append(tw.fit(recipe, data, folder=tmp_path / str(i)))
         found = tw.evaluate(runs[-1], data, baselines=False)
-        assert all(isinstance(cell, str) and len(cell) < 99 for example in found.worst for cell in example.cells.values())
+        assert found.worst
+        assert not any("image" in example.cells for example in found.worst)
     one, other = ((tmp_path / str(i) / "weights.safetensors").read_bytes() for i in range(2))
     assert one == other
     answers = runs[1].predict(tmp_path / "a.parquet")
