@@ -88,7 +88,7 @@ def test_trained_judged_and_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     one, other = ((tmp_path / str(i) / "weights.safetensors").read_bytes() for i in range(2))
     assert one == other
     answers = runs[1].predict(tmp_path / "a.parquet")
-    assert answers.equals(runs[0].predict(tw.load(tmp_path / "a.parquet", target="label").source.frame.select("image")))
+    assert answers.equals(runs[0].predict(pl.read_parquet(tmp_path / "a.parquet").select("image")))
 
 
 def test_a_cache_that_was_removed_is_one_sentence(tmp_path: Path) -> None:

@@ -66,6 +66,11 @@ def packed_column(column: pl.Series) -> bool:
     return bool(first) and is_packed(first[0])
 
 
+def holds_files(column: pl.Series) -> bool:
+    """Whether the cells of a column are whole files, here or in a pack: nothing to show as text."""
+    return column.dtype == pl.Binary or packed_column(column)
+
+
 def read_packed(cell: str) -> bytes:
     """The bytes of which a cell says the place.
 
