@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from trainwell.core.errors import CheckpointError, TrainwellError
 from trainwell.core.recipe import Recipe
 from trainwell.data.load import load, wrap
 from trainwell.train.fit import fit
-from trainwell.train.raw_rows import picture_paths
+from trainwell.train.raw_rows import picture_paths, pillow_files
 from trainwell.train.run import Run
 
 from .small import numbers, recipe
@@ -53,9 +54,27 @@ def test_pillow_images_get_the_answers_of_their_files(looker: Run, flowers: Path
     images = [Image.open(path) for path in paths]
     assert looker.predict(images).equals(answers)
     assert looker.predict(images[1]).equals(answers[1:2])
-    turned = images[0].convert("CMYK")
-    turned.getexif()[274] = 3
-    assert looker.predict(turned).columns == answers.columns
+    assert looker.predict((images[0], images[2])).equals(answers[::2])
+    for mode in ("CMYK", "HSV", "RGBa", "La", "P", "I;16", "LAB"):
+        image = images[0].convert("L" if mode == "I;16" else "LA" if mode == "La" else "RGBA" if mode == "RGBa" else "RGB")
+        assert looker.predict(image.convert(mode))["problem"].is_null().all(), mode
+
+
+def test_a_pillow_image_that_cannot_be_read_is_a_problem_of_its_row(looker: Run, flowers: Path, tmp_path: Path) -> None:
+    path = sorted((flowers / "flat").glob("*.png"))[0]
+    (tmp_path / "cut.png").write_bytes(path.read_bytes()[:60])
+    with Image.open(path) as whole, Image.open(tmp_path / "cut.png") as cut:
+        problems = looker.predict([whole, cut])["problem"]
+    assert problems.is_null().to_list() == [True, False]
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_a_pillow_image_stays_turned(mode: str) -> None:
+    image = Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4) * 20).convert(mode)
+    image.getexif()[0x0112] = 3
+    (file,) = pillow_files(image)
+    assert file is not None
+    assert Image.open(BytesIO(file)).getexif()[0x0112] == 3
 
 
 def test_class_folders_are_answered_without_asking_for_the_class(looker: Run, flowers: Path) -> None:

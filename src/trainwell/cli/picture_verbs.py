@@ -53,7 +53,8 @@ def sample(
     found = make(open_one(run), n, seed=seed, label=label)
     picture = found.save(to)
     if as_json:
-        emit_json({"picture": str(picture), "shape": list(found.pictures.shape), "labels": list(found.labels), "seed": seed})
+        about = {"shape": list(found.pictures.shape), "labels": list(found.labels), "seed": seed}
+        emit_json({"folder": str(picture.parent), "picture": str(picture), **about})
     else:
         note(f"{len(found)} pictures")
         typer.echo(str(picture))

@@ -11,7 +11,7 @@ import polars as pl
 
 from trainwell.core.recipe import Recipe
 from trainwell.data.kinds.words import as_cells
-from trainwell.data.pack import packed_column, read_packed
+from trainwell.data.pack import content
 from trainwell.data.source import Source
 from trainwell.data.stored import Stored
 
@@ -43,8 +43,7 @@ def about_data(recipe: Recipe) -> str:
 
 
 def _column(series: pl.Series) -> bytes:
-    held = pl.Binary() if packed_column(series) else series.dtype
-    digest = blake2b(str(held).encode(), digest_size=16)
+    digest = blake2b(str(series.dtype).encode(), digest_size=16)
     digest.update(np.packbits(series.is_null().to_numpy()).tobytes())
     for part in _content(series):
         digest.update(part)
@@ -54,9 +53,9 @@ def _column(series: pl.Series) -> bytes:
 def _content(series: pl.Series) -> Iterator[bytes | memoryview]:
     """The cells of a column as bytes; lengths of texts are part of it, so that no two columns look alike."""
     kind = series.dtype
-    if kind == pl.Binary or packed_column(series):
+    if kind == pl.Binary:
         for cell in series:
-            blob = read_packed(cell) if isinstance(cell, str) else cell or b""
+            blob = content(cell or b"")
             yield len(blob).to_bytes(8, "little") + blob
         return
     if kind.is_float() or kind.is_integer() or kind.is_temporal() or kind.is_nested():

@@ -1,4 +1,7 @@
-"""Files that lie in the cells of a table larger than memory, as one file in the cache; a cell then says where its bytes are."""
+"""Files that lie in the cells of a table larger than memory, as one file in the cache; a cell then says where its bytes are.
+
+Such a cell is of bytes, too (`packed:KEY:START+LENGTH`), so that its column is what it is in memory: one of files, not of text.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from trainwell.data import cache
 #: Part of the key; another number forgets what was unpacked before.
 _VERSION = 1
 _BYTES, _LENGTHS = "bytes.raw", "lengths.npy"
-_CELL = re.compile(r"packed:([0-9a-f]{40}):(\d+)\+(\d+)")
+_CELL = re.compile(rb"packed:([0-9a-f]{40}):(\d+)\+(\d+)")
 
 
 def pack(blocks: Iterable[pl.Series], identity: str, *, about: str) -> pl.Series:
@@ -38,7 +41,7 @@ def pack(blocks: Iterable[pl.Series], identity: str, *, about: str) -> pl.Series
     lengths = pl.Series(np.load(folder / _LENGTHS))
     places = pl.DataFrame({"length": lengths, "start": lengths.clip(0).cum_sum() - lengths.clip(0)})
     named = pl.format(f"packed:{key}:{{}}+{{}}", "start", "length")
-    return places.select(pl.when(pl.col("length") >= 0).then(named)).to_series()
+    return places.select(pl.when(pl.col("length") >= 0).then(named).cast(pl.Binary)).to_series()
 
 
 def _fill(place: Path, blocks: Iterable[pl.Series]) -> None:
@@ -50,46 +53,49 @@ def _fill(place: Path, blocks: Iterable[pl.Series]) -> None:
     np.save(place / _LENGTHS, np.array(lengths, np.int64))
 
 
-def is_packed(cell: str) -> bool:
-    """Whether a text is a cell of a packed column.
+def is_packed(cell: bytes) -> bool:
+    """Whether bytes are no file, but say where one is.
 
     Example:
-        >>> is_packed("packed:" + "0" * 40 + ":5+7"), is_packed("packed/5.png")
+        >>> is_packed(b"packed:" + b"0" * 40 + b":5+7"), is_packed(b"packed")
         (True, False)
     """
     return _CELL.fullmatch(cell) is not None
 
 
-def packed_column(column: pl.Series) -> bool:
-    """Whether the cells of a column say where their bytes are."""
-    first = column.drop_nulls().head(1).to_list() if column.dtype == pl.String else []
-    return bool(first) and is_packed(first[0])
-
-
-def holds_files(column: pl.Series) -> bool:
-    """Whether the cells of a column are whole files, here or in a pack: nothing to show as text."""
-    return column.dtype == pl.Binary or packed_column(column)
-
-
-def read_packed(cell: str) -> bytes:
-    """The bytes of which a cell says the place.
+def content(cell: bytes) -> bytes:
+    """The bytes of a file, which are the cell or lie where it says.
 
     Raises:
         DataError: the cache has lost them.
     """
     found = _CELL.fullmatch(cell)
-    assert found is not None, "see is_packed"
-    key, start, length = found.groups()
-    path = cache.place_of(key) / _BYTES
-    blob = b""
-    with suppress(OSError):
-        blob = os.pread(_opened(str(path)), int(length), int(start))
-    if len(blob) < int(length):
-        raise DataError("pictures are no longer in the cache", where=str(path), remedy="Load the data anew.")
+    if found is None:
+        return cell
+    path, start, length = cache.place_of(found[1].decode()) / _BYTES, int(found[2]), int(found[3])
+    try:
+        file = _opened(path)  # held while it is read: others may make the cache forget it
+        blob = os.pread(file.handle, length, start)
+    except OSError as error:
+        what, blob = error.strerror or str(error), b""
+    else:
+        what = "some are missing"
+    if len(blob) < length:
+        raise DataError(f"pictures cannot be read from the cache ({what})", where=str(path), remedy="Load the data anew.")
     return blob
 
 
+class _Opened:
+    """A file that stays open while several threads read from it picture by picture, and is closed when it is forgotten."""
+
+    def __init__(self, path: Path) -> None:
+        self.handle = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        with suppress(AttributeError, OSError):  # it was never opened
+            os.close(self.handle)
+
+
 @lru_cache(maxsize=16)
-def _opened(path: str) -> int:
-    """A file that stays open, as its pictures are read one by one, by several threads."""
-    return os.open(path, os.O_RDONLY)
+def _opened(path: Path) -> _Opened:
+    return _Opened(path)

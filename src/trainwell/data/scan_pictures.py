@@ -18,7 +18,7 @@ import polars as pl
 
 from trainwell.data import cache
 from trainwell.data.decode_picture import UnusableError, quiet, read_bytes, read_header
-from trainwell.data.pack import is_packed, read_packed
+from trainwell.data.pack import content, is_packed
 
 T = TypeVar("T")
 
@@ -61,8 +61,8 @@ class Pile:
 
     @property
     def in_files(self) -> bool:
-        """Whether no picture is given as bytes."""
-        return not any(isinstance(cell, bytes) for cell in self.cells)
+        """Whether no picture is given as bytes, but by its path or its place in a pack."""
+        return not any(isinstance(cell, bytes) and not is_packed(cell) for cell in self.cells)
 
     def path(self, cell: str) -> str:
         return os.path.join(self.base, cell)
@@ -70,18 +70,16 @@ class Pile:
     def name(self, row: int) -> str:
         """What a message calls the picture."""
         cell = self.cells[row]
-        return cell if isinstance(cell, str) and not is_packed(cell) else f"row {row}"
+        return cell if isinstance(cell, str) else f"row {row}"
 
     def read(self, row: int) -> bytes:
         """The bytes of one picture; raises UnusableError."""
         cell = self.cells[row]
         if not cell:
             raise UnusableError("missing" if cell is None or cell == "" else "empty")
-        if isinstance(cell, bytes):
-            return cell
-        if not is_packed(cell):
+        if isinstance(cell, str):
             return read_bytes(self.path(cell))
-        if blob := read_packed(cell):
+        if blob := content(cell):
             return blob
         raise UnusableError("empty")
 
@@ -141,7 +139,7 @@ def _row(pile: Pile, row: int) -> tuple[Any, ...]:
         blob = pile.read(row)
         digest = file_digest(blob)
         cell = pile.cells[row]
-        h = read_header(blob, cell if isinstance(cell, str) and not is_packed(cell) else "")
+        h = read_header(blob, cell if isinstance(cell, str) else "")
     except UnusableError as problem:
         return problem.code, problem.detail, digest, "", "", 0, 0, True, ""
     return "", "", digest, h.format, h.mode, h.width, h.height, h.grey, ",".join(h.notes)

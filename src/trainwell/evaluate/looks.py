@@ -60,7 +60,9 @@ def _digest(data: Data, part: str) -> str:
     state, rows = data.preparation.language, data.rows[part]
     if state is None:
         return rows_digest(data.source, rows)
-    begin = state.text(np.asarray(data.arrays["target"][rows[:BEGIN]]).reshape(-1))[:BEGIN]  # however it is cut
+    first, last = (int(rows[0]), int(rows[-1])) if len(rows) else (0, -1)
+    windows = np.arange(first, last + 1, state.window)[:BEGIN]  # those that do not judge, too
+    begin = state.text(np.asarray(data.arrays["target"][windows]).reshape(-1))[:BEGIN]  # however it is cut
     return blake2b(begin.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 

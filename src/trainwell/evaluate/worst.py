@@ -7,7 +7,6 @@ import math
 import numpy as np
 import polars as pl
 
-from trainwell.data.pack import holds_files
 from trainwell.evaluate.evaluation import Example
 from trainwell.score.metrics.pixels import pixel_counts
 from trainwell.score.predictions import Array, Predictions
@@ -45,7 +44,7 @@ def worst_first(p: Predictions) -> Array:
 
 
 def _example(p: Predictions, i: int, row: int, frame: pl.DataFrame) -> Example:
-    shown = [c for c in frame.columns if not holds_files(frame[c])]
+    shown = [c for c in frame.columns if frame[c].dtype != pl.Binary]  # whole files are no text
     cells = {c: _text(frame[c][i]) for c in shown[:MOST_CELLS]}
     if p.task == "classification":
         said, sure = p.names[p.label[i]], float(p.output[i, p.label[i]])

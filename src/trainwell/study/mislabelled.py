@@ -248,7 +248,7 @@ def _noise(share: Array, names: Sequence[str]) -> list[tuple[str, str, float]]:
 
 def _cells(data: Data, rows: Array) -> list[dict[str, str]]:
     frame = data.source.frame[rows]
-    names = [name for name in frame.columns if name not in data.preparation.target.names][:MOST_CELLS]
+    names = [n for n in frame.columns if n not in data.preparation.target.names and frame[n].dtype != pl.Binary][:MOST_CELLS]
     return [{name: _short(row[name]) for name in names} for row in frame.select(names).iter_rows(named=True)] or [
         {} for _ in rows
     ]

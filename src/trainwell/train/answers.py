@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from trainwell.data.pack import holds_files
 from trainwell.data.preparation import Preparation
 from trainwell.data.source import Source
 from trainwell.score.decision import Decision
@@ -40,7 +39,7 @@ def answers(
     found = answer(values, preparation, decision or Decision(ordered=preparation.target.ordered))
     found = found.with_columns(problem=problem_column(problems, len(found)))
     first = picture_columns(preparation) + ([preparation.gather.id] if preparation.gather is not None else [])
-    paths = [source.frame[name] for name in first if name in source.frame.columns and not holds_files(source.frame[name])]
+    paths = [source.frame[name] for name in first if name in source.frame.columns and source.frame[name].dtype != pl.Binary]
     return found.select(*paths, pl.all()) if len(found) else found
 
 

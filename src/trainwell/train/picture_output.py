@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from trainwell.data.pack import packed_column
 from trainwell.data.source import Source
 from trainwell.train.raw_rows import picture_columns
 from trainwell.train.run import Run
@@ -47,8 +46,7 @@ def as_image(picture: np.ndarray) -> Image.Image:
 def name_of(source: Source, run: Run, row: int) -> str:
     """The file of a picture without its ending, or the number of its row."""
     columns = picture_columns(run.preparation)
-    cells = source.frame[columns[0]] if columns and columns[0] in source.frame.columns else None
-    named = cells is not None and cells.dtype == pl.String and not packed_column(cells)
+    named = columns and columns[0] in source.frame.columns and source.frame[columns[0]].dtype == pl.String
     return Path(source.frame[columns[0]][row]).stem if named else f"{row:05}"
 
 

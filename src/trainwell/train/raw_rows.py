@@ -26,6 +26,9 @@ from trainwell.data.source import Source
 _WHOLE = (bytes, list, tuple, dict, np.ndarray)
 #: Modes of Pillow that PNG holds as they are.
 _PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
+#: Those that no file holds, and what they are written as.
+_WRITTEN_AS = {"HSV": "RGB", "La": "LA", "RGBa": "RGBA", "I;16N": "I;16"}
+_ORIENTATION = 0x0112
 #: Types that one column may mix.
 _ALIKE: tuple[set[type], ...] = ({int, float, bool}, {dt.date, dt.datetime})
 
@@ -84,21 +87,30 @@ def picture_paths(rows: Any) -> list[str]:
     return found if len(found) == len(paths) or not isinstance(rows, list) else []
 
 
-def pillow_files(rows: Any) -> list[bytes]:
+def pillow_files(rows: Any) -> list[bytes | None]:
     """A Pillow image, or a list of them, as files without loss; none when it is something else.
 
     Example:
         >>> [file[1:3] for file in pillow_files([Image.new("L", (2, 2)), Image.new("CMYK", (2, 2))])]
         [b'PN', b'I*']
     """
-    given = rows if isinstance(rows, list) else [rows]
+    given = list(rows) if isinstance(rows, (list, tuple)) else [rows]
     return [_file_of(one) for one in given] if all(isinstance(one, Image.Image) for one in given) else []
 
 
-def _file_of(image: Image.Image) -> bytes:
-    file = BytesIO()
-    image = image.convert("RGB") if image.mode == "HSV" else image  # which no file format has
-    image.save(file, "PNG" if image.mode in _PNG_MODES else "TIFF", exif=image.getexif())
+def _file_of(image: Image.Image) -> bytes | None:
+    """The image as a file; nothing where it cannot be read, which is then said of its row."""
+    file, turned = BytesIO(), Image.Exif()
+    try:
+        turned[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged: the formats' readers raise what they like
+        turned[_ORIENTATION] = 1
+    try:
+        plain = image.convert(_WRITTEN_AS[image.mode]) if image.mode in _WRITTEN_AS else image.copy()
+        plain.info = {k: v for k, v in plain.info.items() if k == "transparency"}
+        plain.save(file, "PNG" if plain.mode in _PNG_MODES else "TIFF", exif=turned)
+    except Exception:  # truncated, closed, without pixels
+        return None
     return file.getvalue()
 
 

@@ -117,10 +117,11 @@ def layers(network: nn.Module, inputs: Sequence[Tensor]) -> Layers:
 
 def _to_make(network: PictureMaker, pictures: Tensor) -> tuple[Tensor, Tensor]:
     """What pictures are made from, and their classes: other pictures, or noise."""
-    generator, codes = torch.Generator().manual_seed(0), torch.arange(len(pictures)) % max(1, network.classes)
+    codes = torch.arange(len(pictures), device=pictures.device) % max(1, network.classes)
     if isinstance(network, Translator):
         return pictures, codes
-    return torch.randn(len(pictures), network.noise, generator=generator), codes
+    noise = torch.randn(len(pictures), network.noise, generator=torch.Generator().manual_seed(0))
+    return noise.to(pictures.device), codes
 
 
 class _Watch:

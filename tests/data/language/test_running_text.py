@@ -72,7 +72,7 @@ def test_subwords_of_a_long_text_are_learnt_from_parts_of_it_and_the_card_says_s
     some = loaded(prose, prepare__tokens="bpe")
     assert "learnt from one part in 2 of" in some.card.columns[0]["why"]
     assert "learnt from" not in whole.card.columns[0]["why"]
-    assert some.preparation.language.text(some.arrays["text"][0]) == whole.preparation.language.text(some.arrays["text"][0])
+    assert all(prose.startswith(data.preparation.language.text(data.arrays["text"][0])) for data in (some, whole))
 
 
 def test_no_window_crosses_a_split_even_when_training_moves_on() -> None:

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -145,7 +145,8 @@ def fit_language(text: str, how: str, *, vocabulary: int, window: int, column: s
         ([3, 4, 1], 'abb')
     """
     if how == "bpe":
-        blocks = islice(blocks_of(text), 0, None, every(text))
+        k = every(text)
+        blocks = blocks_of(text) if k == 1 else (text[i : i + LETTERS] for i in range(0, len(text), k * LETTERS))
         model = subwords("bpe", chain.from_iterable(b.splitlines(keepends=True) for b in blocks), vocabulary, whole=True)
         return Language(Level(how, window, model=model, size=read_subwords(model).get_vocab_size()), column)
     counts = letter_counts(text)
@@ -155,7 +156,7 @@ def fit_language(text: str, how: str, *, vocabulary: int, window: int, column: s
 
 
 def every(text: str) -> int:
-    """Subwords are learnt from every so many-th block of a text."""
+    """Subwords are learnt from one in so many stretches of a text."""
     return -(-len(text) // LEARNT_FROM)
 
 

@@ -242,12 +242,12 @@ def _take_pictures_out(source: Source) -> None:
             source.frame = source.table.with_columns(column.alias(name))
 
 
-def is_picture_struct(dtype: pl.DataType) -> bool:
+def is_picture_struct(dtype: pl.DataType | None) -> bool:
     """Whether a column has a picture's bytes and its path in each cell."""
     return isinstance(dtype, pl.Struct) and {f.name for f in dtype.fields} == {"bytes", "path"}
 
 
-def _are_pictures(column: pl.Series) -> bool:
+def are_pictures(column: pl.Series) -> bool:
     """Whether most of the first cells are files of pictures."""
     some = column.drop_nulls().head(LOOKED_AT).to_list()
     return sum(map(is_picture, some)) * 2 > len(some)
@@ -282,9 +282,14 @@ def _plain_type(source: Source, name: str, dtype: pl.DataType) -> None:
     elif dtype in (pl.Int128, pl.UInt64, pl.Categorical) or isinstance(dtype, pl.Enum):
         wanted = pl.Int64 if dtype == pl.UInt64 and (source.frame[name].max() or 0) < 2**63 else pl.String  # type: ignore[operator]
         source.frame = source.table.with_columns(pl.col(name).cast(wanted))
-    elif dtype == pl.Binary and _are_pictures(source.frame[name]):
+    elif dtype == pl.Binary and are_pictures(source.frame[name]):
         source.kinds[name] = "picture"
     elif dtype in (pl.Binary, pl.Object):
         source.frame = source.table.drop(name)
-        text = f"{name} holds raw bytes or Python objects; the column was set aside."
-        source.checks.append(Check("set_aside", "WARN", text, name, len(source.frame)))
+        source.checks.append(set_aside(name, len(source.frame)))
+
+
+def set_aside(column: str, rows: int) -> Check:
+    """The line about a column of bytes that are no pictures."""
+    text = f"{column} holds raw bytes or Python objects; the column was set aside."
+    return Check("set_aside", "WARN", text, column, rows)

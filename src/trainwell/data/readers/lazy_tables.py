@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -14,14 +14,15 @@ from trainwell.data import cache
 from trainwell.data.card import Check
 from trainwell.data.pack import pack
 from trainwell.data.readers import parts
-from trainwell.data.readers.frames import flatten, is_picture_struct
+from trainwell.data.readers.frames import LOOKED_AT, are_pictures, is_picture_struct, set_aside
 from trainwell.data.source import Source
 from trainwell.data.stored import Stored, alike
 
 #: Bytes of one cell of text, more or less.
 _TEXT_BYTES = 24
-#: Rows in which cells of bytes are looked at, and rows of pictures that are read at once.
-_FIRST, _PICTURES = 100, 256
+#: Rows of pictures that are read at once.
+_PICTURES = 256
+_BYTES = (pl.Binary, pl.Object)
 
 
 def scan(path: Path) -> pl.LazyFrame:
@@ -73,7 +74,7 @@ def open_stored(paths: Sequence[Path], origin: str) -> Source | None:
     Raises:
         DataError: a file is damaged or has other columns than the first.
     """
-    held = _files_in(scan(paths[0]))
+    held = _files_in([scan(path) for path in paths])
     plans = [plain(scan(path), held) for path in paths]
     schemas = [plan.collect_schema() for plan in plans]
     if any(isinstance(t, pl.List | pl.Array) for t in schemas[0].dtypes()):
@@ -95,7 +96,7 @@ def open_stored(paths: Sequence[Path], origin: str) -> Source | None:
 
 @dataclass(frozen=True)
 class _Held:
-    """What the columns of bytes of a table hold, by its first rows.
+    """What the columns of bytes of a table hold.
 
     Args:
         fields: of columns of `{"bytes", "path"}`, which of the two is read.
@@ -108,33 +109,57 @@ class _Held:
     asides: list[Check]
 
 
-def _files_in(lazy: pl.LazyFrame) -> _Held:
-    schema = lazy.collect_schema()
-    some = Source(lazy.select(n for n, t in schema.items() if _may_be_files(t)).head(_FIRST).collect(), "")
-    flatten(some)  # as a table in memory
-    pairs = [n for n, t in schema.items() if is_picture_struct(t)]
-    fields = {name: "path" if some.frame.schema.get(name) == pl.String else "bytes" for name in pairs}
-    return _Held(fields, tuple(some.kinds), [check for check in some.checks if check.code == "set_aside"])
+def _files_in(plans: Sequence[pl.LazyFrame]) -> _Held:
+    """What a table in memory would be found to hold, by the first cells that are there, in whichever file."""
+    schemas = [plan.collect_schema() for plan in plans]
+    pairs = dict.fromkeys(name for schema in schemas for name, dtype in schema.items() if is_picture_struct(dtype))
+    fields = {name: "bytes" if len(_first(plans, name, pl.col(name).struct.field("bytes"))) else "path" for name in pairs}
+    flat = [flattened(plan, fields) for plan in plans]
+    raw = dict.fromkeys(name for plan in flat for name, dtype in plan.collect_schema().items() if dtype in _BYTES)
+    pictures = tuple(name for name in raw if are_pictures(_first(flat, name, pl.col(name))))
+    return _Held(fields, pictures, [set_aside(name, 0) for name in raw if name not in pictures])
+
+
+def _first(plans: Sequence[pl.LazyFrame], name: str, cells: pl.Expr) -> pl.Series:
+    """The first cells that are not empty."""
+    for plan in plans:
+        dtype = plan.collect_schema().get(name)
+        if dtype in _BYTES or is_picture_struct(dtype):
+            some = plan.select(cells.alias(name)).filter(pl.col(name).is_not_null()).head(LOOKED_AT).collect(engine="streaming")
+            if len(some):
+                return some[name]
+    return pl.Series(name, dtype=pl.Binary)
 
 
 def _with_places(table: Stored, pictures: Sequence[str], origin: str) -> pl.DataFrame:
     """The table in memory, with the places of its pictures in the cache instead of the pictures."""
-    cells = table.select([name for name in table.columns if name not in pictures])
-    for name in pictures:
+    columns: list[pl.Series] = []
+    for name in table.columns:
+        if name not in pictures:
+            columns.append(table[name])
+            continue
         blocks = (block[name] for block in table.blocks([name], rows=_PICTURES))
-        cells = cells.with_columns(pack(blocks, f"{table.identity} {name}", about=f"files in {name} of {origin}").alias(name))
-    return cells.select(table.columns)
+        columns.append(pack(blocks, f"{table.identity} {name}", about=f"files in {name} of {origin}").alias(name))
+    return pl.DataFrame(columns)
+
+
+def flattened(lazy: pl.LazyFrame, fields: Mapping[str, str]) -> pl.LazyFrame:
+    """The same with structures as columns, and one field of those that are pictures."""
+    schema = lazy.collect_schema()
+    taken = [pl.col(n).struct.field(field).alias(n) for n, field in fields.items() if is_picture_struct(schema.get(n))]
+    lazy = lazy.with_columns(taken)
+    while structs := [(n, t) for n, t in lazy.collect_schema().items() if isinstance(t, pl.Struct)]:
+        name, dtype = structs[0]
+        parts_of = [pl.col(name).struct.field(f.name).alias(f"{name}.{f.name}") for f in dtype.fields]
+        lazy = lazy.with_columns(parts_of).drop(name)
+    return lazy
 
 
 def plain(lazy: pl.LazyFrame, held: _Held) -> pl.LazyFrame:
     """The same with plain columns: structures become columns, decimals numbers, categories text, as in a table in memory."""
-    lazy = lazy.with_columns(pl.col(name).struct.field(field).alias(name) for name, field in held.fields.items())
-    while structs := [(n, t) for n, t in lazy.collect_schema().items() if isinstance(t, pl.Struct)]:
-        name, dtype = structs[0]
-        fields = [pl.col(name).struct.field(f.name).alias(f"{name}.{f.name}") for f in dtype.fields]
-        lazy = lazy.with_columns(fields).drop(name)
+    lazy = flattened(lazy, held.fields)
     for name, kind in lazy.collect_schema().items():
-        if kind in (pl.Binary, pl.Object):
+        if kind in _BYTES:
             lazy = lazy if name in held.pictures else lazy.drop(name)
         elif (wanted := _plain_type(lazy, name, kind)) != kind:
             lazy = lazy.with_columns(pl.col(name).cast(wanted))

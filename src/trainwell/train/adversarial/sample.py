@@ -55,7 +55,7 @@ class Samples:
             The one picture's path.
         """
         place = Path(place)
-        alone = place.suffix.lower() == ".png"
+        alone = place.suffix.lower() == ".png" and not place.is_dir()
         folder = place.parent if alone else place
         folder.mkdir(parents=True, exist_ok=True)
         picture, array = BytesIO(), BytesIO()
