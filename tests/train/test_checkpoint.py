@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from trainwell.core.errors import CheckpointError
 from trainwell.train.checkpoint import Checkpoint, checkpoints, newest_checkpoint, read_checkpoint, write_checkpoint
@@ -69,3 +71,10 @@ def test_a_torn_newest_file_is_passed_over_and_named(tmp_path: Path) -> None:
 
 def test_an_empty_folder_has_none(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path / "none") == (None, [])
+
+
+@pytest.mark.parametrize("metadata", [None, {"sha256": hashlib.sha256().hexdigest()}, {"state": "[]", "sha256": ""}])
+def test_a_file_that_is_no_checkpoint_is_one_sentence(metadata: dict[str, str] | None, tmp_path: Path) -> None:
+    save_file({}, tmp_path / "step-000000001.safetensors", metadata=metadata)
+    with pytest.raises(CheckpointError):
+        read_checkpoint(tmp_path / "step-000000001.safetensors")

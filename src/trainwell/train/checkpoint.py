@@ -157,12 +157,12 @@ class _File:
             self._file = safe_open(path, framework="pt")
             self._metadata = self._file.metadata() or {}
             self.names: list[str] = list(self._file.keys())
-            mark = digest(self._metadata.get("state", ""), self.names, self.tensor)
-            self.split: list[str] = json.loads(self._metadata.get("state", "{}")).get("split", [])
-        except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+            mark = digest(self._metadata["state"], self.names, self.tensor)
+        except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
             raise CheckpointError(f"not a whole checkpoint ({error})", where=str(path)) from None
         if self._metadata.get("sha256") != mark:
             raise CheckpointError("the content does not match its SHA-256", where=str(path))
+        self.split: list[str] = json.loads(self._metadata["state"]).get("split", [])
 
     def state(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self._metadata["state"])
