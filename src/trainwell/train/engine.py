@@ -205,9 +205,10 @@ class SingleEngine(OneNetwork):
         return loss
 
     def _backward(self, inputs: Inputs, target: Tensor, number: int) -> float:
-        self._factor = self.weights.begin(len(target))
+        rows = target.shape[0]  # `len` of a tensor is a microsecond of Python
+        self._factor = self.weights.begin(rows)
         loss = self._own_part(inputs, target, number)
-        return self.weights.add_up(self._parameters, loss, len(target))
+        return self.weights.add_up(self._parameters, loss, rows)
 
     def _finite(self, gradients: list[Tensor]) -> bool:
         return self.weights.agree(self._all_finite(gradients))
